@@ -1,0 +1,85 @@
+"""What is asked of BlueZ directly over D-Bus: is a device connected, and disconnect it.
+
+BlueZ keeps the link of a client that died, and goes on with a connect whose client died. Such a
+leftover holds the device, which then does not advertise. Any client may end it with Device1.Disconnect.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from .resilience import DISCONNECT_BUDGET
+
+if TYPE_CHECKING:
+    from dbus_fast import Message
+    from dbus_fast.aio import MessageBus
+
+_LOGGER = logging.getLogger(__name__)
+
+_BLUEZ: Final = "org.bluez"
+_DEVICE: Final = "org.bluez.Device1"
+
+
+def available() -> bool:
+    """Whether this system can have BlueZ."""
+    return sys.platform == "linux"
+
+
+@asynccontextmanager
+async def _bus() -> AsyncIterator[MessageBus]:
+    """Open a connection to the system bus of its own, so that nothing of it outlives the call."""
+    from dbus_fast import BusType  # noqa: PLC0415
+    from dbus_fast.aio import MessageBus  # noqa: PLC0415
+
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+    try:
+        await bus.connect()
+        yield bus
+    finally:
+        bus.disconnect()
+
+
+async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Message | None:
+    """Call a method without arguments; None when BlueZ answers with an error."""
+    from dbus_fast import Message, MessageType  # noqa: PLC0415
+
+    reply = await bus.call(Message(destination=_BLUEZ, path=path, interface=interface, member=member))
+    if reply is None or reply.message_type is MessageType.ERROR:
+        return None
+    return reply
+
+
+async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
+    """Return the object paths under which BlueZ shows the device as connected."""
+    reply = await _call(bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+    if reply is None:
+        return []
+    objects: dict[str, dict[str, dict[str, Any]]] = reply.body[0]
+    return [
+        path
+        for path, interfaces in objects.items()
+        if (device := interfaces.get(_DEVICE))
+        and device["Address"].value.upper() == address.upper()
+        and device["Connected"].value
+    ]
+
+
+async def release(address: str, path: str | None = None) -> bool:
+    """End every link to a device, and a pending connect at `path`; return whether there was a link.
+
+    An adapter or a bus that is gone has no link to end. Needs 2 s with a real bluetoothd.
+    """
+    if not available():
+        return False
+    try:
+        async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
+            connected = await _connected_paths(bus, address)
+            for target in connected or ([path] if path else []):
+                await _call(bus, target, _DEVICE, "Disconnect")
+            return bool(connected)
+    except (TimeoutError, OSError, EOFError) as err:
+        _LOGGER.debug("[reader] a leftover link could not be looked for: %s", err)
+        return False

@@ -1,0 +1,267 @@
+"""The command line for people: scan, read, decode."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+import json
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import ErrorCode, ReaderError
+from .modbus import EXCEPTION_TEXT, FrameError, parse_reply
+from .profiles import PROFILES, profile_for_name
+from .profiles.declaration import Field, Kind, Model, Profile, Value
+from .profiles.decoding import decode
+from .resilience import CONNECT_TIMEOUT
+
+if TYPE_CHECKING:
+    from .result import Reading
+
+EXIT_FAILED: Final = 1
+EXIT_INTERRUPTED: Final = 130
+
+
+def _profile(text: str) -> Profile:
+    try:
+        return PROFILES[text]
+    except KeyError:
+        raise argparse.ArgumentTypeError(
+            f"unknown profile {text!r}; there are: {', '.join(PROFILES)}"
+        ) from None
+
+
+def _address(text: str) -> str:
+    address = text.strip().upper().replace("-", ":")
+    if not re.fullmatch(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}", address):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no Bluetooth address; one looks like C4:D3:6A:66:7E:D4"
+        )
+    return address
+
+
+def _unit(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 255:
+        raise argparse.ArgumentTypeError(f"{text!r} is no unit address; one is within 1-255")
+    return int(text)
+
+
+def _register(text: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0xFFFF:
+        raise argparse.ArgumentTypeError(f"{text!r} is no register; one is within 0-65535 (or 0x0-0xffff)")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time within 0-600 seconds")
+    return seconds
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="blupow_ble",
+        description="Find and read Renogy power devices over Bluetooth LE, and decode captured frames.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    scan = commands.add_parser("scan", help="list the Renogy devices that are heard")
+    scan.add_argument("--time", type=_seconds, default=10.0, metavar="S", help="how long (10)")
+    scan.add_argument("--all", action="store_true", help="list other devices too")
+    scan.add_argument("--json", action="store_true", help="print JSON")
+    scan.set_defaults(run=run_scan)
+
+    read = commands.add_parser("read", help="take one reading of a device")
+    which = read.add_mutually_exclusive_group(required=True)
+    which.add_argument("--address", type=_address, metavar="A", help="its Bluetooth address")
+    which.add_argument(
+        "--virtual", choices=sorted(PROFILES), metavar="PROFILE", help="read a virtual device instead"
+    )
+    read.add_argument(
+        "--profile", type=_profile, default="inverter", metavar="P", help="its family (inverter)"
+    )
+    read.add_argument("--model", metavar="M", help="its model, if it does not tell")
+    read.add_argument("--unit", type=_unit, metavar="N", help="its Modbus address (found by trying)")
+    read.add_argument(
+        "--timeout", type=_seconds, default=CONNECT_TIMEOUT, metavar="S", help="to connect (25)"
+    )
+    read.add_argument("--json", action="store_true", help="print JSON")
+    read.set_defaults(run=run_read)
+
+    frames = commands.add_parser(
+        "decode",
+        help="decode a captured response frame",
+        description="Decode a response to a read of registers. Several HEX arguments are its fragments, in their order.",
+    )
+    frames.add_argument("--profile", type=_profile, required=True, metavar="P", help="the family")
+    frames.add_argument("--model", metavar="M", help="the model (the family's base)")
+    frames.add_argument(
+        "--start", type=_register, required=True, metavar="R", help="the first register that was asked for"
+    )
+    frames.add_argument("--json", action="store_true", help="print JSON")
+    frames.add_argument("hex", nargs="+", metavar="HEX", help="the frame, as hexadecimal digits")
+    frames.set_defaults(run=run_decode)
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; return the exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    try:
+        exit_code: int = options.run(options)
+    except ReaderError as err:
+        print(f"{err.message} [{err.code}]", file=sys.stderr)
+        return EXIT_FAILED
+    except FrameError as err:
+        print(f"bad frame: {err}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return exit_code
+
+
+def _model(profile: Profile, name: str | None) -> Model | None:
+    """Return the model that a person named. Raises ReaderError(bad_request)."""
+    if name is None:
+        return None
+    if model := profile.model_named(name):
+        return model
+    known = ", ".join(model.key for model in profile.models)
+    raise ReaderError(
+        ErrorCode.BAD_REQUEST, f"unknown model {name!r}; {profile.key} models are: {known}"
+    )
+
+
+def run_decode(options: argparse.Namespace) -> int:
+    """Decode a captured frame."""
+    profile: Profile = options.profile
+    model = _model(profile, options.model) or profile.models[0]
+    try:
+        frame = bytes.fromhex("".join(options.hex))
+    except ValueError:
+        raise FrameError("not hexadecimal digits, or an odd number of them") from None
+    reply = parse_reply(frame)
+    if reply.exception is not None:
+        meaning = EXCEPTION_TEXT.get(reply.exception, "unknown")
+        raise FrameError(f"the device refused with exception {reply.exception} ({meaning})")
+    registers = dict(enumerate(reply.words, options.start))
+    register_map = profile.register_map(model)
+    decoded = decode(register_map, registers)
+    for key in decoded.dropped:
+        print(f"dropped: {key} cannot have that value", file=sys.stderr)
+    if options.json:
+        _print_json(
+            {
+                "profile": profile.key,
+                "model": model.key,
+                "start": options.start,
+                "values": decoded.values,
+            }
+        )
+        return 0
+    _print_values(register_map.fields, decoded.values)
+    if not decoded.values:
+        print(f"no known value in registers {options.start}-{options.start + len(reply.words) - 1}")
+    return 0
+
+
+def run_read(options: argparse.Namespace) -> int:
+    """Take one reading."""
+    profile = PROFILES[options.virtual] if options.virtual else options.profile
+    if isinstance(profile, str):
+        profile = PROFILES[profile]
+    reading = asyncio.run(_read(options, profile))
+    model = profile.model(reading.model) if reading.model else None
+    if options.json:
+        _print_json(
+            {
+                "values": reading.values,
+                "failed": reading.failed,
+                "timings": {"connect": reading.timings.connect, "read": reading.timings.read},
+            }
+        )
+        return 0
+    _print_values(profile.register_map(model).fields, reading.values)
+    for block, code in reading.failed.items():
+        print(f"not read: block {block} [{code}]")
+    print(
+        f"unit {reading.unit}, connected in {reading.timings.connect:.2f} s, "
+        f"read in {reading.timings.read:.2f} s"
+    )
+    return 0
+
+
+async def _read(options: argparse.Namespace, profile: Profile) -> Reading:
+    """Take one reading of the device that the options name."""
+    from .link import BleLink, Link, find_device  # noqa: PLC0415
+    from .reading import Reader  # noqa: PLC0415
+    from .virtual import VirtualDevice, VirtualLink  # noqa: PLC0415
+
+    model = _model(profile, options.model)
+    link: Link
+    if options.virtual:
+        link = VirtualLink(VirtualDevice())
+    else:
+        link = BleLink(await find_device(options.address, options.timeout), options.timeout)
+    try:
+        return await Reader(link, profile, model=model, unit=options.unit).read()
+    finally:
+        await link.disconnect()
+
+
+def run_scan(options: argparse.Namespace) -> int:
+    """List the devices that are heard."""
+    from .link import scan  # noqa: PLC0415
+
+    heard = asyncio.run(scan(options.time))
+    rows: list[dict[str, Any]] = []
+    for address, (device, advertisement) in heard.items():
+        name = (advertisement.local_name or device.name or "").strip()
+        profile = profile_for_name(name)
+        if profile or options.all:
+            rows.append(
+                {
+                    "address": address,
+                    "name": name,
+                    "rssi": advertisement.rssi,
+                    "profile": profile.key if profile else None,
+                }
+            )
+    rows.sort(key=lambda row: -row["rssi"])
+    if options.json:
+        _print_json(rows)
+    for row in [] if options.json else rows:
+        print(f"{row['address']}  {row['rssi']:4} dBm  {row['profile'] or '-':10}  {row['name']}")
+    if not rows:
+        print(
+            f"no Renogy device was heard within {options.time:g} s ({len(heard)} other devices); "
+            "one that a phone or another program holds does not advertise",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+    return 0
+
+
+def _print_json(what: object) -> None:
+    print(json.dumps(what, indent=2, allow_nan=False))
+
+
+def _print_values(fields: Sequence[Field], values: dict[str, Value]) -> None:
+    width = max((len(key) for key in values), default=0)
+    for field in fields:
+        if field.key not in values:
+            continue
+        value = values[field.key]
+        text = (", ".join(value) or "none") if isinstance(value, list) else str(value)
+        unit = f" {field.unit}" if field.unit and field.kind is Kind.NUMBER else ""
+        print(f"{field.key:<{width}}  {text}{unit}")

@@ -1,0 +1,66 @@
+"""What can go wrong with a reading: one code for each cause that a user can tell apart."""
+
+from enum import StrEnum
+from typing import override
+
+
+class ErrorCode(StrEnum):
+    """Causes of a failed reading, as they cross the process border and reach the user."""
+
+    NOT_ADVERTISING = "not_advertising"
+    ADAPTER_UNAVAILABLE = "adapter_unavailable"
+    NO_SLOT = "no_slot"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_FAILED = "connect_failed"
+    HELD_BY_OTHER = "held_by_other"
+    SERVICE_MISSING = "service_missing"
+    NO_RESPONSE = "no_response"
+    BAD_FRAME = "bad_frame"
+    WRONG_UNIT = "wrong_unit"
+    MODBUS_EXCEPTION = "modbus_exception"
+    WRITE_REFUSED = "write_refused"
+    WRITE_UNCONFIRMED = "write_unconfirmed"
+    READER_CRASHED = "reader_crashed"
+    READER_TIMEOUT = "reader_timeout"
+    BAD_REPLY = "bad_reply"
+    BAD_REQUEST = "bad_request"
+
+
+NOT_RETRYABLE = frozenset(
+    {
+        ErrorCode.SERVICE_MISSING,
+        ErrorCode.WRITE_REFUSED,
+        ErrorCode.BAD_REQUEST,
+    }
+)
+
+
+class Stage(StrEnum):
+    """Steps of one reading, in their order."""
+
+    START = "start"
+    CONNECT = "connect"
+    SERVICES = "services"
+    READ = "read"
+    WRITE = "write"
+    DISCONNECT = "disconnect"
+
+
+class ReaderError(Exception):
+    """A reading or a write that failed, with the cause as a code and the step it failed in."""
+
+    def __init__(self, code: ErrorCode, message: str, *, stage: Stage = Stage.READ) -> None:
+        """Keep the code, a sentence for people, and the step."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.stage = stage
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request can succeed later with nothing changed but the radio."""
+        return self.code not in NOT_RETRYABLE
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"

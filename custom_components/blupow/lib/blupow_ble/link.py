@@ -1,0 +1,280 @@
+"""Connects to a device with bleak, within a timeout and with retries, and disconnects again."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+import logging
+from typing import Any, Final, Protocol, override
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+)
+from bleak_retry_connector import (
+    BleakClientWithServiceCache,
+    BleakNotFoundError,
+    BleakOutOfConnectionSlotsError,
+    establish_connection,
+    get_device,
+)
+
+from .errors import ErrorCode, ReaderError, Stage
+from .resilience import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
+from .session import Client
+
+_LOGGER = logging.getLogger(__name__)
+
+SCAN_START_LIMIT: Final = 10.0
+
+# What BlueZ and bleak call the causes; the first match counts.
+_CAUSES: Final = (
+    (
+        ErrorCode.ADAPTER_UNAVAILABLE,
+        (
+            "adapter-not-powered",
+            "NotReady",
+            "ServiceUnknown",
+            "org.bluez was not provided",
+            "No Bluetooth adapters",
+            "NoReply",
+            "Disconnected from message bus",
+        ),
+    ),
+    (ErrorCode.NO_SLOT, ("connection slot", "available connection")),
+    (ErrorCode.HELD_BY_OTHER, ("InProgress", "abort-by-remote", "refused")),
+    (ErrorCode.NOT_ADVERTISING, ("not found", "UnknownObject")),
+)
+_FINAL: Final = frozenset(
+    {ErrorCode.ADAPTER_UNAVAILABLE, ErrorCode.NO_SLOT, ErrorCode.NOT_ADVERTISING}
+)
+"""Causes that a second attempt two seconds later does not cure."""
+
+_SENTENCES: Final = {
+    ErrorCode.ADAPTER_UNAVAILABLE: "the Bluetooth adapter is off, unplugged or not served by BlueZ",
+    ErrorCode.NO_SLOT: "the Bluetooth adapter has no free connection slot",
+    ErrorCode.HELD_BY_OTHER: "the device refused the connection; another program or phone may hold it",
+    ErrorCode.NOT_ADVERTISING: "Bluetooth does not know the device any more; it was not heard lately",
+    ErrorCode.CONNECT_FAILED: "the connection failed",
+}
+
+
+class Link(Protocol):
+    """A way to a device: opened once, closed once."""
+
+    disconnected: asyncio.Event
+    attempts: int
+
+    async def connect(self) -> Client:
+        """Connect; raises ReaderError."""
+
+    async def disconnect(self) -> None:
+        """Disconnect; never raises."""
+
+
+class BleLink:
+    """A link to a Bluetooth device.
+
+    A fast failure is retried after a pause with what is left of the timeout; a slow one has used it up.
+    """
+
+    def __init__(
+        self,
+        device: BLEDevice,
+        timeout: float,
+        *,
+        client_class: type[BleakClient] | None = None,
+        on_attempt: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Prepare a link. Without client_class, bleak itself is given the whole timeout for a connect."""
+        self._device = device
+        self._timeout = timeout
+        self._client_class = client_class
+        self._on_attempt = on_attempt
+        self._client: BleakClient | None = None
+        self.disconnected = asyncio.Event()
+        self.attempts = 0
+
+    async def connect(self) -> BleakClient:
+        """Connect. Raises ReaderError with the cause."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        while True:
+            self.attempts += 1
+            self._on_attempt(self.attempts)
+            try:
+                return await self._attempt(deadline)
+            except ReaderError as err:
+                pause = retry_delay(self.attempts)
+                late = asyncio.get_running_loop().time() + pause >= deadline
+                if self.attempts >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
+                    raise
+                _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
+                await asyncio.sleep(pause)
+
+    async def _attempt(self, deadline: float) -> BleakClient:
+        """Try once; raises ReaderError."""
+        if self._client_class is None:
+            client_class: type[BleakClient] = _until(deadline)
+            # Bleak keeps the deadline itself and then takes its pending connect back, which must
+            # not be cut short: BlueZ would go on connecting by itself.
+            guard = deadline + DISCONNECT_BUDGET
+        else:
+            client_class, guard = self._client_class, deadline
+        self.disconnected.clear()
+        try:
+            async with asyncio.timeout_at(guard):
+                self._client = await establish_connection(
+                    client_class,
+                    self._device,
+                    self._device.name or self._device.address,
+                    disconnected_callback=self._on_disconnect,
+                    max_attempts=1,
+                )
+        except TimeoutError:
+            raise self._timed_out() from None
+        except (BleakError, OSError, EOFError) as err:
+            if isinstance(err.__cause__, TimeoutError):
+                raise self._timed_out() from err
+            raise explain(err) from err
+        return self._client
+
+    def _timed_out(self) -> ReaderError:
+        return ReaderError(
+            ErrorCode.CONNECT_TIMEOUT,
+            f"no connection within {self._timeout:g} s; the device is too far away, off, or held by a phone",
+            stage=Stage.CONNECT,
+        )
+
+    def _on_disconnect(self, _: BleakClient) -> None:
+        """Tell whoever waits for an answer."""
+        self.disconnected.set()
+
+    async def disconnect(self) -> None:
+        """Disconnect; a failure is only logged, as there is nothing left to do about it here."""
+        if self._client is None:
+            return
+        client, self._client = self._client, None
+        try:
+            async with asyncio.timeout(DISCONNECT_BUDGET):
+                await client.disconnect()
+        except (TimeoutError, BleakError, OSError, EOFError) as err:
+            _LOGGER.debug("[reader] disconnecting failed: %s", str(err) or type(err).__name__)
+
+
+def _until(deadline: float) -> type[BleakClient]:
+    """Return a client class that gives each connect what is left until the deadline.
+
+    establish_connection gives every attempt a fixed 20 s, which a growing timeout could never exceed.
+    """
+
+    class DeadlineClient(BleakClientWithServiceCache):
+        @override
+        async def connect(self, **kwargs: Any) -> None:
+            left = max(deadline - asyncio.get_running_loop().time(), 0.1)
+            await super().connect(**(kwargs | {"timeout": left}))
+
+    return DeadlineClient
+
+
+def explain(err: BaseException) -> ReaderError:
+    """Return the ReaderError for an exception that bleak or D-Bus raised while connecting."""
+    code = _cause(err)
+    detail = str(err) or type(err).__name__
+    return ReaderError(code, f"{_SENTENCES[code]} ({detail})", stage=Stage.CONNECT)
+
+
+def _cause(err: BaseException) -> ErrorCode:
+    """Return the code for an exception, by its type, else by what its text says."""
+    chain = [err]
+    while (cause := chain[-1].__cause__) is not None:
+        chain.append(cause)
+    for link in chain:
+        if isinstance(link, BleakBluetoothNotAvailableError):
+            return ErrorCode.ADAPTER_UNAVAILABLE
+        if isinstance(link, BleakOutOfConnectionSlotsError):
+            return ErrorCode.NO_SLOT
+        if isinstance(link, BleakDeviceNotFoundError | BleakNotFoundError):
+            return ErrorCode.NOT_ADVERTISING
+    text = " ".join(
+        f"{link.dbus_error} {link.dbus_error_details}" if isinstance(link, BleakDBusError) else str(link)
+        for link in chain
+    )
+    for code, signs in _CAUSES:
+        if any(sign in text for sign in signs):
+            return code
+    if isinstance(chain[-1], FileNotFoundError | PermissionError):
+        return ErrorCode.ADAPTER_UNAVAILABLE  # no D-Bus socket to talk to
+    return ErrorCode.CONNECT_FAILED
+
+
+def known_device(address: str, name: str, path: str) -> BLEDevice:
+    """Return the device at a BlueZ object path that Home Assistant has seen. Nothing is scanned."""
+    adapter = path.rpartition("/")[0]
+    return BLEDevice(address, name, {"path": path, "props": {"Address": address, "Adapter": adapter}})
+
+
+async def find_known(address: str) -> BLEDevice:
+    """Return a device that BlueZ knows. Nothing is scanned. Raises ReaderError(not_advertising)."""
+    if device := await get_device(address):
+        return device
+    raise ReaderError(
+        ErrorCode.NOT_ADVERTISING,
+        f"Bluetooth does not know {address}; it was not heard lately",
+        stage=Stage.CONNECT,
+    )
+
+
+async def find_device(address: str, scan_time: float) -> BLEDevice:
+    """Return a device that BlueZ knows, else scan for it. Not for use beside Home Assistant's scanner.
+
+    A plain scan beside another client's reports nothing new: the DuplicateData filter makes BlueZ
+    signal each advertisement. Raises ReaderError: not_advertising, adapter_unavailable.
+    """
+    try:
+        return await find_known(address)
+    except ReaderError:
+        pass
+    found = await scan(scan_time, stop_at=address)
+    if address in found:
+        return found[address][0]
+    raise ReaderError(
+        ErrorCode.NOT_ADVERTISING,
+        f"{address} was not heard within {scan_time:g} s",
+        stage=Stage.CONNECT,
+    )
+
+
+async def scan(
+    scan_time: float, stop_at: str | None = None
+) -> dict[str, tuple[BLEDevice, AdvertisementData]]:
+    """Return the devices heard, by address. Raises ReaderError(adapter_unavailable)."""
+    found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
+    heard = asyncio.Event()
+
+    def on_advertisement(device: BLEDevice, advertisement: AdvertisementData) -> None:
+        found[device.address] = (device, advertisement)
+        if device.address == stop_at:
+            heard.set()
+
+    try:
+        # the start itself can hang for good when another scan starts in the same instant
+        async with asyncio.timeout(scan_time + SCAN_START_LIMIT):
+            async with BleakScanner(
+                on_advertisement, bluez={"filters": {"DuplicateData": True}}
+            ):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(scan_time):
+                        await heard.wait()
+    except TimeoutError:
+        raise ReaderError(
+            ErrorCode.ADAPTER_UNAVAILABLE,
+            "the scan did not start; another program is scanning",
+            stage=Stage.CONNECT,
+        ) from None
+    except (BleakError, OSError, EOFError) as err:
+        raise explain(err) from err
+    return found

@@ -1,0 +1,260 @@
+"""The parent's side of the child: start it, hear its answer, see it end. No Home Assistant in here."""
+
+import asyncio
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+import json
+import logging
+import os
+from pathlib import Path
+import sys
+from typing import Any, Final
+
+from . import bluez, messages
+from .errors import ErrorCode, ReaderError, Stage
+from .messages import MAX_LINE, Message, Request
+from .resilience import DISCONNECT_BUDGET, PARENT_MARGIN, TERMINATE_GRACE
+from .result import Reading
+
+LIB: Final = Path(__file__).resolve().parent.parent
+"""The only directory that a child gets on its path."""
+
+_LOGGER = logging.getLogger(__name__)
+_LEVELS: Final = logging.getLevelNamesMapping()
+_DROPPED_FROM_ENVIRONMENT: Final = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"})
+
+
+def child_command() -> tuple[str, ...]:
+    """Return how a child is started: the same interpreter, and no folder of the caller's on its path."""
+    return (sys.executable, "-P", "-m", __package__.rpartition(".")[2])
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment of a child: the caller's, with `lib` first on the path."""
+    environment = {
+        key: value for key, value in os.environ.items() if key not in _DROPPED_FROM_ENVIRONMENT
+    }
+    inherited = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LIB), inherited)))
+    environment["PYTHONUNBUFFERED"] = "1"
+    if _LOGGER.isEnabledFor(logging.DEBUG):
+        environment["BLUPOW_DEBUG"] = "1"
+    return environment
+
+
+class ReaderProcess:
+    """One child for one request: `reading`, then `finished`; `stop` at any time."""
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        command: tuple[str, ...] | None = None,
+        on_progress: Callable[[Message], None] = lambda _: None,
+    ) -> None:
+        """Prepare a child. `command` replaces the usual one (tests)."""
+        self._request = request
+        self._command = command or child_command()
+        self._on_progress = on_progress
+        self._process: Process | None = None
+        self._logs: asyncio.Task[None] | None = None
+        self._last_words: deque[str] = deque(maxlen=5)
+        self._killed = False
+        self._disconnected = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, once it has been started."""
+        return self._process.pid if self._process else None
+
+    async def reading(self) -> Reading:
+        """Start the child and return what it read.
+
+        Raises ReaderError: the child's own error, or reader_crashed, reader_timeout, bad_reply.
+        """
+        try:
+            async with asyncio.timeout(self._request.deadline + PARENT_MARGIN):
+                await self._start()
+                return await self._answer()
+        except TimeoutError:
+            raise ReaderError(
+                ErrorCode.READER_TIMEOUT,
+                f"the reader gave no answer within {self._request.deadline + PARENT_MARGIN:g} s",
+            ) from None
+
+    async def _start(self) -> None:
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=child_environment(),
+                limit=MAX_LINE,
+                close_fds=False,
+            )
+        except OSError as err:
+            raise ReaderError(
+                ErrorCode.READER_CRASHED, f"the reader could not be started ({err})", stage=Stage.START
+            ) from err
+        assert self._process.stdin is not None
+        self._logs = asyncio.create_task(self._pump_logs(), name=f"reader {self._process.pid} log")
+        self._process.stdin.write(self._request.encode())
+        with suppress(ConnectionError):
+            await self._process.stdin.drain()
+
+    async def _answer(self) -> Reading:
+        """Read lines until one of them answers the request."""
+        while True:
+            message = await self._next_message()
+            match message.get("event"):
+                case "hello":
+                    continue
+                case "progress":
+                    self._on_progress(message)
+                case "result" | "error":
+                    return self._open(message)
+                case event:
+                    raise _bad_reply(f"unknown event {event!r}")
+
+    async def _next_message(self) -> Message:
+        """Return the next line as a message."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            line = await self._process.stdout.readline()
+        except ValueError as err:
+            raise _bad_reply("a line is too long") from err
+        if not line:
+            raise await self._crash()
+        try:
+            return messages.decode(line)
+        except ValueError as err:
+            raise _bad_reply(str(err)) from err
+
+    def _open(self, message: Message) -> Reading:
+        """Return the reading in a result; raise the error in an error."""
+        refused = message["event"] == "error" and message.get("id") is None
+        if message.get("id") != self._request.id and not refused:
+            raise _bad_reply(f"answer to {message.get('id')!r} instead of {self._request.id}")
+        try:
+            if message["event"] == "error":
+                error = messages.parse_error(message)
+            else:
+                return messages.parse_result(message)
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            raise _bad_reply(f"malformed {message['event']}: {err}") from err
+        raise error
+
+    async def _crash(self) -> ReaderError:
+        """Return the error for a child that ended without an answer."""
+        assert self._process is not None
+        assert self._logs is not None
+        code = await self._process.wait()
+        await self._logs
+        words = self._last_words[-1] if self._last_words else "it said nothing"
+        return ReaderError(
+            ErrorCode.READER_CRASHED, f"the reader ended with code {code} ({words})", stage=Stage.START
+        )
+
+    async def _pump_logs(self) -> None:
+        """Pass the child's log on; what is no JSON line is kept as its last words."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        while True:
+            try:
+                line = await self._process.stderr.readline()
+            except ValueError:
+                continue  # over the limit: the reader has dropped it
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip()
+            try:
+                record: dict[str, Any] = json.loads(text)
+                level, message = _LEVELS[record["level"]], str(record["message"])
+            except ValueError, KeyError, TypeError:
+                self._last_words.append(text)
+                level, message = logging.DEBUG, text
+            _LOGGER.log(level, "[reader] %s", message.removeprefix("[reader] "))
+
+    async def finished(self) -> None:
+        """Wait until the child has disconnected and ended; make it end when it takes too long."""
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(DISCONNECT_BUDGET + PARENT_MARGIN):
+                await self._read_rest()
+                await self._process.wait()
+        except TimeoutError:
+            await self.stop()
+        else:
+            await self._reap()
+
+    async def _read_rest(self) -> None:
+        """Read what the child still says, so that it never waits for its pipe."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        while True:
+            try:
+                line = await self._process.stdout.readline()
+                if not line:
+                    return
+                message = messages.decode(line)
+            except ValueError:
+                continue
+            if message.get("stage") == Stage.DISCONNECT:
+                self._disconnected = True
+            self._on_progress(message)
+
+    async def stop(self) -> None:
+        """End the child: close its input, SIGTERM, after 5 s SIGKILL; then end the link it left, if any.
+
+        A cancellation does not cut this short: a child that is not reaped would be a leak.
+        """
+        if self._process is None:
+            return
+        ending = asyncio.ensure_future(self._end())
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending
+            raise
+
+    async def _end(self) -> None:
+        process = self._process
+        assert process is not None
+        if process.returncode is None:
+            assert process.stdin is not None
+            process.stdin.close()
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                async with asyncio.timeout(TERMINATE_GRACE):
+                    await self._read_rest()
+                    await process.wait()
+            except TimeoutError:
+                _LOGGER.debug("[reader] child %s did not end by itself and is killed", process.pid)
+                with suppress(ProcessLookupError):
+                    process.kill()
+        await self._reap()
+
+    async def _reap(self) -> None:
+        """Collect the ended child, and the link of one that could not disconnect."""
+        assert self._process is not None
+        assert self._logs is not None
+        code = await self._process.wait()
+        await self._logs
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
+        device = self._request.device
+        if code < 0 and not self._disconnected and not device.virtual:
+            # ended by a signal: it had no chance to disconnect, and BlueZ keeps its link
+            await bluez.release(device.address, device.path)
+
+
+def _bad_reply(text: str) -> ReaderError:
+    return ReaderError(ErrorCode.BAD_REPLY, f"the reader's answer is not understood: {text}")

@@ -1,0 +1,233 @@
+"""Asks a connected client for registers: one request in flight, each reply checked, two tries."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+
+from bleak.exc import BleakError
+
+from .errors import ErrorCode, ReaderError, Stage
+from .modbus import (
+    BUSY_EXCEPTIONS,
+    EXCEPTION_TEXT,
+    Flaw,
+    ReadRequest,
+    Reply,
+    ReplyCollector,
+    Request,
+)
+from .profiles.declaration import Block
+from .resilience import REQUEST_TIMEOUT, REQUEST_TRIES
+
+if TYPE_CHECKING:
+    from bleak.backends.characteristic import BleakGATTCharacteristic
+    from bleak.backends.service import BleakGATTServiceCollection
+
+_LOGGER = logging.getLogger(__name__)
+
+BASE_UUID: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
+WRITE_SERVICE: Final = BASE_UUID.format(0xFFD0)
+WRITE_CHARACTERISTIC: Final = BASE_UUID.format(0xFFD1)
+NOTIFY_SERVICE: Final = BASE_UUID.format(0xFFF0)
+NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFF1)
+OTHER_NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFD2)
+
+# A late fragment follows the one before within a connection interval or two (45 ms, captured).
+DRAIN_QUIET: Final = 0.15
+DRAIN_LIMIT: Final = 0.6
+
+
+class Client(Protocol):
+    """What a session needs of a connected bleak client."""
+
+    @property
+    def services(self) -> BleakGATTServiceCollection:
+        """The services of the device."""
+
+    async def start_notify(
+        self,
+        char_specifier: BleakGATTCharacteristic,
+        callback: Callable[[BleakGATTCharacteristic, bytearray], None],
+    ) -> None:
+        """Have notifications delivered to the callback."""
+
+    async def write_gatt_char(
+        self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+    ) -> None:
+        """Write a characteristic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Characteristics:
+    """Where requests are written and replies arrive."""
+
+    write: BleakGATTCharacteristic
+    notify: BleakGATTCharacteristic
+
+    @property
+    def with_response(self) -> bool:
+        """Whether a write needs a response: only where it cannot do without (captured from the vendor's app)."""
+        return "write-without-response" not in self.write.properties
+
+
+def find_characteristics(services: BleakGATTServiceCollection) -> Characteristics:
+    """Find both characteristics, each inside its own service: some batteries repeat the UUIDs.
+
+    Raises ReaderError(service_missing).
+    """
+    write = notify = other_notify = None
+    for service in services:
+        for characteristic in service.characteristics:
+            where = (service.uuid, characteristic.uuid)
+            if where == (WRITE_SERVICE, WRITE_CHARACTERISTIC):
+                write = write or characteristic
+            elif where == (NOTIFY_SERVICE, NOTIFY_CHARACTERISTIC):
+                notify = notify or characteristic
+            elif where == (WRITE_SERVICE, OTHER_NOTIFY_CHARACTERISTIC):
+                if "notify" in characteristic.properties:
+                    other_notify = other_notify or characteristic
+    notify = notify or other_notify
+    if write is None or notify is None:
+        raise ReaderError(
+            ErrorCode.SERVICE_MISSING,
+            "the device has no Renogy service (ffd0 and fff0); it is probably another product",
+            stage=Stage.SERVICES,
+        )
+    return Characteristics(write, notify)
+
+
+@dataclass(slots=True)
+class Session:
+    """Requests and replies over one connection.
+
+    `disconnected` is set by whoever owns the link when it drops: nothing else tells (a dropped link
+    just never answers).
+    """
+
+    client: Client
+    disconnected: asyncio.Event
+    unit: int
+    other_unit: int | None = None
+    """The unit that answered instead of the one asked for, if one did."""
+    dropped_bytes: int = 0
+    _characteristics: Characteristics | None = None
+    _fragments: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+
+    async def start(self) -> None:
+        """Find the characteristics and have replies delivered. Raises ReaderError(service_missing)."""
+        self._characteristics = find_characteristics(self.client.services)
+        try:
+            await self.client.start_notify(self._characteristics.notify, self._on_notify)
+        except (BleakError, OSError, EOFError) as err:
+            raise _link_failed(err, Stage.SERVICES) from err
+
+    def _on_notify(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
+        """Keep a fragment for the request in flight."""
+        self._fragments.put_nowait(bytes(data))
+
+    async def read(self, block: Block, timeout: float = REQUEST_TIMEOUT) -> tuple[int, ...]:
+        """Return the words of a block; one retry after silence, a bad frame or a busy device.
+
+        Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed.
+        """
+        return (await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)).words
+
+    async def ask(self, request: Request, timeout: float = REQUEST_TIMEOUT) -> Reply:
+        """Send a request until it is answered, REQUEST_TRIES times at most."""
+        for remaining in reversed(range(REQUEST_TRIES)):
+            try:
+                reply = await self._exchange(request, timeout)
+            except ReaderError as err:
+                if not remaining or err.code is ErrorCode.CONNECT_FAILED:
+                    raise
+                _LOGGER.debug("[reader] asking again: %s", err.message)
+                await self._drain()
+                continue
+            if reply.exception is None:
+                return reply
+            if reply.exception not in BUSY_EXCEPTIONS or not remaining:
+                meaning = EXCEPTION_TEXT.get(reply.exception, "unknown")
+                raise ReaderError(
+                    ErrorCode.MODBUS_EXCEPTION,
+                    f"the device refused with exception {reply.exception} ({meaning})",
+                )
+        raise AssertionError("unreachable")
+
+    async def _exchange(self, request: Request, timeout: float) -> Reply:
+        """Send one request and collect its reply, unless the link drops or the time is up."""
+        assert self._characteristics is not None
+        self._discard()
+        collector = ReplyCollector(request)
+        try:
+            async with asyncio.timeout(timeout):
+                await self.client.write_gatt_char(
+                    self._characteristics.write,
+                    request.encode(),
+                    response=self._characteristics.with_response,
+                )
+                while True:
+                    if reply := collector.feed(await self._next_fragment()):
+                        return reply
+        except TimeoutError:
+            self.other_unit = collector.other_unit
+            raise _unanswered(collector, request, timeout) from None
+        except (BleakError, OSError, EOFError) as err:
+            raise _link_failed(err, Stage.READ) from err
+
+    async def _next_fragment(self) -> bytes:
+        """Wait for a fragment or for the link to drop, whichever comes first."""
+        if self._fragments.empty():
+            arrival = asyncio.ensure_future(self._fragments.get())
+            drop = asyncio.ensure_future(self.disconnected.wait())
+            try:
+                await asyncio.wait((arrival, drop), return_when=asyncio.FIRST_COMPLETED)
+                if arrival.done():
+                    return arrival.result()
+            finally:
+                for waiter in (arrival, drop):
+                    waiter.cancel()
+            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped while an answer was awaited")
+        return self._fragments.get_nowait()
+
+    async def _drain(self) -> None:
+        """Let what is still on its way arrive, and throw it away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_LIMIT):
+                while True:
+                    try:
+                        async with asyncio.timeout(DRAIN_QUIET):
+                            self.dropped_bytes += len(await self._next_fragment())
+                    except TimeoutError:
+                        return
+
+    def _discard(self) -> None:
+        """Throw away what arrived between two requests."""
+        while not self._fragments.empty():
+            self.dropped_bytes += len(self._fragments.get_nowait())
+
+
+def _link_failed(err: Exception, stage: Stage) -> ReaderError:
+    """Say that the link failed under a request."""
+    detail = str(err) or type(err).__name__
+    return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage)
+
+
+def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> ReaderError:
+    """Say why no reply was found in the bytes that came."""
+    match collector.flaw:
+        case Flaw.WRONG_UNIT:
+            return ReaderError(
+                ErrorCode.WRONG_UNIT,
+                f"unit {collector.other_unit} answered instead of unit {request.unit}",
+            )
+        case Flaw.BAD_FRAME:
+            return ReaderError(
+                ErrorCode.BAD_FRAME, "what the device sent is damaged: wrong length or checksum"
+            )
+        case Flaw.NOTHING:
+            return ReaderError(
+                ErrorCode.NO_RESPONSE, f"unit {request.unit} did not answer within {timeout:g} s"
+            )
