@@ -42,11 +42,15 @@ async def _bus() -> AsyncIterator[MessageBus]:
         bus.disconnect()
 
 
-async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Message | None:
+async def _call(
+    bus: MessageBus, path: str, interface: str, member: str
+) -> Message | None:
     """Call a method without arguments; None when BlueZ answers with an error."""
     from dbus_fast import Message, MessageType  # noqa: PLC0415
 
-    reply = await bus.call(Message(destination=_BLUEZ, path=path, interface=interface, member=member))
+    reply = await bus.call(
+        Message(destination=_BLUEZ, path=path, interface=interface, member=member)
+    )
     if reply is None or reply.message_type is MessageType.ERROR:
         return None
     return reply
@@ -54,7 +58,9 @@ async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Mess
 
 async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
     """Return the object paths under which BlueZ shows the device as connected."""
-    reply = await _call(bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+    reply = await _call(
+        bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"
+    )
     if reply is None:
         return []
     objects: dict[str, dict[str, dict[str, Any]]] = reply.body[0]
@@ -67,19 +73,19 @@ async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
     ]
 
 
-async def release(address: str, path: str | None = None) -> bool:
-    """End every link to a device, and a pending connect at `path`; return whether there was a link.
+async def release(address: str, path: str | None = None) -> list[str]:
+    """End every link to a device, and a pending connect at `path`; return the paths that were connected.
 
     An adapter or a bus that is gone has no link to end. Needs 2 s with a real bluetoothd.
     """
     if not available():
-        return False
+        return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
             connected = await _connected_paths(bus, address)
             for target in connected or ([path] if path else []):
                 await _call(bus, target, _DEVICE, "Disconnect")
-            return bool(connected)
+            return connected
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] a leftover link could not be looked for: %s", err)
-        return False
+        return []

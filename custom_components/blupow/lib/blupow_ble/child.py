@@ -48,7 +48,9 @@ class JsonLines(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}: {record.exc_info[1]!r}"
-        return json.dumps({"level": record.levelname, "logger": record.name, "message": text})
+        return json.dumps(
+            {"level": record.levelname, "logger": record.name, "message": text}
+        )
 
 
 def main() -> int:
@@ -70,7 +72,14 @@ async def _serve() -> int:
     try:
         line = await stdin.readline()
     except ValueError:
-        emit(messages.error(None, ReaderError(ErrorCode.BAD_REQUEST, "line is too long", stage=Stage.START)))
+        emit(
+            messages.error(
+                None,
+                ReaderError(
+                    ErrorCode.BAD_REQUEST, "line is too long", stage=Stage.START
+                ),
+            )
+        )
         return EXIT_BAD_REQUEST
     if not line:
         return EXIT_STOPPED
@@ -129,7 +138,9 @@ class Errand:
             emit(messages.error(request.id, err))
         except TimeoutError:
             text = f"the reading was not done within {request.deadline:g} s"
-            emit(messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text)))
+            emit(
+                messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text))
+            )
         except (BleakError, OSError, EOFError) as err:
             emit(messages.error(request.id, explain(err)))
         else:

@@ -112,7 +112,9 @@ class BleLink:
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if self.attempts >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
                     raise
-                _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
+                _LOGGER.debug(
+                    "[reader] connecting again in %g s: %s", pause, err.message
+                )
                 await asyncio.sleep(pause)
 
     async def _attempt(self, deadline: float) -> BleakClient:
@@ -162,7 +164,9 @@ class BleLink:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
         except (TimeoutError, BleakError, OSError, EOFError) as err:
-            _LOGGER.debug("[reader] disconnecting failed: %s", str(err) or type(err).__name__)
+            _LOGGER.debug(
+                "[reader] disconnecting failed: %s", str(err) or type(err).__name__
+            )
 
 
 def _until(deadline: float) -> type[BleakClient]:
@@ -200,7 +204,9 @@ def _cause(err: BaseException) -> ErrorCode:
         if isinstance(link, BleakDeviceNotFoundError | BleakNotFoundError):
             return ErrorCode.NOT_ADVERTISING
     text = " ".join(
-        f"{link.dbus_error} {link.dbus_error_details}" if isinstance(link, BleakDBusError) else str(link)
+        f"{link.dbus_error} {link.dbus_error_details}"
+        if isinstance(link, BleakDBusError)
+        else str(link)
         for link in chain
     )
     for code, signs in _CAUSES:
@@ -214,7 +220,9 @@ def _cause(err: BaseException) -> ErrorCode:
 def known_device(address: str, name: str, path: str) -> BLEDevice:
     """Return the device at a BlueZ object path that Home Assistant has seen. Nothing is scanned."""
     adapter = path.rpartition("/")[0]
-    return BLEDevice(address, name, {"path": path, "props": {"Address": address, "Adapter": adapter}})
+    return BLEDevice(
+        address, name, {"path": path, "props": {"Address": address, "Adapter": adapter}}
+    )
 
 
 async def find_known(address: str) -> BLEDevice:

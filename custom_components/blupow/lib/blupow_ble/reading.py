@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
+SILENT: Final = frozenset(
+    {ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT}
+)
 """Failures after which a late reply may still be on its way."""
 
 
@@ -48,7 +50,9 @@ class _Progress:
 
     def recognise(self) -> None:
         """Take the model from its register, if that was read and names one."""
-        text = decode(self.register_map, self.registers).values.get(self.profile.model_field)
+        text = decode(self.register_map, self.registers).values.get(
+            self.profile.model_field.key
+        )
         if isinstance(text, str) and (model := self.profile.model_named(text)):
             self.model = model
 
@@ -96,7 +100,8 @@ class Reader:
             dropped=decoded.dropped,
             registers=state.raw,
             timings=Timings(
-                connect=round(connected - started, 3), read=round(loop.time() - connected, 3)
+                connect=round(connected - started, 3),
+                read=round(loop.time() - connected, 3),
             ),
             attempts=self._link.attempts,
         )
@@ -110,7 +115,9 @@ class Reader:
         self._on_stage(Stage.CONNECT)
         client = await self._link.connect()
         self._on_stage(Stage.SERVICES)
-        self._session = Session(client, self._link.disconnected, self._state.unit or BROADCAST_UNIT)
+        self._session = Session(
+            client, self._link.disconnected, self._state.unit or BROADCAST_UNIT
+        )
         await self._session.start()
 
     async def _find_unit(self) -> None:
@@ -121,7 +128,9 @@ class Reader:
         if self._state.unit is not None:
             return
         assert self._session is not None
-        block = next(block for block in self._state.register_map.blocks if block.required)
+        block = next(
+            block for block in self._state.register_map.blocks if block.required
+        )
         error: ReaderError | None = None
         candidates = list(self._state.profile.units)
         for unit in candidates:
@@ -131,8 +140,17 @@ class Reader:
             except ReaderError as err:
                 if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
                     raise
-                error = err
-                if self._session.other_unit and self._session.other_unit not in candidates:
+                # silence says least; otherwise the likeliest unit's failure is the one to tell
+                if error is None or error.code is ErrorCode.NO_RESPONSE:
+                    error = (
+                        err
+                        if error is None or err.code is not ErrorCode.NO_RESPONSE
+                        else error
+                    )
+                if (
+                    self._session.other_unit
+                    and self._session.other_unit not in candidates
+                ):
                     candidates.append(self._session.other_unit)
                 continue
             self._state.unit = unit
@@ -145,16 +163,22 @@ class Reader:
         """Read the model before anything is decoded, where it is asked for and not yet known."""
         state = self._state
         for block in state.register_map.blocks:
-            holds_model = any(
-                item.key == state.profile.model_field for item in state.register_map.fields_of(block)
+            holds_model = state.profile.model_field in state.register_map.fields_of(
+                block
             )
             if holds_model and self._asked_for(block) and await self._read_block(block):
                 state.recognise()
 
     async def _read_blocks(self) -> None:
         """Read what is still missing, the required blocks first. Raises ReaderError if one of those fails."""
-        for block in sorted(self._state.register_map.blocks, key=lambda block: not block.required):
-            if self._asked_for(block) and block.key not in self._state.failed and not self._has(block):
+        for block in sorted(
+            self._state.register_map.blocks, key=lambda block: not block.required
+        ):
+            if (
+                self._asked_for(block)
+                and block.key not in self._state.failed
+                and not self._has(block)
+            ):
                 await self._read_block(block)
 
     def _asked_for(self, block: Block) -> bool:
@@ -174,7 +198,11 @@ class Reader:
             if block.required:
                 raise
             if err.code is ErrorCode.CONNECT_FAILED:
-                if not all(self._has(other) for other in state.register_map.blocks if other.required):
+                if not all(
+                    self._has(other)
+                    for other in state.register_map.blocks
+                    if other.required
+                ):
                     raise
                 state.dropped_link = True
             _LOGGER.debug("[reader] block %s is missing: %s", block.key, err.message)
@@ -190,7 +218,8 @@ class Reader:
             await self._reconnect()
         if self._patience() <= 0:
             raise ReaderError(
-                ErrorCode.NO_RESPONSE, f"no time was left: a reading may take {READ_BUDGET:g} s"
+                ErrorCode.NO_RESPONSE,
+                f"no time was left: a reading may take {READ_BUDGET:g} s",
             )
         assert self._session is not None
         return await self._session.read(block, self._patience())

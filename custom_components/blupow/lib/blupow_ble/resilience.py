@@ -30,6 +30,9 @@ TERMINATE_GRACE: Final = 5.0
 CACHE_TIME: Final = 300.0
 GRACE_TIME: Final = 600.0
 
+TICK: Final = 0.001
+"""Just past a limit."""
+
 BLOCK_STRIKES: Final = 3
 """A block that was missing so often in a row is left out of the polls for a while."""
 BLOCK_REST: Final = 3600.0
@@ -95,7 +98,9 @@ class Freshness:
         """Whether entities still show a reading of that age."""
         return age is not None and age <= self.grace
 
-    def status(self, age: float | None, *, failing: bool, virtual: bool = False) -> ConnectionStatus:
+    def status(
+        self, age: float | None, *, failing: bool, virtual: bool = False
+    ) -> ConnectionStatus:
         """Return the connection status from the last fresh reading's age and the last poll's outcome."""
         if not failing and age is not None:
             return ConnectionStatus.TEST_MODE if virtual else ConnectionStatus.CONNECTED
@@ -106,10 +111,10 @@ class Freshness:
         return ConnectionStatus.LOST
 
     def next_change(self, age: float) -> float | None:
-        """Return in how many seconds ageing alone will change what `serves` or `available` say."""
+        """Return in how many seconds ageing alone will have changed what `serves` or `available` say."""
         for limit in (self.cache, self.grace):
             if age <= limit:
-                return limit - age
+                return limit - age + TICK
         return None
 
 
@@ -120,10 +125,8 @@ class BlockRecord:
     strikes: int = 0
     rests_until: float = 0.0
 
-    def after(self, *, answered: bool, now: float) -> BlockRecord:
-        """Return the record after one more reading: three misses in a row bring an hour's rest."""
-        if answered:
-            return BlockRecord()
+    def after_miss(self, now: float) -> BlockRecord:
+        """Return the record after one more miss: three in a row bring an hour's rest."""
         strikes = self.strikes + 1
         rest = now + BLOCK_REST if strikes >= BLOCK_STRIKES else 0.0
         return BlockRecord(strikes, rest)
@@ -131,3 +134,7 @@ class BlockRecord:
     def due(self, now: float) -> bool:
         """Whether the block is to be asked for."""
         return now >= self.rests_until
+
+
+KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"))
+"""The record of a block that need not be read again."""

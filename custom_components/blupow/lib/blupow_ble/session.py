@@ -120,7 +120,9 @@ class Session:
         """Find the characteristics and have replies delivered. Raises ReaderError(service_missing)."""
         self._characteristics = find_characteristics(self.client.services)
         try:
-            await self.client.start_notify(self._characteristics.notify, self._on_notify)
+            await self.client.start_notify(
+                self._characteristics.notify, self._on_notify
+            )
         except (BleakError, OSError, EOFError) as err:
             raise _link_failed(err, Stage.SERVICES) from err
 
@@ -128,12 +130,16 @@ class Session:
         """Keep a fragment for the request in flight."""
         self._fragments.put_nowait(bytes(data))
 
-    async def read(self, block: Block, timeout: float = REQUEST_TIMEOUT) -> tuple[int, ...]:
+    async def read(
+        self, block: Block, timeout: float = REQUEST_TIMEOUT
+    ) -> tuple[int, ...]:
         """Return the words of a block; one retry after silence, a bad frame or a busy device.
 
         Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed.
         """
-        return (await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)).words
+        return (
+            await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)
+        ).words
 
     async def ask(self, request: Request, timeout: float = REQUEST_TIMEOUT) -> Reply:
         """Send a request until it is answered, REQUEST_TRIES times at most."""
@@ -189,7 +195,9 @@ class Session:
             finally:
                 for waiter in (arrival, drop):
                     waiter.cancel()
-            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped while an answer was awaited")
+            raise ReaderError(
+                ErrorCode.CONNECT_FAILED, "the link dropped while an answer was awaited"
+            )
         return self._fragments.get_nowait()
 
     async def _drain(self) -> None:
@@ -212,10 +220,14 @@ class Session:
 def _link_failed(err: Exception, stage: Stage) -> ReaderError:
     """Say that the link failed under a request."""
     detail = str(err) or type(err).__name__
-    return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage)
+    return ReaderError(
+        ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage
+    )
 
 
-def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> ReaderError:
+def _unanswered(
+    collector: ReplyCollector, request: Request, timeout: float
+) -> ReaderError:
     """Say why no reply was found in the bytes that came."""
     match collector.flaw:
         case Flaw.WRONG_UNIT:
@@ -225,9 +237,11 @@ def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> 
             )
         case Flaw.BAD_FRAME:
             return ReaderError(
-                ErrorCode.BAD_FRAME, "what the device sent is damaged: wrong length or checksum"
+                ErrorCode.BAD_FRAME,
+                "what the device sent is damaged: wrong length or checksum",
             )
         case Flaw.NOTHING:
             return ReaderError(
-                ErrorCode.NO_RESPONSE, f"unit {request.unit} did not answer within {timeout:g} s"
+                ErrorCode.NO_RESPONSE,
+                f"unit {request.unit} did not answer within {timeout:g} s",
             )

@@ -54,7 +54,9 @@ class Wave:
         """Return the integral over time (value x seconds)."""
         step = self.swing * self.period / math.tau
         phase = math.tau / self.period
-        return self.mean * (end - start) - step * (math.cos(phase * end) - math.cos(phase * start))
+        return self.mean * (end - start) - step * (
+            math.cos(phase * end) - math.cos(phase * start)
+        )
 
 
 LOAD: Final = Wave(420.0, 180.0, 251.0)
@@ -73,10 +75,14 @@ def _words(number: int) -> tuple[int, int]:
 
 def _text(text: str, words: int) -> tuple[int, ...]:
     """Return text as registers."""
-    return struct.unpack(f">{words}H", text.encode("ascii").ljust(2 * words, b"\0")[: 2 * words])
+    return struct.unpack(
+        f">{words}H", text.encode("ascii").ljust(2 * words, b"\0")[: 2 * words]
+    )
 
 
-def inverter_registers(now: float, *, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
+def inverter_registers(
+    now: float, *, unit: int = UNIT, model: str = MODEL
+) -> dict[int, int]:
     """Return the registers of a REGO inverter at a time (seconds since 1970)."""
     load, solar = LOAD.at(now), SOLAR.at(now)
     volts, battery = OUTPUT_VOLTAGE.at(now), BATTERY_VOLTAGE.at(now)
@@ -148,7 +154,11 @@ def inverter_registers(now: float, *, unit: int = UNIT, model: str = MODEL) -> d
             0,
         ),
     }
-    return {start + i: word for start, words in blocks.items() for i, word in enumerate(words)}
+    return {
+        start + i: word
+        for start, words in blocks.items()
+        for i, word in enumerate(words)
+    }
 
 
 def _clock(now: float) -> tuple[int, int, int]:
@@ -173,7 +183,10 @@ class VirtualDevice:
 
     def registers(self) -> Mapping[int, int]:
         """Return all registers as they are now."""
-        return inverter_registers(self.clock(), unit=self.unit, model=self.model) | self.overrides
+        return (
+            inverter_registers(self.clock(), unit=self.unit, model=self.model)
+            | self.overrides
+        )
 
     def answer(self, request: bytes) -> bytes | None:
         """Return the reply to one frame; None where a device stays silent (damaged, or another's)."""
@@ -199,7 +212,9 @@ class VirtualDevice:
             words = [registers[register] for register in range(start, start + count)]
         except KeyError:
             return self._refuse(READ_REGISTERS, _ILLEGAL_ADDRESS)
-        return seal(struct.pack(f">BBB{count}H", self.unit, READ_REGISTERS, 2 * count, *words))
+        return seal(
+            struct.pack(f">BBB{count}H", self.unit, READ_REGISTERS, 2 * count, *words)
+        )
 
     def _refuse(self, function: int, code: int) -> bytes:
         return seal(bytes((self.unit, function | EXCEPTION_FLAG, code)))
@@ -209,7 +224,13 @@ def _services() -> BleakGATTServiceCollection:
     """Return the GATT services of a BT-2 module, as far as a session looks."""
     services = BleakGATTServiceCollection()
     layout = (
-        (WRITE_SERVICE, 0x1B, WRITE_CHARACTERISTIC, 0x1C, ["write-without-response", "write"]),
+        (
+            WRITE_SERVICE,
+            0x1B,
+            WRITE_CHARACTERISTIC,
+            0x1C,
+            ["write-without-response", "write"],
+        ),
         (NOTIFY_SERVICE, 0x2C, NOTIFY_CHARACTERISTIC, 0x2D, ["notify"]),
     )
     for service_uuid, service_handle, uuid, handle, properties in layout:
@@ -261,4 +282,6 @@ class VirtualLink:
             return
         loop = asyncio.get_running_loop()
         for start in range(0, len(reply), 20):
-            loop.call_soon(self._notify, self._characteristic, bytearray(reply[start : start + 20]))
+            loop.call_soon(
+                self._notify, self._characteristic, bytearray(reply[start : start + 20])
+            )

@@ -39,6 +39,14 @@ class Kind(StrEnum):
     """A list of names: one for each register that is not zero."""
 
 
+class About(StrEnum):
+    """What a field tells about the device itself."""
+
+    MODEL = "model"
+    SERIAL_NUMBER = "serial_number"
+    VERSION = "version"
+
+
 class Counter(StrEnum):
     """Fields that count up."""
 
@@ -89,6 +97,7 @@ class Field:
     other: str | None = None
     """The name for a number that has none in `names`; without it such a number is dropped."""
     counter: Counter | None = None
+    about: About | None = None
     optional: bool = False
     """Not every model answers it."""
 
@@ -122,20 +131,14 @@ class RegisterMap:
     blocks: tuple[Block, ...]
     fields: tuple[Field, ...]
 
-    def block(self, key: str) -> Block:
-        """Return the block of that key; raises KeyError."""
-        for block in self.blocks:
-            if block.key == key:
-                return block
-        raise KeyError(key)
-
     def fields_of(self, block: Block) -> tuple[Field, ...]:
         """Return the fields that lie within a block."""
         covered = block.registers
         return tuple(
             field
             for field in self.fields
-            if field.registers.start >= covered.start and field.registers.stop <= covered.stop
+            if field.registers.start >= covered.start
+            and field.registers.stop <= covered.stop
         )
 
 
@@ -149,11 +152,15 @@ class Profile:
     """Unit addresses to try, the likeliest first."""
     name_prefixes: tuple[str, ...]
     """How the advertised names of this family begin (compared without regard to case)."""
-    model_field: str
     blocks: tuple[Block, ...]
     fields: tuple[Field, ...]
     models: tuple[Model, ...]
     """The first one is the base: the one that the family's own blocks and fields describe."""
+
+    @property
+    def model_field(self) -> Field:
+        """The field that names the model."""
+        return next(item for item in self.fields if item.about is About.MODEL)
 
     def model(self, key: str) -> Model:
         """Return the model of that key; raises KeyError."""
@@ -174,8 +181,16 @@ class Profile:
         """Return the blocks and fields of a model, or of the base."""
         if model is None:
             return RegisterMap(blocks=self.blocks, fields=self.fields)
-        blocks = {block.key: block for block in self.blocks if block.key not in model.without_blocks}
+        blocks = {
+            block.key: block
+            for block in self.blocks
+            if block.key not in model.without_blocks
+        }
         blocks |= {block.key: block for block in model.blocks}
-        fields = {item.key: item for item in self.fields if item.key not in model.without_fields}
+        fields = {
+            item.key: item
+            for item in self.fields
+            if item.key not in model.without_fields
+        }
         fields |= {item.key: item for item in model.fields}
         return RegisterMap(blocks=tuple(blocks.values()), fields=tuple(fields.values()))

@@ -6,7 +6,7 @@ RIV1230RCH-SPS and a RIV4835CSH1S, and for RIV1230PCH one contributor's map.
 
 from typing import Final
 
-from .declaration import Block, Counter, Field, Kind, Model, Profile, Unit
+from .declaration import About, Block, Counter, Field, Kind, Model, Profile, Unit
 
 CHARGING_STATUS: Final = {
     0: "off",
@@ -90,13 +90,39 @@ BLOCKS: Final = (
 )
 
 FIELDS: Final = (
-    Field(key="input_voltage", register=4000, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
-    Field(key="input_current", register=4001, scale=0.01, unit=Unit.AMPERE, valid=_AC_AMPERES),
-    Field(key="input_frequency", register=4009, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
-    Field(key="output_voltage", register=4002, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
-    Field(key="output_current", register=4003, scale=0.01, unit=Unit.AMPERE, valid=_AC_AMPERES),
-    Field(key="output_frequency", register=4004, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
-    Field(key="battery_voltage", register=4005, scale=0.1, unit=Unit.VOLT, valid=_BATTERY_VOLTS),
+    Field(
+        key="input_voltage", register=4000, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS
+    ),
+    Field(
+        key="input_current",
+        register=4001,
+        scale=0.01,
+        unit=Unit.AMPERE,
+        valid=_AC_AMPERES,
+    ),
+    Field(
+        key="input_frequency", register=4009, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ
+    ),
+    Field(
+        key="output_voltage", register=4002, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS
+    ),
+    Field(
+        key="output_current",
+        register=4003,
+        scale=0.01,
+        unit=Unit.AMPERE,
+        valid=_AC_AMPERES,
+    ),
+    Field(
+        key="output_frequency", register=4004, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ
+    ),
+    Field(
+        key="battery_voltage",
+        register=4005,
+        scale=0.1,
+        unit=Unit.VOLT,
+        valid=_BATTERY_VOLTS,
+    ),
     Field(
         key="temperature",
         register=4006,
@@ -114,8 +140,12 @@ FIELDS: Final = (
         unit=Unit.AMPERE,
         valid=_BATTERY_AMPERES,
     ),
-    Field(key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)),
-    Field(key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)),
+    Field(
+        key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)
+    ),
+    Field(
+        key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)
+    ),
     Field(key="solar_power", register=4331, unit=Unit.WATT, valid=_WATTS),
     Field(
         key="charging_status",
@@ -126,9 +156,17 @@ FIELDS: Final = (
     ),
     Field(key="charging_power", register=4333, unit=Unit.WATT, valid=_WATTS),
     # V1.8 and a REGO reading (raw 12 at 150 VA and 124.9 V) agree on 0.1 A
-    Field(key="load_current", register=4408, scale=0.1, unit=Unit.AMPERE, valid=_AC_AMPERES),
+    Field(
+        key="load_current",
+        register=4408,
+        scale=0.1,
+        unit=Unit.AMPERE,
+        valid=_AC_AMPERES,
+    ),
     Field(key="load_active_power", register=4409, unit=Unit.WATT, valid=_WATTS),
-    Field(key="load_apparent_power", register=4410, unit=Unit.VOLT_AMPERE, valid=_WATTS),
+    Field(
+        key="load_apparent_power", register=4410, unit=Unit.VOLT_AMPERE, valid=_WATTS
+    ),
     Field(
         key="line_charging_current",
         register=4412,
@@ -137,13 +175,35 @@ FIELDS: Final = (
         valid=(0, 500),
     ),
     Field(key="load_percentage", register=4413, unit=Unit.PERCENT, valid=(0, 300)),
-    Field(key="faults", register=4398, words=4, kind=Kind.CODES, names=FAULTS, other="unknown_fault", optional=True),
-    Field(key="machine_state", register=4405, kind=Kind.ENUM, names=MACHINE_STATE, optional=True),
     Field(
-        key="charged_today", register=4543, unit=Unit.AMPERE_HOUR, counter=Counter.DAILY, optional=True
+        key="faults",
+        register=4398,
+        words=4,
+        kind=Kind.CODES,
+        names=FAULTS,
+        other="unknown_fault",
+        optional=True,
     ),
     Field(
-        key="discharged_today", register=4544, unit=Unit.AMPERE_HOUR, counter=Counter.DAILY, optional=True
+        key="machine_state",
+        register=4405,
+        kind=Kind.ENUM,
+        names=MACHINE_STATE,
+        optional=True,
+    ),
+    Field(
+        key="charged_today",
+        register=4543,
+        unit=Unit.AMPERE_HOUR,
+        counter=Counter.DAILY,
+        optional=True,
+    ),
+    Field(
+        key="discharged_today",
+        register=4544,
+        unit=Unit.AMPERE_HOUR,
+        counter=Counter.DAILY,
+        optional=True,
     ),
     Field(
         key="solar_energy_today",
@@ -250,9 +310,23 @@ FIELDS: Final = (
         optional=True,
     ),
     Field(key="device_id", register=4109, valid=(1, 247)),
-    Field(key="model", register=4311, words=8, kind=Kind.TEXT),
-    Field(key="serial_number", register=4112, words=9, kind=Kind.TEXT, optional=True),
-    Field(key="version", register=4319, words=8, kind=Kind.TEXT, optional=True),
+    Field(key="model", register=4311, words=8, kind=Kind.TEXT, about=About.MODEL),
+    Field(
+        key="serial_number",
+        register=4112,
+        words=9,
+        kind=Kind.TEXT,
+        about=About.SERIAL_NUMBER,
+        optional=True,
+    ),
+    Field(
+        key="version",
+        register=4319,
+        words=8,
+        kind=Kind.TEXT,
+        about=About.VERSION,
+        optional=True,
+    ),
 )
 
 RIV1230RCH: Final = Model(
@@ -315,7 +389,13 @@ RIV1230PCH: Final = Model(
         }
     ),
     fields=(
-        Field(key="input_frequency", register=4001, scale=0.1, unit=Unit.HERTZ, valid=_HERTZ),
+        Field(
+            key="input_frequency",
+            register=4001,
+            scale=0.1,
+            unit=Unit.HERTZ,
+            valid=_HERTZ,
+        ),
         Field(
             key="charging_current",
             register=4328,
@@ -332,7 +412,6 @@ INVERTER: Final = Profile(
     name="Inverter",
     units=(32, 255, 1),
     name_prefixes=("BTRIC", "RNGRIU", "BTRIV", "BTRAC", "BTRI213", "BTRIL23"),
-    model_field="model",
     blocks=BLOCKS,
     fields=FIELDS,
     models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH),

@@ -1,0 +1,1 @@
+"""Libraries of this integration that know nothing of Home Assistant."""

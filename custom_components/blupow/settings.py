@@ -1,0 +1,72 @@
+"""The options of an entry: their defaults, their ranges, and the one place that reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from .lib.blupow_ble.resilience import (
+    CACHE_TIME,
+    GRACE_TIME,
+    MANUAL_CONNECT_TIMEOUT,
+    Freshness,
+)
+
+CONF_UPDATE_INTERVAL: Final = "update_interval"
+CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
+CONF_CACHE_TIME: Final = "cache_time"
+CONF_GRACE_TIME: Final = "grace_time"
+CONF_PATH: Final = "path"
+CONF_UNIT: Final = "unit"
+
+DEFAULT_UPDATE_INTERVAL: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Smallest and largest value of a numeric option."""
+
+    low: int
+    high: int
+
+
+RANGES: Final[Mapping[str, Range]] = {
+    CONF_UPDATE_INTERVAL: Range(10, 300),
+    CONF_CONNECT_TIMEOUT: Range(int(MANUAL_CONNECT_TIMEOUT[0]), int(MANUAL_CONNECT_TIMEOUT[1])),
+    CONF_CACHE_TIME: Range(10, 3600),
+    CONF_GRACE_TIME: Range(10, 7200),
+    CONF_UNIT: Range(1, 247),
+}
+
+
+class WantedPath(StrEnum):
+    """What the user wants of the way to the device."""
+
+    AUTOMATIC = "automatic"
+    ISOLATED = "isolated"
+    IN_PROCESS = "in_process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options of one entry. Times are seconds; None is automatic."""
+
+    update_interval: int = DEFAULT_UPDATE_INTERVAL
+    connect_timeout: int | None = None
+    cache_time: int = int(CACHE_TIME)
+    grace_time: int = int(GRACE_TIME)
+    path: WantedPath = WantedPath.AUTOMATIC
+    unit: int | None = None
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Self:
+        """Return the settings that an entry's options hold."""
+        known = {key: value for key, value in options.items() if key in cls.__dataclass_fields__}
+        if CONF_PATH in known:
+            known[CONF_PATH] = WantedPath(known[CONF_PATH])
+        return cls(**known)
+
+    @property
+    def freshness(self) -> Freshness:
+        """The rule of how long a reading serves."""
+        return Freshness(cache=self.cache_time, grace=self.grace_time)

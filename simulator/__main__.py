@@ -1,0 +1,161 @@
+"""`python -m simulator`: a simulated BlueZ with virtual Renogy inverters, until it is ended."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+import json
+import logging
+from pathlib import Path
+import signal
+import sys
+import tempfile
+
+from blupow_ble.virtual import VirtualDevice
+
+from .bluez import Bluez
+from .bus import BusError, address, private_bus
+from .control import Control, ControlError, control
+from .faults import FaultName
+from .peripheral import Peripheral, Radio
+
+FIRST_NAME = 134000035
+FIRST_ADDRESS = 0xC4D36A000035
+ADAPTER_ADDRESS = "00:1A:7D:DA:71:{:02X}"
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 50:
+        raise argparse.ArgumentTypeError(f"{text!r} is not within 1-50")
+    return int(text)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="simulator",
+        description="Run a simulated BlueZ on a private D-Bus, with virtual Renogy inverters on it. "
+        "Programs started with the printed DBUS_SYSTEM_BUS_ADDRESS find them.",
+        epilog="faults: " + ", ".join(FaultName),
+    )
+    parser.add_argument(
+        "--folder", type=Path, help="where the socket goes (a new folder in /tmp)"
+    )
+    parser.add_argument("--inverters", type=_count, default=1, help="how many (1)")
+    parser.add_argument("--adapters", type=_count, default=1, help="how many (1)")
+    parser.add_argument(
+        "--fast", action="store_true", help="without the delays of a real radio"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        type=FaultName,
+        choices=list(FaultName),
+        default=[],
+        metavar="NAME",
+        help="begin with this fault",
+    )
+    parser.add_argument(
+        "--do",
+        metavar="JSON",
+        help='tell a simulator that runs in --folder, for instance \'{"op": "fault", "name": "silent"}\'; '
+        "operations: state, fault, clear, drop, register, unplug, plug_in, restart",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every call")
+    return parser
+
+
+def inverters(count: int, adapters: Sequence[str], *, fast: bool) -> list[Peripheral]:
+    """Return virtual inverters BTRIC134000035, BTRIC134000036, ..."""
+    made = []
+    for number in range(count):
+        raw = f"{FIRST_ADDRESS + number:012X}"
+        radio = Radio(
+            rssi={name: -60 - 9 * position for position, name in enumerate(adapters)}
+        )
+        if fast:
+            radio.interval = 0.2
+            radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01
+            radio.reply_time = radio.fragment_gap = 0.002
+        made.append(
+            Peripheral(
+                address=":".join(raw[i : i + 2] for i in range(0, 12, 2)),
+                name=f"BTRIC{FIRST_NAME + number}",
+                device=VirtualDevice(),
+                radio=radio,
+            )
+        )
+    return made
+
+
+async def run(options: argparse.Namespace, folder: Path) -> None:
+    """Run until SIGTERM or Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    names = [f"hci{number}" for number in range(options.adapters)]
+    adapters = {
+        name: ADAPTER_ADDRESS.format(0x13 + number) for number, name in enumerate(names)
+    }
+    async with private_bus(folder) as daemon:
+        bluez = Bluez(
+            address(folder),
+            adapters,
+            inverters(options.inverters, names, fast=options.fast),
+        )
+        await bluez.start()
+        try:
+            await Control(bluez).start()
+            for fault in options.fault:
+                bluez.set_fault(fault, None, None, None)
+            print(f"DBUS_SYSTEM_BUS_ADDRESS={address(folder)}", flush=True)
+            for peripheral in bluez.peripherals.values():
+                print(f"{peripheral.address}  {peripheral.name}", flush=True)
+            print("ready", flush=True)
+            waiting = {
+                asyncio.create_task(stop.wait()),
+                asyncio.create_task(daemon.wait()),
+            }
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in waiting:
+                task.cancel()
+        finally:
+            await bluez.stop()
+
+
+async def tell(folder: Path, text: str) -> int:
+    """Have a running simulator do something."""
+    try:
+        request = json.loads(text)
+        async with control(address(folder)) as client:
+            answer = await client.do(**request)
+    except (ControlError, TypeError, ValueError) as err:
+        print(f"simulator: {err}", file=sys.stderr)
+        return 1
+    if answer is not None:
+        print(json.dumps(answer, indent=2))
+    return 0
+
+
+def main() -> int:
+    """Run the simulator, or talk to one that runs."""
+    parser = build_parser()
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING)
+    if options.do:
+        if options.folder is None:
+            parser.error("--do needs --folder, the folder of the running simulator")
+        return asyncio.run(tell(options.folder, options.do))
+    try:
+        if options.folder:
+            asyncio.run(run(options, options.folder))
+        else:
+            with tempfile.TemporaryDirectory(prefix="simulator-") as folder:
+                asyncio.run(run(options, Path(folder)))
+    except BusError as err:
+        print(f"simulator: {err}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""`python -m simulator.demo`: Home Assistant with a simulated inverter, until Ctrl-C."""
+
+import argparse
+import asyncio
+from pathlib import Path
+import shutil
+import signal
+import sys
+
+from .__main__ import ADAPTER_ADDRESS
+from .bus import BusError
+from .home_assistant import USER, HomeAssistant, HomeAssistantError, home_assistant, port_is_free
+from .process import simulator
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/develop",
+        description="Start Home Assistant on a simulated Bluetooth with a simulated inverter.",
+    )
+    parser.add_argument("--add", action="store_true", help="add the inverter as soon as it is found")
+    parser.add_argument("--port", type=int, default=8123, help="of Home Assistant (8123)")
+    parser.add_argument("--inverters", type=int, default=1, help="how many are simulated (1)")
+    parser.add_argument("--new", action="store_true", help="forget what earlier runs have set up")
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".demo"), help="where everything is kept (.demo)"
+    )
+    return parser
+
+
+async def add_discovered(running: HomeAssistant) -> None:
+    """Add the discovered inverter, unless an earlier run did."""
+    entries = await running.call("config_entries/get", domain="blupow")
+    if entries:
+        print(f"already added: {entries[0]['title']}", flush=True)
+        return
+    flow = await running.discovered()
+    result = await running.answer_flow(flow["flow_id"], {})
+    if result["type"] != "create_entry":
+        raise HomeAssistantError(f"the inverter could not be added: {result.get('errors')}")
+    print(f"added: {result['title']}", flush=True)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Run until Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    folder: Path = options.folder.absolute()
+    if options.new:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not port_is_free(options.port):
+        raise HomeAssistantError(
+            f"port {options.port} is in use; choose another with --port"
+        )
+    async with simulator(folder / "bus", "--inverters", str(options.inverters)) as devices:
+        print("starting Home Assistant (the first start takes a minute) ...", flush=True)
+        async with home_assistant(
+            folder / "config",
+            devices.bus_address,
+            options.port,
+            adapters=[ADAPTER_ADDRESS.format(0x13)],
+        ) as running:
+            if options.add:
+                await add_discovered(running)
+            print(f"\n  {running.url}      user {USER}, password {USER}", flush=True)
+            print(f"  log: {running.log}", flush=True)
+            print(
+                "  faults: .venv/bin/python -m simulator --folder "
+                f'{folder / "bus"} --do \'{{"op": "fault", "name": "out_of_range"}}\'',
+                flush=True,
+            )
+            print("  Ctrl-C ends it.\n", flush=True)
+            ended = asyncio.create_task(running.process.wait())
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if ended.done():
+                print(f"Home Assistant ended by itself; see {running.log}", file=sys.stderr)
+                return 1
+            ended.cancel()
+    return 0
+
+
+def main() -> int:
+    """Run the demo."""
+    options = build_parser().parse_args()
+    try:
+        return asyncio.run(run(options))
+    except (BusError, HomeAssistantError) as err:
+        print(f"develop: {err}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

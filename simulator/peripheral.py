@@ -1,0 +1,123 @@
+"""A simulated Bluetooth device: a BT-2 module or a built-in one, with a virtual Renogy device behind it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import random
+import struct
+from typing import Final
+
+from dbus_fast import Variant
+
+from blupow_ble.modbus import EXCEPTION_FLAG, seal
+from blupow_ble.virtual import VirtualDevice
+
+from .faults import FaultName, Faults
+
+RENOGY_SERVICE: Final = "0000ffd0-0000-1000-8000-00805f9b34fb"
+
+_FLAGS: Final = 0x01
+_SERVICES: Final = 0x03
+_NAME: Final = 0x09
+_MANUFACTURER: Final = 0xFF
+
+_OTHER_UNIT: Final = 0x55
+
+
+@dataclass(slots=True)
+class Radio:
+    """How a device advertises and connects. Times are seconds."""
+
+    rssi: Mapping[str, int]
+    """Signal strength by adapter; an adapter that is not listed does not hear it."""
+    jitter: int = 12
+    """More than the 8 dB below which BlueZ does not signal a change."""
+    interval: float = 1.0
+    connect_time: float = 0.15
+    resolve_time: float = 0.25
+    disconnect_time: float = 0.05
+    reply_time: float = 0.06
+    fragment_gap: float = 0.012
+    fragment: int = 20
+    """Bytes in a notification."""
+
+
+@dataclass(slots=True)
+class Peripheral:
+    """A simulated device; several adapters may hear it, one can be connected to it."""
+
+    address: str
+    name: str
+    device: VirtualDevice
+    radio: Radio
+    faults: Faults = field(default_factory=Faults)
+    connected_path: str | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a connect would go through."""
+        return not self.connected_path and not self.faults.has(
+            FaultName.OUT_OF_RANGE, FaultName.HELD, FaultName.DEAF
+        )
+
+    @property
+    def advertising(self) -> bool:
+        """Whether it advertises: a connected module does not."""
+        return not self.connected_path and not self.faults.has(
+            FaultName.OUT_OF_RANGE, FaultName.HELD
+        )
+
+    @property
+    def _company(self) -> int:
+        """The company id of a Renogy module is the beginning of its address (captured advertisements)."""
+        low, high = bytes.fromhex(self.address.replace(":", ""))[:2]
+        return low | high << 8
+
+    @property
+    def _payload(self) -> bytes:
+        return bytes.fromhex(self.address.replace(":", ""))[2:]
+
+    def advertisement(self) -> list[tuple[int, bytes]]:
+        """Return the advertisement as (type, data)."""
+        return [
+            (_FLAGS, b"\x06"),
+            (_SERVICES, struct.pack("<H", 0xFFD0)),
+            (_MANUFACTURER, struct.pack("<H", self._company) + self._payload),
+            (_NAME, self.name.encode()),
+        ]
+
+    def properties(self) -> dict[str, Variant]:
+        """Return the advertisement as properties of Device1."""
+        return {
+            "Name": Variant("s", self.name),
+            "Alias": Variant("s", self.name),
+            "UUIDs": Variant("as", [RENOGY_SERVICE]),
+            "ManufacturerData": Variant(
+                "a{qv}", {self._company: Variant("ay", self._payload)}
+            ),
+            "AdvertisingFlags": Variant("ay", b"\x06"),
+        }
+
+    def rssi_at(self, adapter: str) -> int:
+        """Return the signal strength of one advertisement."""
+        jitter = random.randint(-self.radio.jitter, self.radio.jitter)
+        return max(-100, min(-20, self.radio.rssi[adapter] + jitter))
+
+    def answer(self, request: bytes) -> tuple[bytes, float] | None:
+        """Return the reply to a request and when it comes; None: silence."""
+        self.counts["requests"] += 1
+        reply = self.device.answer(request)
+        if reply is None or self.faults.take(FaultName.SILENT):
+            return None
+        if self.faults.take(FaultName.EXCEPTION):
+            reply = seal(bytes((reply[0], reply[1] | EXCEPTION_FLAG, 4)))
+        if self.faults.take(FaultName.WRONG_UNIT):
+            reply = seal(bytes((reply[0] ^ _OTHER_UNIT,)) + reply[1:-2])
+        if self.faults.take(FaultName.CORRUPT_CRC):
+            reply = reply[:-1] + bytes((reply[-1] ^ 0xFF,))
+        if self.faults.take(FaultName.TRUNCATED):
+            reply = reply[: len(reply) // 2]
+        slow = self.faults.take(FaultName.SLOW)
+        self.counts["replies"] += 1
+        return reply, self.radio.reply_time + (slow.seconds if slow else 0.0)
