@@ -58,9 +58,7 @@ async def _call(
 
 async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
     """Return the object paths under which BlueZ shows the device as connected."""
-    reply = await _call(
-        bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"
-    )
+    reply = await _call(bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
     if reply is None:
         return []
     objects: dict[str, dict[str, dict[str, Any]]] = reply.body[0]
@@ -71,6 +69,21 @@ async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
         and device["Address"].value.upper() == address.upper()
         and device["Connected"].value
     ]
+
+
+async def connected_paths(address: str) -> list[str]:
+    """Return the object paths under which BlueZ shows the device as connected.
+
+    A bus that is gone shows none.
+    """
+    if not available():
+        return []
+    try:
+        async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
+            return await _connected_paths(bus, address)
+    except (TimeoutError, OSError, EOFError) as err:
+        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        return []
 
 
 async def release(address: str, path: str | None = None) -> list[str]:

@@ -23,6 +23,7 @@ LIB: Final = Path(__file__).resolve().parent.parent
 
 _LOGGER = logging.getLogger(__name__)
 _LEVELS: Final = logging.getLevelNamesMapping()
+_HEARD_LOGGERS: Final = ("blupow_ble", "py.warnings", "asyncio")
 _DROPPED_FROM_ENVIRONMENT: Final = frozenset(
     {"PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"}
 )
@@ -186,6 +187,8 @@ class ReaderProcess:
             try:
                 record: dict[str, Any] = json.loads(text)
                 level, message = _LEVELS[record["level"]], str(record["message"])
+                if not str(record["logger"]).startswith(_HEARD_LOGGERS):
+                    level = logging.DEBUG  # a library's remark, the same at each reading
             except ValueError, KeyError, TypeError:
                 self._last_words.append(text)
                 level, message = logging.DEBUG, text
