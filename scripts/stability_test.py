@@ -63,12 +63,16 @@ class Report:
         """Say what is not as it should be."""
         found = []
         if self.success_rate < WANTED_SUCCESS:
-            found.append(f"only {self.success_rate:.0f} % of the runs succeeded ({WANTED_SUCCESS:.0f} % wanted)")
+            found.append(
+                f"only {self.success_rate:.0f} % of the runs succeeded ({WANTED_SUCCESS:.0f} % wanted)"
+            )
         if self.connects and sum(self.connects) / len(self.connects) >= WANTED_CONNECT:
             found.append(f"the mean connect time is not below {WANTED_CONNECT:.0f} s")
-        for what in ("processes", "links", "descriptors"):
-            if leaked := getattr(self, f"leaked_{what}"):
-                found.append(f"{leaked} leaked {what}")
+        found.extend(
+            f"{leaked} leaked {what}"
+            for what in ("processes", "links", "descriptors")
+            if (leaked := getattr(self, f"leaked_{what}"))
+        )
         if self.runtime_warnings:
             found.append(f"{len(self.runtime_warnings)} RuntimeWarnings")
         return found
@@ -144,7 +148,9 @@ def address(text: str) -> str:
     """Return a Bluetooth address in its usual form."""
     upper = text.strip().upper().replace("-", ":")
     if not re.fullmatch(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}", upper):
-        raise argparse.ArgumentTypeError(f"{text!r} is no Bluetooth address; one looks like C4:D3:6A:66:7E:D4")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no Bluetooth address; one looks like C4:D3:6A:66:7E:D4"
+        )
     return upper
 
 
@@ -156,17 +162,34 @@ def build_parser() -> argparse.ArgumentParser:
         "no RuntimeWarning is seen; else 1."
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--address", type=address, metavar="A", help="the device's Bluetooth address")
-    which.add_argument("--simulate", action="store_true", help="use a simulated device")
-    parser.add_argument("--runs", type=bounded(1, 100_000, int), default=10, metavar="N", help="how many (10)")
-    parser.add_argument(
-        "--interval", type=bounded(0, 3600, float), default=2.0, metavar="S", help="pause between two (2)"
+    which.add_argument(
+        "--address", type=address, metavar="A", help="the device's Bluetooth address"
     )
-    parser.add_argument("--profile", choices=sorted(PROFILES), default="inverter", help="family (inverter)")
-    parser.add_argument("--unit", type=bounded(1, 255, int), metavar="N", help="Modbus address (found by trying)")
-    parser.add_argument("--timeout", type=bounded(5, 60, float), metavar="S", help="to connect (25, growing to 45)")
+    which.add_argument("--simulate", action="store_true", help="use a simulated device")
     parser.add_argument(
-        "--fault", choices=list(FaultName), metavar="NAME", help="with --simulate: " + ", ".join(FaultName)
+        "--runs", type=bounded(1, 100_000, int), default=10, metavar="N", help="how many (10)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=bounded(0, 3600, float),
+        default=2.0,
+        metavar="S",
+        help="pause between two (2)",
+    )
+    parser.add_argument(
+        "--profile", choices=sorted(PROFILES), default="inverter", help="family (inverter)"
+    )
+    parser.add_argument(
+        "--unit", type=bounded(1, 255, int), metavar="N", help="Modbus address (found by trying)"
+    )
+    parser.add_argument(
+        "--timeout", type=bounded(5, 60, float), metavar="S", help="to connect (25, growing to 45)"
+    )
+    parser.add_argument(
+        "--fault",
+        choices=list(FaultName),
+        metavar="NAME",
+        help="with --simulate: " + ", ".join(FaultName),
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
@@ -204,7 +227,9 @@ async def find(options: argparse.Namespace) -> Device:
     return Device(address=found.address, name=found.name or found.address, path=path)
 
 
-async def measure(options: argparse.Namespace, device: Device, simulated: ControlClient | None) -> Report:
+async def measure(
+    options: argparse.Namespace, device: Device, simulated: ControlClient | None
+) -> Report:
     """Read the device as often as wanted."""
     report = Report()
     unit = options.unit
@@ -243,7 +268,9 @@ async def measure(options: argparse.Namespace, device: Device, simulated: Contro
         report.runs += 1
         if process.pid is not None and alive(process.pid):
             report.leaked_processes += 1
-        links = await simulated.links() if simulated else await bluez.connected_paths(device.address)
+        links = (
+            await simulated.links() if simulated else await bluez.connected_paths(device.address)
+        )
         report.leaked_links += len(links)
         if before is None:
             before = descriptors()
@@ -274,7 +301,10 @@ def print_report(report: Report) -> None:
             text = ", ".join(f"{key} {value:.2f} s" for key, value in figures.items())
             print(f"{label:<14} {text}")
     if report.errors:
-        print("errors         " + ", ".join(f"{code} x {count}" for code, count in report.errors.most_common()))
+        print(
+            "errors         "
+            + ", ".join(f"{code} x {count}" for code, count in report.errors.most_common())
+        )
     print(
         f"leaked         {report.leaked_processes} processes, {report.leaked_links} links, "
         f"{report.leaked_descriptors} file descriptors"

@@ -54,12 +54,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--address", metavar="A", help="the inverter's Bluetooth address")
-    which.add_argument("--simulate", action="store_true", help="use a simulated inverter on a simulated Bluetooth")
-    which.add_argument("--virtual", action="store_true", help="use a virtual inverter, without Bluetooth")
-    parser.add_argument("--unit", type=int, choices=range(1, 256), metavar="N", help="its Modbus address")
-    parser.add_argument("--timeout", type=float, default=CONNECT_TIMEOUT, metavar="S", help="to connect (25)")
+    which.add_argument(
+        "--simulate", action="store_true", help="use a simulated inverter on a simulated Bluetooth"
+    )
+    which.add_argument(
+        "--virtual", action="store_true", help="use a virtual inverter, without Bluetooth"
+    )
     parser.add_argument(
-        "--fault", choices=list(FaultName), metavar="NAME", help="with --simulate: " + ", ".join(FaultName)
+        "--unit", type=int, choices=range(1, 256), metavar="N", help="its Modbus address"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=CONNECT_TIMEOUT, metavar="S", help="to connect (25)"
+    )
+    parser.add_argument(
+        "--fault",
+        choices=list(FaultName),
+        metavar="NAME",
+        help="with --simulate: " + ", ".join(FaultName),
     )
     parser.add_argument("--verbose", action="store_true", help="show what the library logs")
     return parser
@@ -98,7 +109,9 @@ async def run(options: argparse.Namespace) -> None:
             steps.done(f"connected at attempt {link.attempts}")
             steps.begin("finding the Renogy services")
             found = find_characteristics(client.services)
-            steps.done(f"requests go to {found.write.uuid[4:8]}, replies come from {found.notify.uuid[4:8]}")
+            steps.done(
+                f"requests go to {found.write.uuid[4:8]}, replies come from {found.notify.uuid[4:8]}"
+            )
         finally:
             await link.disconnect()
         steps.begin("connecting again and reading all blocks")
@@ -107,7 +120,9 @@ async def run(options: argparse.Namespace) -> None:
             reading = await reader.read()
         finally:
             await reader.close()
-        steps.done(f"unit {reading.unit}, model {reading.model or 'not told'}, {len(reading.values)} values")
+        steps.done(
+            f"unit {reading.unit}, model {reading.model or 'not told'}, {len(reading.values)} values"
+        )
         for key, value in reading.values.items():
             print(f"   {key:<26}{value}")
         for block, code in reading.failed.items():

@@ -56,10 +56,14 @@ def build_parser():
         "On Home Assistant OS, which keeps no log file, `ha core logs` is followed."
     )
     parser.add_argument(
-        "source", nargs="?", metavar="FILE",
+        "source",
+        nargs="?",
+        metavar="FILE",
         help="log file; - for standard input; without it: home-assistant.log here or in /config, else `ha core logs`",
     )
-    parser.add_argument("--kind", metavar="K", help="only lines of this kind: reader, cache, poll, path, ...")
+    parser.add_argument(
+        "--kind", metavar="K", help="only lines of this kind: reader, cache, poll, path, ..."
+    )
     parser.add_argument("--no-follow", action="store_true", help="stop at the end of the file")
     return parser
 

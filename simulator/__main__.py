@@ -37,14 +37,10 @@ def build_parser() -> argparse.ArgumentParser:
         "Programs started with the printed DBUS_SYSTEM_BUS_ADDRESS find them.",
         epilog="faults: " + ", ".join(FaultName),
     )
-    parser.add_argument(
-        "--folder", type=Path, help="where the socket goes (a new folder in /tmp)"
-    )
+    parser.add_argument("--folder", type=Path, help="where the socket goes (a new folder in /tmp)")
     parser.add_argument("--inverters", type=_count, default=1, help="how many (1)")
     parser.add_argument("--adapters", type=_count, default=1, help="how many (1)")
-    parser.add_argument(
-        "--fast", action="store_true", help="without the delays of a real radio"
-    )
+    parser.add_argument("--fast", action="store_true", help="without the delays of a real radio")
     parser.add_argument(
         "--fault",
         action="append",
@@ -69,9 +65,7 @@ def inverters(count: int, adapters: Sequence[str], *, fast: bool) -> list[Periph
     made = []
     for number in range(count):
         raw = f"{FIRST_ADDRESS + number:012X}"
-        radio = Radio(
-            rssi={name: -60 - 9 * position for position, name in enumerate(adapters)}
-        )
+        radio = Radio(rssi={name: -60 - 9 * position for position, name in enumerate(adapters)})
         if fast:
             radio.interval = 0.2
             radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01
@@ -93,9 +87,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = [f"hci{number}" for number in range(options.adapters)]
-    adapters = {
-        name: ADAPTER_ADDRESS.format(0x13 + number) for number, name in enumerate(names)
-    }
+    adapters = {name: ADAPTER_ADDRESS.format(0x13 + number) for number, name in enumerate(names)}
     async with private_bus(folder) as daemon:
         bluez = Bluez(
             address(folder),

@@ -30,8 +30,7 @@ class Adapter:
     def wants_duplicates(self) -> bool:
         """Whether a scan wants every advertisement signalled."""
         return any(
-            self.filters.get(client, {}).get("DuplicateData", False)
-            for client in self.discovering
+            self.filters.get(client, {}).get("DuplicateData", False) for client in self.discovering
         )
 
 
@@ -41,9 +40,7 @@ class Adapters:
     def __init__(self, tree: ObjectTree, addresses: dict[str, str]) -> None:
         """Prepare the adapters, by name."""
         self._tree = tree
-        self._by_name = {
-            name: Adapter(name, address) for name, address in addresses.items()
-        }
+        self._by_name = {name: Adapter(name, address) for name, address in addresses.items()}
 
     def names(self, name: str | None = None) -> list[str]:
         """Return one name, or all."""

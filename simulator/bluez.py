@@ -163,9 +163,7 @@ class Bluez:
         self.devices.serve_pending()
 
     def _named(self, address: str | None) -> list[Peripheral]:
-        return (
-            [self.peripherals[address]] if address else list(self.peripherals.values())
-        )
+        return [self.peripherals[address]] if address else list(self.peripherals.values())
 
     def unplug(self, adapter: str | None = None) -> None:
         """Take an adapter out, or all of them."""
@@ -215,11 +213,7 @@ class Bluez:
             message.interface or "",
             message.member or "",
         )
-        if (
-            path == "/"
-            and interface == OBJECT_MANAGER
-            and member == "GetManagedObjects"
-        ):
+        if path == "/" and interface == OBJECT_MANAGER and member == "GetManagedObjects":
             return lambda _: ("a{oa{sa{sv}}}", [self.tree.managed()])
         unknown = f'Method "{member}" with signature "{message.signature}" on interface "{interface}" doesn\'t exist\n'
         if path not in self.tree:

@@ -1,8 +1,8 @@
 """How a running simulator is looked at and disturbed: one D-Bus method that takes and gives JSON."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,10 +74,7 @@ class Control:
             case "register":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):
-                        values = {
-                            int(key): int(word)
-                            for key, word in options["values"].items()
-                        }
+                        values = {int(key): int(word) for key, word in options["values"].items()}
                         item.device.overrides |= values
             case "unplug":
                 bluez.unplug(options.get("adapter"))
@@ -95,9 +92,7 @@ class Control:
             "adapters": [adapter.name for adapter in bluez.adapters.present()],
             "pending": bluez.devices.pending,
             "links": [
-                item.connected_path
-                for item in bluez.peripherals.values()
-                if item.connected_path
+                item.connected_path for item in bluez.peripherals.values() if item.connected_path
             ],
             "devices": {
                 item.address: {

@@ -19,7 +19,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="scripts/develop",
         description="Start Home Assistant on a simulated Bluetooth with a simulated inverter.",
     )
-    parser.add_argument("--add", action="store_true", help="add the inverter as soon as it is found")
+    parser.add_argument(
+        "--add", action="store_true", help="add the inverter as soon as it is found"
+    )
     parser.add_argument("--port", type=int, default=8123, help="of Home Assistant (8123)")
     parser.add_argument("--inverters", type=int, default=1, help="how many are simulated (1)")
     parser.add_argument("--new", action="store_true", help="forget what earlier runs have set up")
@@ -51,9 +53,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.new:
         shutil.rmtree(folder, ignore_errors=True)
     if not port_is_free(options.port):
-        raise HomeAssistantError(
-            f"port {options.port} is in use; choose another with --port"
-        )
+        raise HomeAssistantError(f"port {options.port} is in use; choose another with --port")
     async with simulator(folder / "bus", "--inverters", str(options.inverters)) as devices:
         print("starting Home Assistant (the first start takes a minute) ...", flush=True)
         async with home_assistant(

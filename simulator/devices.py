@@ -63,9 +63,7 @@ class Devices:
 
     def peripheral(self, path: str) -> Peripheral:
         """Return the device behind a path."""
-        return self._peripherals[
-            path.split("/")[4].removeprefix("dev_").replace("_", ":")
-        ]
+        return self._peripherals[path.split("/")[4].removeprefix("dev_").replace("_", ":")]
 
     # Advertising
 
@@ -101,9 +99,7 @@ class Devices:
             self._refresh(path, adapter, peripheral, rssi)
         self._last_heard[path] = asyncio.get_running_loop().time()
 
-    def _add(
-        self, path: str, adapter: Adapter, peripheral: Peripheral, rssi: int
-    ) -> None:
+    def _add(self, path: str, adapter: Adapter, peripheral: Peripheral, rssi: int) -> None:
         self._temporary.add(path)
         properties = {
             "Address": Variant("s", peripheral.address),
@@ -120,9 +116,7 @@ class Devices:
         }
         self._tree.add(path, {DEVICE: properties | peripheral.properties()})
 
-    def _refresh(
-        self, path: str, adapter: Adapter, peripheral: Peripheral, rssi: int
-    ) -> None:
+    def _refresh(self, path: str, adapter: Adapter, peripheral: Peripheral, rssi: int) -> None:
         old = self._tree.value(path, DEVICE, "RSSI")
         if old is None or abs(old - rssi) >= RSSI_THRESHOLD:
             self._tree.update(path, DEVICE, {"RSSI": Variant("n", rssi)})
@@ -191,9 +185,7 @@ class Devices:
         self._tree.update(path, DEVICE, {"Connected": Variant("b", True)})
         self._settle(pending, None)
         if drop := peripheral.faults.take(FaultName.DROPS):
-            self._link_tasks[path].append(
-                self._spawn(self._drop_later(path, drop.seconds))
-            )
+            self._link_tasks[path].append(self._spawn(self._drop_later(path, drop.seconds)))
         await self._resolve(path, peripheral)
 
     @staticmethod
@@ -213,9 +205,7 @@ class Devices:
         for child, interfaces in gatt.exported(path, peripheral.radio.fragment + 3):
             if child not in self._tree:
                 self._tree.add(child, interfaces)
-        self._tree.update(
-            path, DEVICE, {"UUIDs": Variant("as", list(gatt.SERVICE_UUIDS))}
-        )
+        self._tree.update(path, DEVICE, {"UUIDs": Variant("as", list(gatt.SERVICE_UUIDS))})
         self._tree.update(path, DEVICE, {"ServicesResolved": Variant("b", True)})
 
     async def _drop_later(self, path: str, seconds: float) -> None:
@@ -265,9 +255,7 @@ class Devices:
 
     def adapter_gone(self, adapter: str) -> None:
         """Cut the links of an adapter and forget its devices."""
-        for path in [
-            path for path in self._tree if self._tree.having(path, DEVICE) is not None
-        ]:
+        for path in [path for path in self._tree if self._tree.having(path, DEVICE) is not None]:
             if path.startswith(f"/org/bluez/{adapter}/"):
                 self._cancel_pending(path)
                 self.end_link(path)

@@ -28,9 +28,7 @@ class Characteristic:
 
 
 NOTIFY: Final = Characteristic(0x002D, 0xFFF1, ("read", "notify"))
-WRITE: Final = Characteristic(
-    0x001C, 0xFFD1, ("read", "write-without-response", "write")
-)
+WRITE: Final = Characteristic(0x001C, 0xFFD1, ("read", "write-without-response", "write"))
 
 TABLE: Final = (
     (0x0010, 0x180A, (Characteristic(0x0011, 0x2A29, ("read",), b"Renogy"),)),
@@ -53,9 +51,7 @@ def notify_path(device: str) -> str:
 def characteristic_at(path: str) -> Characteristic:
     """Return the characteristic of a path."""
     handle = int(path[-4:], 16)
-    return next(
-        item for _, _, items in TABLE for item in items if item.handle == handle
-    )
+    return next(item for _, _, items in TABLE for item in items if item.handle == handle)
 
 
 def device_of(path: str) -> str:

@@ -195,9 +195,7 @@ class HomeAssistant:
         }
         async with self.session.post(f"{self.url}/auth/token", data=form) as response:
             self.token = (await response.json())["access_token"]
-        self.socket = await self.session.ws_connect(
-            f"{self.url}/api/websocket", max_msg_size=0
-        )
+        self.socket = await self.session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0)
         await self.socket.receive_json()
         await self.socket.send_json({"type": "auth", "access_token": self.token})
         await self.socket.receive_json()
@@ -291,7 +289,9 @@ async def home_assistant(
     """Run Home Assistant on a bus. Raises HomeAssistantError."""
     await make_folder(folder, port, adapters=adapters, log_level=log_level)
     environment = {
-        key: value for key, value in os.environ.items() if key not in ("SUPERVISOR", "NOTIFY_SOCKET")
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("SUPERVISOR", "NOTIFY_SOCKET")
     }
     environment["DBUS_SYSTEM_BUS_ADDRESS"] = bus_address
     environment.pop("PYTHONPATH", None)

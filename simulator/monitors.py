@@ -1,8 +1,8 @@
 """Advertisement monitors: how a client scans passively."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-import asyncio
 from typing import Any, Final
 
 from dbus_fast import Message, MessageType
@@ -92,8 +92,7 @@ class Monitors:
             if reply is None or not (patterns := reply.body[0].get("Patterns")):
                 continue
             monitor.patterns = tuple(
-                (offset, kind, bytes(content))
-                for offset, kind, content in patterns.value
+                (offset, kind, bytes(content)) for offset, kind, content in patterns.value
             )
             await self._call(monitor, MONITOR, "Activate", "", [])
             return

@@ -116,9 +116,7 @@ class ObjectTree:
         if current is None:
             return
         news = {
-            name: value
-            for name, value in changed.items()
-            if repeat or current.get(name) != value
+            name: value for name, value in changed.items() if repeat or current.get(name) != value
         }
         gone = [name for name in invalidated if name in current]
         if not news and not gone:
@@ -126,9 +124,7 @@ class ObjectTree:
         current.update(news)
         for name in gone:
             del current[name]
-        self.signal(
-            path, PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, news, gone]
-        )
+        self.signal(path, PROPERTIES, "PropertiesChanged", "sa{sv}as", [interface, news, gone])
 
     def signal(
         self, path: str, interface: str, member: str, signature: str, body: list[Any]

@@ -7,10 +7,9 @@ import random
 import struct
 from typing import Final
 
-from dbus_fast import Variant
-
 from blupow_ble.modbus import EXCEPTION_FLAG, seal
 from blupow_ble.virtual import VirtualDevice
+from dbus_fast import Variant
 
 from .faults import FaultName, Faults
 
@@ -93,9 +92,7 @@ class Peripheral:
             "Name": Variant("s", self.name),
             "Alias": Variant("s", self.name),
             "UUIDs": Variant("as", [RENOGY_SERVICE]),
-            "ManufacturerData": Variant(
-                "a{qv}", {self._company: Variant("ay", self._payload)}
-            ),
+            "ManufacturerData": Variant("a{qv}", {self._company: Variant("ay", self._payload)}),
             "AdvertisingFlags": Variant("ay", b"\x06"),
         }
 

@@ -44,7 +44,7 @@ async def simulator(folder: Path, *options: str) -> AsyncIterator[Running]:
 
 
 async def _wait_ready(output: asyncio.StreamReader) -> dict[str, str]:
-    devices = {}
+    devices: dict[str, str] = {}
     while line := (await output.readline()).decode().strip():
         if line == "ready":
             return devices

@@ -82,9 +82,7 @@ async def read_once(hass: HomeAssistant, candidate: Candidate) -> Reading:
         profile=candidate.profile,
         model=candidate.model,
         unit=candidate.unit,
-        blocks=tuple(
-            block.key for block in candidate.profile.register_map(candidate.model).blocks
-        ),
+        blocks=tuple(block.key for block in candidate.profile.register_map(candidate.model).blocks),
         connect_timeout=CONNECT_TIMEOUT,
     )
     reader = InProcessReader(hass) if path.kind is PathKind.IN_PROCESS else IsolatedReader(hass)
@@ -93,7 +91,9 @@ async def read_once(hass: HomeAssistant, candidate: Candidate) -> Reading:
 
 def normalised(address: str) -> str | None:
     """Return a Bluetooth address in the usual form; None if it is none."""
-    plain = re.sub(r"[^0-9A-Fa-f]", "", address) if re.fullmatch(r"[\s0-9A-Fa-f:.-]+", address) else ""
+    plain = (
+        re.sub(r"[^0-9A-Fa-f]", "", address) if re.fullmatch(r"[\s0-9A-Fa-f:.-]+", address) else ""
+    )
     joined = ":".join(plain[i : i + 2] for i in range(0, len(plain), 2)).upper()
     return joined if _ADDRESS.fullmatch(joined) else None
 

@@ -20,12 +20,7 @@ from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Value
-from .lib.blupow_ble.resilience import (
-    KNOWN_BLOCK,
-    BlockRecord,
-    ConnectionStatus,
-    connect_timeout,
-)
+from .lib.blupow_ble.resilience import KNOWN_BLOCK, BlockRecord, ConnectionStatus, connect_timeout
 from .lib.blupow_ble.result import Reading, Timings
 from .readers import Path, PathKind, Reader, ReadPlan
 from .readers.in_process import InProcessReader
@@ -332,7 +327,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @callback
     def _on_aged(self, _: datetime) -> None:
-        """The last reading got too old to serve, or to be shown."""
+        """Note that the last reading got too old to serve, or to be shown."""
         self._cancel_ageing = None
         self._after_poll()
         self.async_update_listeners()
@@ -351,6 +346,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             case ConnectionStatus.OFFLINE:
                 _LOGGER.info("[cache] %s: the last reading serves: %s", self.name, reason)
             case ConnectionStatus.DISCONNECTED:
-                _LOGGER.info("[cache] %s: the last reading is too old to serve: %s", self.name, reason)
+                _LOGGER.info(
+                    "[cache] %s: the last reading is too old to serve: %s", self.name, reason
+                )
             case ConnectionStatus.LOST:
                 _LOGGER.info("[poll] %s: no reading: %s", self.name, reason)

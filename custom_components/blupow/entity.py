@@ -38,4 +38,3 @@ class BluPowReadingEntity(BluPowEntity):
     def available(self) -> bool:
         """Return whether the last reading is still shown."""
         return self.coordinator.within_grace
-

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from .lib.blupow_ble.resilience import (
-    CACHE_TIME,
-    GRACE_TIME,
-    MANUAL_CONNECT_TIMEOUT,
-    Freshness,
-)
+from .lib.blupow_ble.resilience import CACHE_TIME, GRACE_TIME, MANUAL_CONNECT_TIMEOUT, Freshness
 
 CONF_UPDATE_INTERVAL: Final = "update_interval"
 CONF_CONNECT_TIMEOUT: Final = "connect_timeout"

@@ -101,9 +101,7 @@ def _check_slot(device: BluetoothScannerDevice) -> None:
         )
 
 
-async def _leftover_path(
-    hass: HomeAssistant, address: str, name: str, wanted: WantedPath
-) -> Path:
+async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: WantedPath) -> Path:
     """Close a link that BlueZ kept for a client that died: it keeps the device from advertising.
 
     Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio.

@@ -42,9 +42,7 @@ async def _bus() -> AsyncIterator[MessageBus]:
         bus.disconnect()
 
 
-async def _call(
-    bus: MessageBus, path: str, interface: str, member: str
-) -> Message | None:
+async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Message | None:
     """Call a method without arguments; None when BlueZ answers with an error."""
     from dbus_fast import Message, MessageType  # noqa: PLC0415
 

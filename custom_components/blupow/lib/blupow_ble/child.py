@@ -48,9 +48,7 @@ class JsonLines(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}: {record.exc_info[1]!r}"
-        return json.dumps(
-            {"level": record.levelname, "logger": record.name, "message": text}
-        )
+        return json.dumps({"level": record.levelname, "logger": record.name, "message": text})
 
 
 def main() -> int:
@@ -75,9 +73,7 @@ async def _serve() -> int:
         emit(
             messages.error(
                 None,
-                ReaderError(
-                    ErrorCode.BAD_REQUEST, "line is too long", stage=Stage.START
-                ),
+                ReaderError(ErrorCode.BAD_REQUEST, "line is too long", stage=Stage.START),
             )
         )
         return EXIT_BAD_REQUEST
@@ -126,7 +122,9 @@ class Errand:
     async def _run(self) -> int:
         """Read, answer, then disconnect; return the exit code."""
         # bleak takes a while to import: the hello has not waited for it
-        from .link import BleakError, explain  # noqa: PLC0415
+        from bleak.exc import BleakError  # noqa: PLC0415
+
+        from .link import explain  # noqa: PLC0415
 
         request = self._request
         link: Link | None = None
@@ -138,9 +136,7 @@ class Errand:
             emit(messages.error(request.id, err))
         except TimeoutError:
             text = f"the reading was not done within {request.deadline:g} s"
-            emit(
-                messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text))
-            )
+            emit(messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text)))
         except (BleakError, OSError, EOFError) as err:
             emit(messages.error(request.id, explain(err)))
         else:

@@ -42,9 +42,7 @@ def _address(text: str) -> str:
 
 def _unit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 255:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no unit address; one is within 1-255"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is no unit address; one is within 1-255")
     return int(text)
 
 
@@ -79,18 +77,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     scan = commands.add_parser("scan", help="list the Renogy devices that are heard")
-    scan.add_argument(
-        "--time", type=_seconds, default=10.0, metavar="S", help="how long (10)"
-    )
+    scan.add_argument("--time", type=_seconds, default=10.0, metavar="S", help="how long (10)")
     scan.add_argument("--all", action="store_true", help="list other devices too")
     scan.add_argument("--json", action="store_true", help="print JSON")
     scan.set_defaults(run=run_scan)
 
     read = commands.add_parser("read", help="take one reading of a device")
     which = read.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "--address", type=_address, metavar="A", help="its Bluetooth address"
-    )
+    which.add_argument("--address", type=_address, metavar="A", help="its Bluetooth address")
     which.add_argument(
         "--virtual",
         choices=sorted(PROFILES),
@@ -123,9 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="decode a captured response frame",
         description="Decode a response to a read of registers. Several HEX arguments are its fragments, in their order.",
     )
-    frames.add_argument(
-        "--profile", type=_profile, required=True, metavar="P", help="the family"
-    )
+    frames.add_argument("--profile", type=_profile, required=True, metavar="P", help="the family")
     frames.add_argument("--model", metavar="M", help="the model (the family's base)")
     frames.add_argument(
         "--start",
@@ -135,9 +127,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="the first register that was asked for",
     )
     frames.add_argument("--json", action="store_true", help="print JSON")
-    frames.add_argument(
-        "hex", nargs="+", metavar="HEX", help="the frame, as hexadecimal digits"
-    )
+    frames.add_argument("hex", nargs="+", metavar="HEX", help="the frame, as hexadecimal digits")
     frames.set_defaults(run=run_decode)
     return parser
 
@@ -183,9 +173,7 @@ def run_decode(options: argparse.Namespace) -> int:
     reply = parse_reply(frame)
     if reply.exception is not None:
         meaning = EXCEPTION_TEXT.get(reply.exception, "unknown")
-        raise FrameError(
-            f"the device refused with exception {reply.exception} ({meaning})"
-        )
+        raise FrameError(f"the device refused with exception {reply.exception} ({meaning})")
     registers = dict(enumerate(reply.words, options.start))
     register_map = profile.register_map(model)
     decoded = decode(register_map, registers)
@@ -203,9 +191,7 @@ def run_decode(options: argparse.Namespace) -> int:
         return 0
     _print_values(register_map.fields, decoded.values)
     if not decoded.values:
-        print(
-            f"no known value in registers {options.start}-{options.start + len(reply.words) - 1}"
-        )
+        print(f"no known value in registers {options.start}-{options.start + len(reply.words) - 1}")
     return 0
 
 
@@ -249,9 +235,7 @@ async def _read(options: argparse.Namespace, profile: Profile) -> Reading:
     if options.virtual:
         link = VirtualLink(VirtualDevice())
     else:
-        link = BleLink(
-            await find_device(options.address, options.timeout), options.timeout
-        )
+        link = BleLink(await find_device(options.address, options.timeout), options.timeout)
     try:
         return await Reader(link, profile, model=model, unit=options.unit).read()
     finally:
@@ -280,9 +264,7 @@ def run_scan(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(rows)
     for row in [] if options.json else rows:
-        print(
-            f"{row['address']}  {row['rssi']:4} dBm  {row['profile'] or '-':10}  {row['name']}"
-        )
+        print(f"{row['address']}  {row['rssi']:4} dBm  {row['profile'] or '-':10}  {row['name']}")
     if not rows:
         print(
             f"no Renogy device was heard within {options.time:g} s ({len(heard)} other devices); "

@@ -49,9 +49,7 @@ class Stage(StrEnum):
 class ReaderError(Exception):
     """A reading or a write that failed, with the cause as a code and the step it failed in."""
 
-    def __init__(
-        self, code: ErrorCode, message: str, *, stage: Stage = Stage.READ
-    ) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, stage: Stage = Stage.READ) -> None:
         """Keep the code, a sentence for people, and the step."""
         super().__init__(message)
         self.code = code

@@ -112,9 +112,7 @@ class BleLink:
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if self.attempts >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
                     raise
-                _LOGGER.debug(
-                    "[reader] connecting again in %g s: %s", pause, err.message
-                )
+                _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
                 await asyncio.sleep(pause)
 
     async def _attempt(self, deadline: float) -> BleakClient:
@@ -164,9 +162,7 @@ class BleLink:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
         except (TimeoutError, BleakError, OSError, EOFError) as err:
-            _LOGGER.debug(
-                "[reader] disconnecting failed: %s", str(err) or type(err).__name__
-            )
+            _LOGGER.debug("[reader] disconnecting failed: %s", str(err) or type(err).__name__)
 
 
 def _until(deadline: float) -> type[BleakClient]:
@@ -271,9 +267,7 @@ async def scan(
     try:
         # the start itself can hang for good when another scan starts in the same instant
         async with asyncio.timeout(scan_time + SCAN_START_LIMIT):
-            async with BleakScanner(
-                on_advertisement, bluez={"filters": {"DuplicateData": True}}
-            ):
+            async with BleakScanner(on_advertisement, bluez={"filters": {"DuplicateData": True}}):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(scan_time):
                         await heard.wait()

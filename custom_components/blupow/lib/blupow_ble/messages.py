@@ -73,11 +73,9 @@ def decode(line: bytes) -> Message:
     if len(line) > MAX_LINE:
         raise ValueError("line is too long")
     message = json.loads(line, parse_constant=_refuse_constant)
-    if not isinstance(message, dict):
-        raise ValueError("not a JSON object")
-    if message.get("v") != VERSION:
-        raise ValueError(f"version {message.get('v')!r} instead of {VERSION}")
-    return message
+    if isinstance(message, dict) and message.get("v") == VERSION:
+        return message
+    raise ValueError(f"not a message of version {VERSION}")
 
 
 def _expect[T](condition: object, value: T, what: str) -> T:
@@ -99,9 +97,7 @@ def parse_request(line: bytes) -> Request:
         raise ReaderError(ErrorCode.BAD_REQUEST, str(err), stage=Stage.START) from err
     unknown = message.keys() - Request.__dataclass_fields__.keys()
     _expect(not unknown, None, f"unknown fields: {', '.join(sorted(unknown))}")
-    _expect(
-        message.get("op") == "read", None, f"unknown operation {message.get('op')!r}"
-    )
+    _expect(message.get("op") == "read", None, f"unknown operation {message.get('op')!r}")
     number = message.get("id")
     _expect(isinstance(number, int), number, "id must be a number")
     profile_key = message.get("profile")
@@ -125,9 +121,7 @@ def parse_request(line: bytes) -> Request:
             ErrorCode.BAD_REQUEST, "connect_timeout is out of range", stage=Stage.START
         )
     if not _is_seconds(deadline) or not 0 < deadline <= _LONGEST_DEADLINE:
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "deadline is out of range", stage=Stage.START
-        )
+        raise ReaderError(ErrorCode.BAD_REQUEST, "deadline is out of range", stage=Stage.START)
     return Request(
         id=message["id"],
         device=_parse_device(message.get("device")),
@@ -144,9 +138,7 @@ def _parse_blocks(blocks: object) -> list[str] | None:
     """Check the list of blocks; a name that a model does not have is not an error."""
     if blocks is None:
         return None
-    if not isinstance(blocks, list) or not all(
-        isinstance(block, str) for block in blocks
-    ):
+    if not isinstance(blocks, list) or not all(isinstance(block, str) for block in blocks):
         raise ReaderError(
             ErrorCode.BAD_REQUEST, "blocks must be a list of names", stage=Stage.START
         )
@@ -155,29 +147,16 @@ def _parse_blocks(blocks: object) -> list[str] | None:
 
 def _parse_device(device: object) -> Device:
     """Check the device: the address and the path name things on the bus, so their form is strict."""
-    if (
-        not isinstance(device, dict)
-        or device.keys() - Device.__dataclass_fields__.keys()
-    ):
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "device is malformed", stage=Stage.START
-        )
+    if not isinstance(device, dict) or device.keys() - Device.__dataclass_fields__.keys():
+        raise ReaderError(ErrorCode.BAD_REQUEST, "device is malformed", stage=Stage.START)
     address, name = device.get("address"), device.get("name")
     path, adapter = device.get("path"), device.get("adapter")
-    if not isinstance(address, str) or not (
-        address == VIRTUAL or _ADDRESS.fullmatch(address)
-    ):
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "device address is malformed", stage=Stage.START
-        )
+    if not isinstance(address, str) or not (address == VIRTUAL or _ADDRESS.fullmatch(address)):
+        raise ReaderError(ErrorCode.BAD_REQUEST, "device address is malformed", stage=Stage.START)
     if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "device path is malformed", stage=Stage.START
-        )
+        raise ReaderError(ErrorCode.BAD_REQUEST, "device path is malformed", stage=Stage.START)
     _expect(isinstance(name, str), name, "device name must be text")
-    _expect(
-        adapter is None or isinstance(adapter, str), adapter, "adapter must be text"
-    )
+    _expect(adapter is None or isinstance(adapter, str), adapter, "adapter must be text")
     return Device(address=address, name=str(name), path=path, adapter=adapter)
 
 
@@ -194,9 +173,7 @@ def progress(number: int, stage: Stage, **facts: float) -> Message:
 def result(number: int, reading: Reading) -> Message:
     """Return the line that carries a reading."""
     message = asdict(reading)
-    message["registers"] = {
-        str(start): words for start, words in reading.registers.items()
-    }
+    message["registers"] = {str(start): words for start, words in reading.registers.items()}
     return {"v": VERSION, "event": "result", "id": number, **message}
 
 
@@ -232,9 +209,7 @@ def parse_result(message: Message) -> Reading:
         unit=int(message["unit"]),
         model=None if message["model"] is None else str(message["model"]),
         values=dict(values),
-        failed={
-            str(block): ErrorCode(code) for block, code in message["failed"].items()
-        },
+        failed={str(block): ErrorCode(code) for block, code in message["failed"].items()},
         dropped=[str(key) for key in message["dropped"]],
         registers={
             int(start): tuple(int(word) for word in words)

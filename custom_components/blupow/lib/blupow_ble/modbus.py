@@ -66,9 +66,9 @@ def seal(body: bytes) -> bytes:
 
 def is_sealed(frame: bytes) -> bool:
     """Whether the last two bytes are the CRC of those before."""
-    return len(frame) > _CRC_SIZE and struct.unpack("<H", frame[-_CRC_SIZE:])[
-        0
-    ] == crc16(frame[:-_CRC_SIZE])
+    return len(frame) > _CRC_SIZE and struct.unpack("<H", frame[-_CRC_SIZE:])[0] == crc16(
+        frame[:-_CRC_SIZE]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,8 @@ class ReadRequest:
         """Refuse what the protocol cannot express; raises ValueError."""
         if not 1 <= self.unit <= BROADCAST_UNIT:
             raise ValueError(f"unit {self.unit} is not within 1-255")
-        if (
-            not 1 <= self.words <= MAX_WORDS
-            or not 0 <= self.start <= 0x10000 - self.words
-        ):
-            raise ValueError(
-                f"{self.words} registers from {self.start} cannot be read at once"
-            )
+        if not 1 <= self.words <= MAX_WORDS or not 0 <= self.start <= 0x10000 - self.words:
+            raise ValueError(f"{self.words} registers from {self.start} cannot be read at once")
 
     @property
     def function(self) -> int:
@@ -98,9 +93,7 @@ class ReadRequest:
 
     def encode(self) -> bytes:
         """Return the frame to send: unit 03 start count CRC."""
-        return seal(
-            struct.pack(">BBHH", self.unit, READ_REGISTERS, self.start, self.words)
-        )
+        return seal(struct.pack(">BBHH", self.unit, READ_REGISTERS, self.start, self.words))
 
     def reply_size(self, buffer: bytes) -> int | None:
         """Return the size of the reply that buffer begins with; None if it is no reply to this."""
@@ -122,9 +115,7 @@ class WriteRequest:
         if not 1 <= self.unit <= BROADCAST_UNIT:
             raise ValueError(f"unit {self.unit} is not within 1-255")
         if not 0 <= self.register <= 0xFFFF or not 0 <= self.value <= 0xFFFF:
-            raise ValueError(
-                f"{self.value} cannot be written to register {self.register}"
-            )
+            raise ValueError(f"{self.value} cannot be written to register {self.register}")
 
     @property
     def function(self) -> int:
@@ -133,9 +124,7 @@ class WriteRequest:
 
     def encode(self) -> bytes:
         """Return the frame to send: unit 06 register value CRC."""
-        return seal(
-            struct.pack(">BBHH", self.unit, WRITE_REGISTER, self.register, self.value)
-        )
+        return seal(struct.pack(">BBHH", self.unit, WRITE_REGISTER, self.register, self.value))
 
     def reply_size(self, buffer: bytes) -> int | None:
         """Return the size of the echo. Real devices echo another register (ROVER 3.17): not compared."""
@@ -226,9 +215,7 @@ def parse_reply(frame: bytes) -> Reply:
     Raises FrameError with the reason: too short, wrong length, bad checksum, not a reply to a read.
     """
     if len(frame) < _EXCEPTION_SIZE:
-        raise FrameError(
-            f"only {len(frame)} bytes; the shortest reply has {_EXCEPTION_SIZE}"
-        )
+        raise FrameError(f"only {len(frame)} bytes; the shortest reply has {_EXCEPTION_SIZE}")
     if frame[1] == READ_REGISTERS | EXCEPTION_FLAG:
         size = _EXCEPTION_SIZE
     elif frame[1] == READ_REGISTERS:
@@ -241,7 +228,5 @@ def parse_reply(frame: bytes) -> Reply:
         raise FrameError(f"{len(frame)} bytes, but the header announces {size}")
     if not is_sealed(frame):
         expected = struct.pack("<H", crc16(frame[:-_CRC_SIZE])).hex()
-        raise FrameError(
-            f"checksum is {frame[-_CRC_SIZE:].hex()}, should be {expected}"
-        )
+        raise FrameError(f"checksum is {frame[-_CRC_SIZE:].hex()}, should be {expected}")
     return _decode(frame)

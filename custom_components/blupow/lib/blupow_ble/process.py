@@ -24,9 +24,7 @@ LIB: Final = Path(__file__).resolve().parent.parent
 _LOGGER = logging.getLogger(__name__)
 _LEVELS: Final = logging.getLevelNamesMapping()
 _HEARD_LOGGERS: Final = ("blupow_ble", "py.warnings", "asyncio")
-_DROPPED_FROM_ENVIRONMENT: Final = frozenset(
-    {"PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"}
-)
+_DROPPED_FROM_ENVIRONMENT: Final = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP"})
 
 
 def child_command() -> tuple[str, ...]:
@@ -37,9 +35,7 @@ def child_command() -> tuple[str, ...]:
 def child_environment() -> dict[str, str]:
     """Return the environment of a child: the caller's, with `lib` first on the path."""
     environment = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in _DROPPED_FROM_ENVIRONMENT
+        key: value for key, value in os.environ.items() if key not in _DROPPED_FROM_ENVIRONMENT
     }
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LIB), inherited)))
@@ -107,9 +103,7 @@ class ReaderProcess:
                 stage=Stage.START,
             ) from err
         assert self._process.stdin is not None
-        self._logs = asyncio.create_task(
-            self._pump_logs(), name=f"reader {self._process.pid} log"
-        )
+        self._logs = asyncio.create_task(self._pump_logs(), name=f"reader {self._process.pid} log")
         self._process.stdin.write(self._request.encode())
         with suppress(ConnectionError):
             await self._process.stdin.drain()
@@ -147,9 +141,7 @@ class ReaderProcess:
         """Return the reading in a result; raise the error in an error."""
         refused = message["event"] == "error" and message.get("id") is None
         if message.get("id") != self._request.id and not refused:
-            raise _bad_reply(
-                f"answer to {message.get('id')!r} instead of {self._request.id}"
-            )
+            raise _bad_reply(f"answer to {message.get('id')!r} instead of {self._request.id}")
         try:
             if message["event"] == "error":
                 error = messages.parse_error(message)
@@ -250,9 +242,7 @@ class ReaderProcess:
                     await self._read_rest()
                     await process.wait()
             except TimeoutError:
-                _LOGGER.debug(
-                    "[reader] child %s did not end by itself and is killed", process.pid
-                )
+                _LOGGER.debug("[reader] child %s did not end by itself and is killed", process.pid)
                 with suppress(ProcessLookupError):
                     process.kill()
         await self._reap()
@@ -274,6 +264,4 @@ class ReaderProcess:
 
 
 def _bad_reply(text: str) -> ReaderError:
-    return ReaderError(
-        ErrorCode.BAD_REPLY, f"the reader's answer is not understood: {text}"
-    )
+    return ReaderError(ErrorCode.BAD_REPLY, f"the reader's answer is not understood: {text}")

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-SILENT: Final = frozenset(
-    {ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT}
-)
+SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
 """Failures after which a late reply may still be on its way."""
 
 
@@ -50,9 +48,7 @@ class _Progress:
 
     def recognise(self) -> None:
         """Take the model from its register, if that was read and names one."""
-        text = decode(self.register_map, self.registers).values.get(
-            self.profile.model_field.key
-        )
+        text = decode(self.register_map, self.registers).values.get(self.profile.model_field.key)
         if isinstance(text, str) and (model := self.profile.model_named(text)):
             self.model = model
 
@@ -115,9 +111,7 @@ class Reader:
         self._on_stage(Stage.CONNECT)
         client = await self._link.connect()
         self._on_stage(Stage.SERVICES)
-        self._session = Session(
-            client, self._link.disconnected, self._state.unit or BROADCAST_UNIT
-        )
+        self._session = Session(client, self._link.disconnected, self._state.unit or BROADCAST_UNIT)
         await self._session.start()
 
     async def _find_unit(self) -> None:
@@ -128,9 +122,7 @@ class Reader:
         if self._state.unit is not None:
             return
         assert self._session is not None
-        block = next(
-            block for block in self._state.register_map.blocks if block.required
-        )
+        block = next(block for block in self._state.register_map.blocks if block.required)
         error: ReaderError | None = None
         candidates = list(self._state.profile.units)
         for unit in candidates:
@@ -142,15 +134,8 @@ class Reader:
                     raise
                 # silence says least; otherwise the likeliest unit's failure is the one to tell
                 if error is None or error.code is ErrorCode.NO_RESPONSE:
-                    error = (
-                        err
-                        if error is None or err.code is not ErrorCode.NO_RESPONSE
-                        else error
-                    )
-                if (
-                    self._session.other_unit
-                    and self._session.other_unit not in candidates
-                ):
+                    error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
+                if self._session.other_unit and self._session.other_unit not in candidates:
                     candidates.append(self._session.other_unit)
                 continue
             self._state.unit = unit
@@ -163,17 +148,13 @@ class Reader:
         """Read the model before anything is decoded, where it is asked for and not yet known."""
         state = self._state
         for block in state.register_map.blocks:
-            holds_model = state.profile.model_field in state.register_map.fields_of(
-                block
-            )
+            holds_model = state.profile.model_field in state.register_map.fields_of(block)
             if holds_model and self._asked_for(block) and await self._read_block(block):
                 state.recognise()
 
     async def _read_blocks(self) -> None:
         """Read what is still missing, the required blocks first. Raises ReaderError if one of those fails."""
-        for block in sorted(
-            self._state.register_map.blocks, key=lambda block: not block.required
-        ):
+        for block in sorted(self._state.register_map.blocks, key=lambda block: not block.required):
             if (
                 self._asked_for(block)
                 and block.key not in self._state.failed
@@ -191,17 +172,13 @@ class Reader:
         """Read one block; a failure of an optional one is noted, of a required one raised."""
         state = self._state
         try:
-            if state.dropped_link:
-                raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
             words = await self._ask(block)
         except ReaderError as err:
             if block.required:
                 raise
             if err.code is ErrorCode.CONNECT_FAILED:
                 if not all(
-                    self._has(other)
-                    for other in state.register_map.blocks
-                    if other.required
+                    self._has(other) for other in state.register_map.blocks if other.required
                 ):
                     raise
                 state.dropped_link = True
@@ -213,7 +190,9 @@ class Reader:
         return True
 
     async def _ask(self, block: Block) -> tuple[int, ...]:
-        """Ask for a block within the read budget."""
+        """Ask for a block within the read budget, over a link that still stands."""
+        if self._state.dropped_link:
+            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
         if self._state.distrusted and not self._state.reconnected:
             await self._reconnect()
         if self._patience() <= 0:

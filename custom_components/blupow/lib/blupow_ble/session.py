@@ -86,9 +86,11 @@ def find_characteristics(services: BleakGATTServiceCollection) -> Characteristic
                 write = write or characteristic
             elif where == (NOTIFY_SERVICE, NOTIFY_CHARACTERISTIC):
                 notify = notify or characteristic
-            elif where == (WRITE_SERVICE, OTHER_NOTIFY_CHARACTERISTIC):
-                if "notify" in characteristic.properties:
-                    other_notify = other_notify or characteristic
+            elif (
+                where == (WRITE_SERVICE, OTHER_NOTIFY_CHARACTERISTIC)
+                and "notify" in characteristic.properties
+            ):
+                other_notify = other_notify or characteristic
     notify = notify or other_notify
     if write is None or notify is None:
         raise ReaderError(
@@ -120,9 +122,7 @@ class Session:
         """Find the characteristics and have replies delivered. Raises ReaderError(service_missing)."""
         self._characteristics = find_characteristics(self.client.services)
         try:
-            await self.client.start_notify(
-                self._characteristics.notify, self._on_notify
-            )
+            await self.client.start_notify(self._characteristics.notify, self._on_notify)
         except (BleakError, OSError, EOFError) as err:
             raise _link_failed(err, Stage.SERVICES) from err
 
@@ -130,16 +130,12 @@ class Session:
         """Keep a fragment for the request in flight."""
         self._fragments.put_nowait(bytes(data))
 
-    async def read(
-        self, block: Block, timeout: float = REQUEST_TIMEOUT
-    ) -> tuple[int, ...]:
+    async def read(self, block: Block, timeout: float = REQUEST_TIMEOUT) -> tuple[int, ...]:
         """Return the words of a block; one retry after silence, a bad frame or a busy device.
 
         Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed.
         """
-        return (
-            await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)
-        ).words
+        return (await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)).words
 
     async def ask(self, request: Request, timeout: float = REQUEST_TIMEOUT) -> Reply:
         """Send a request until it is answered, REQUEST_TRIES times at most."""
@@ -220,14 +216,10 @@ class Session:
 def _link_failed(err: Exception, stage: Stage) -> ReaderError:
     """Say that the link failed under a request."""
     detail = str(err) or type(err).__name__
-    return ReaderError(
-        ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage
-    )
+    return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage)
 
 
-def _unanswered(
-    collector: ReplyCollector, request: Request, timeout: float
-) -> ReaderError:
+def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> ReaderError:
     """Say why no reply was found in the bytes that came."""
     match collector.flaw:
         case Flaw.WRONG_UNIT:

@@ -17,12 +17,7 @@ from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 
 from .modbus import EXCEPTION_FLAG, READ_REGISTERS, WRITE_REGISTER, is_sealed, seal
 from .profiles.declaration import NOT_THERE
-from .session import (
-    NOTIFY_CHARACTERISTIC,
-    NOTIFY_SERVICE,
-    WRITE_CHARACTERISTIC,
-    WRITE_SERVICE,
-)
+from .session import NOTIFY_CHARACTERISTIC, NOTIFY_SERVICE, WRITE_CHARACTERISTIC, WRITE_SERVICE
 
 UNIT: Final = 32
 MODEL: Final = "RIV1230RCH-SPS"
@@ -32,6 +27,9 @@ VERSION: Final = "V1.0-virtual"
 DAY: Final = 86_400.0
 EPOCH: Final = 1_760_000_000.0
 """When the virtual inverter was first switched on (October 2025); its totals count from there."""
+
+FRAGMENT: Final = 20
+"""Bytes in a notification of a BT-2 that was not asked for more."""
 
 _ILLEGAL_FUNCTION: Final = 1
 _ILLEGAL_ADDRESS: Final = 2
@@ -54,9 +52,7 @@ class Wave:
         """Return the integral over time (value x seconds)."""
         step = self.swing * self.period / math.tau
         phase = math.tau / self.period
-        return self.mean * (end - start) - step * (
-            math.cos(phase * end) - math.cos(phase * start)
-        )
+        return self.mean * (end - start) - step * (math.cos(phase * end) - math.cos(phase * start))
 
 
 LOAD: Final = Wave(420.0, 180.0, 251.0)
@@ -75,14 +71,10 @@ def _words(number: int) -> tuple[int, int]:
 
 def _text(text: str, words: int) -> tuple[int, ...]:
     """Return text as registers."""
-    return struct.unpack(
-        f">{words}H", text.encode("ascii").ljust(2 * words, b"\0")[: 2 * words]
-    )
+    return struct.unpack(f">{words}H", text.encode("ascii").ljust(2 * words, b"\0")[: 2 * words])
 
 
-def inverter_registers(
-    now: float, *, unit: int = UNIT, model: str = MODEL
-) -> dict[int, int]:
+def inverter_registers(now: float, *, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
     """Return the registers of a REGO inverter at a time (seconds since 1970)."""
     load, solar = LOAD.at(now), SOLAR.at(now)
     volts, battery = OUTPUT_VOLTAGE.at(now), BATTERY_VOLTAGE.at(now)
@@ -154,11 +146,7 @@ def inverter_registers(
             0,
         ),
     }
-    return {
-        start + i: word
-        for start, words in blocks.items()
-        for i, word in enumerate(words)
-    }
+    return {start + i: word for start, words in blocks.items() for i, word in enumerate(words)}
 
 
 def _clock(now: float) -> tuple[int, int, int]:
@@ -183,10 +171,7 @@ class VirtualDevice:
 
     def registers(self) -> Mapping[int, int]:
         """Return all registers as they are now."""
-        return (
-            inverter_registers(self.clock(), unit=self.unit, model=self.model)
-            | self.overrides
-        )
+        return inverter_registers(self.clock(), unit=self.unit, model=self.model) | self.overrides
 
     def answer(self, request: bytes) -> bytes | None:
         """Return the reply to one frame; None where a device stays silent (damaged, or another's)."""
@@ -212,9 +197,7 @@ class VirtualDevice:
             words = [registers[register] for register in range(start, start + count)]
         except KeyError:
             return self._refuse(READ_REGISTERS, _ILLEGAL_ADDRESS)
-        return seal(
-            struct.pack(f">BBB{count}H", self.unit, READ_REGISTERS, 2 * count, *words)
-        )
+        return seal(struct.pack(f">BBB{count}H", self.unit, READ_REGISTERS, 2 * count, *words))
 
     def _refuse(self, function: int, code: int) -> bytes:
         return seal(bytes((self.unit, function | EXCEPTION_FLAG, code)))
@@ -223,22 +206,25 @@ class VirtualDevice:
 def _services() -> BleakGATTServiceCollection:
     """Return the GATT services of a BT-2 module, as far as a session looks."""
     services = BleakGATTServiceCollection()
-    layout = (
-        (
-            WRITE_SERVICE,
-            0x1B,
-            WRITE_CHARACTERISTIC,
-            0x1C,
-            ["write-without-response", "write"],
-        ),
-        (NOTIFY_SERVICE, 0x2C, NOTIFY_CHARACTERISTIC, 0x2D, ["notify"]),
-    )
-    for service_uuid, service_handle, uuid, handle, properties in layout:
-        service = BleakGATTService(None, service_handle, service_uuid)
+    write_service = BleakGATTService(None, 0x1B, WRITE_SERVICE)
+    notify_service = BleakGATTService(None, 0x2C, NOTIFY_SERVICE)
+    for service in (write_service, notify_service):
         services.add_service(service)
-        services.add_characteristic(
-            BleakGATTCharacteristic(None, handle, uuid, properties, lambda: 20, service)
+    services.add_characteristic(
+        BleakGATTCharacteristic(
+            None,
+            0x1C,
+            WRITE_CHARACTERISTIC,
+            ["write-without-response", "write"],
+            lambda: FRAGMENT,
+            write_service,
         )
+    )
+    services.add_characteristic(
+        BleakGATTCharacteristic(
+            None, 0x2D, NOTIFY_CHARACTERISTIC, ["notify"], lambda: FRAGMENT, notify_service
+        )
+    )
     return services
 
 
@@ -281,7 +267,7 @@ class VirtualLink:
         if reply is None or self._notify is None or self._characteristic is None:
             return
         loop = asyncio.get_running_loop()
-        for start in range(0, len(reply), 20):
+        for start in range(0, len(reply), FRAGMENT):
             loop.call_soon(
-                self._notify, self._characteristic, bytearray(reply[start : start + 20])
+                self._notify, self._characteristic, bytearray(reply[start : start + FRAGMENT])
             )

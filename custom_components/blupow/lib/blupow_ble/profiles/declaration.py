@@ -1,7 +1,7 @@
 """What a device family is made of: blocks of registers, fields in them, models that differ."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -137,8 +137,7 @@ class RegisterMap:
         return tuple(
             field
             for field in self.fields
-            if field.registers.start >= covered.start
-            and field.registers.stop <= covered.stop
+            if field.registers.start >= covered.start and field.registers.stop <= covered.stop
         )
 
 
@@ -178,19 +177,19 @@ class Profile:
         return None
 
     def register_map(self, model: Model | None = None) -> RegisterMap:
-        """Return the blocks and fields of a model, or of the base."""
+        """Return the blocks of a model, or of the base, and the fields that lie in them."""
         if model is None:
             return RegisterMap(blocks=self.blocks, fields=self.fields)
         blocks = {
-            block.key: block
-            for block in self.blocks
-            if block.key not in model.without_blocks
+            block.key: block for block in self.blocks if block.key not in model.without_blocks
         }
         blocks |= {block.key: block for block in model.blocks}
-        fields = {
-            item.key: item
-            for item in self.fields
-            if item.key not in model.without_fields
-        }
+        fields = {item.key: item for item in self.fields if item.key not in model.without_fields}
         fields |= {item.key: item for item in model.fields}
-        return RegisterMap(blocks=tuple(blocks.values()), fields=tuple(fields.values()))
+        everything = RegisterMap(blocks=tuple(blocks.values()), fields=tuple(fields.values()))
+        covered = {
+            item.key for block in everything.blocks for item in everything.fields_of(block)
+        }
+        return replace(
+            everything, fields=tuple(item for item in everything.fields if item.key in covered)
+        )

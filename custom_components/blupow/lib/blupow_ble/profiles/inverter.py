@@ -90,9 +90,7 @@ BLOCKS: Final = (
 )
 
 FIELDS: Final = (
-    Field(
-        key="input_voltage", register=4000, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS
-    ),
+    Field(key="input_voltage", register=4000, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
     Field(
         key="input_current",
         register=4001,
@@ -100,12 +98,8 @@ FIELDS: Final = (
         unit=Unit.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(
-        key="input_frequency", register=4009, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ
-    ),
-    Field(
-        key="output_voltage", register=4002, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS
-    ),
+    Field(key="input_frequency", register=4009, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
+    Field(key="output_voltage", register=4002, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
     Field(
         key="output_current",
         register=4003,
@@ -113,9 +107,7 @@ FIELDS: Final = (
         unit=Unit.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(
-        key="output_frequency", register=4004, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ
-    ),
+    Field(key="output_frequency", register=4004, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
     Field(
         key="battery_voltage",
         register=4005,
@@ -140,12 +132,8 @@ FIELDS: Final = (
         unit=Unit.AMPERE,
         valid=_BATTERY_AMPERES,
     ),
-    Field(
-        key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)
-    ),
-    Field(
-        key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)
-    ),
+    Field(key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)),
+    Field(key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)),
     Field(key="solar_power", register=4331, unit=Unit.WATT, valid=_WATTS),
     Field(
         key="charging_status",
@@ -164,9 +152,7 @@ FIELDS: Final = (
         valid=_AC_AMPERES,
     ),
     Field(key="load_active_power", register=4409, unit=Unit.WATT, valid=_WATTS),
-    Field(
-        key="load_apparent_power", register=4410, unit=Unit.VOLT_AMPERE, valid=_WATTS
-    ),
+    Field(key="load_apparent_power", register=4410, unit=Unit.VOLT_AMPERE, valid=_WATTS),
     Field(
         key="line_charging_current",
         register=4412,

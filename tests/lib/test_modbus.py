@@ -1,0 +1,196 @@
+"""Frames: built, collected from fragments, checked, refused."""
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.blupow.lib.blupow_ble.modbus import (
+    Flaw,
+    FrameError,
+    ReadRequest,
+    Reply,
+    ReplyCollector,
+    WriteRequest,
+    crc16,
+    parse_reply,
+    seal,
+)
+
+from .frames import (
+    BROKEN,
+    CAPTURES,
+    EXCEPTION_2,
+    MODEL_REQUEST,
+    OTHER_REPLIES,
+    RIV4835_BATTERY,
+    RIV4835_LIVE,
+    Capture,
+)
+
+LIVE = bytes.fromhex(RIV4835_LIVE.frame)
+LIVE_REQUEST = ReadRequest(32, 4000, 10)
+LIVE_WORDS = (1135, 1700, 1131, 30, 6001, 512, 551, 0, 0, 6001)
+
+words = st.integers(0, 0xFFFF)
+
+
+def reply_frame(unit: int, values: list[int]) -> bytes:
+    """Return a read reply as a device sends it."""
+    data = b"".join(value.to_bytes(2, "big") for value in values)
+    return seal(bytes((unit, 3, len(data))) + data)
+
+
+def test_crc_of_the_standard_check_string() -> None:
+    """The published check value of CRC-16/MODBUS is 0x4B37."""
+    assert crc16(b"123456789") == 0x4B37
+
+
+def test_request_is_the_captured_one() -> None:
+    """The vendor's app asks for the model with these bytes."""
+    assert ReadRequest(32, 4311, 8).encode().hex() == MODEL_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("request_", "frame"),
+    [
+        (ReadRequest(1, 0x000A, 1), "0103000a0001a408"),
+        (ReadRequest(255, 0x0100, 34), "ff0301000022d1f1"),
+        (WriteRequest(255, 0xE002, 200), "ff06e00200c80b82"),
+        (WriteRequest(1, 0x010A, 1), "0106010a000169f4"),
+    ],
+)
+def test_requests_of_the_manual(request_: ReadRequest | WriteRequest, frame: str) -> None:
+    """The requests that the manual and the app's captures print."""
+    assert request_.encode().hex() == frame
+
+
+@pytest.mark.parametrize("arguments", [(0, 4000, 1), (256, 4000, 1), (1, 4000, 0), (1, 4000, 126)])
+def test_read_request_refuses_nonsense(arguments: tuple[int, int, int]) -> None:
+    """What the protocol cannot express is refused."""
+    with pytest.raises(ValueError, match=r"unit|registers"):
+        ReadRequest(*arguments)
+
+
+def test_read_request_refuses_to_pass_the_last_register() -> None:
+    """Register 65535 is the last."""
+    assert ReadRequest(1, 0xFFFF, 1).start == 0xFFFF
+    with pytest.raises(ValueError, match="registers"):
+        ReadRequest(1, 0xFFFF, 2)
+
+
+@pytest.mark.parametrize("arguments", [(0, 1, 1), (1, 65536, 1), (1, 1, 65536), (1, -1, 1)])
+def test_write_request_refuses_nonsense(arguments: tuple[int, int, int]) -> None:
+    """What the protocol cannot express is refused."""
+    with pytest.raises(ValueError, match=r"unit|written"):
+        WriteRequest(*arguments)
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
+@pytest.mark.parametrize("size", [1, 20, 250])
+def test_captures_are_collected_from_fragments(capture: Capture, size: int) -> None:
+    """A reply is complete with its last fragment, and not before."""
+    frame = bytes.fromhex(capture.frame)
+    collector = ReplyCollector(ReadRequest(32, capture.start, frame[2] // 2))
+    *first, last = [frame[i : i + size] for i in range(0, len(frame), size)]
+    assert [collector.feed(fragment) for fragment in first] == [None] * len(first)
+    reply = collector.feed(last)
+    assert reply is not None
+    assert reply.unit == 32
+    assert len(reply.words) == frame[2] // 2
+
+
+def test_words_of_a_capture() -> None:
+    """Words are big-endian."""
+    assert ReplyCollector(LIVE_REQUEST).feed(LIVE) == Reply(32, LIVE_WORDS)
+
+
+def test_exception_is_an_answer() -> None:
+    """An exception frame carries its code."""
+    reply = ReplyCollector(ReadRequest(32, 0xE20D, 1)).feed(bytes.fromhex(EXCEPTION_2))
+    assert reply == Reply(32, exception=2)
+
+
+def test_echo_of_a_write_with_another_register() -> None:
+    """Real devices echo another register: the echo only says that something was taken."""
+    echo = bytes.fromhex("01060100000149f6")
+    assert ReplyCollector(WriteRequest(1, 0x010A, 1)).feed(echo) == Reply(1)
+
+
+def test_stale_frame_before_the_right_one() -> None:
+    """A late reply of another length in the same buffer is passed over."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(bytes.fromhex(RIV4835_BATTERY.frame)) is None
+    assert collector.feed(LIVE) == Reply(32, LIVE_WORDS)
+
+
+def test_cut_off_reply_before_the_right_one() -> None:
+    """The beginning of a reply whose end was lost does not hide the next one."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(LIVE[:20]) is None
+    assert collector.feed(LIVE) == Reply(32, LIVE_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("sent", "flaw", "other_unit"),
+    [
+        (b"", Flaw.NOTHING, None),
+        (LIVE[:-1] + b"\0", Flaw.BAD_FRAME, None),
+        (LIVE[:-4], Flaw.BAD_FRAME, None),
+        (reply_frame(48, [0] * 10), Flaw.WRONG_UNIT, 48),
+        (reply_frame(32, [0] * 9), Flaw.BAD_FRAME, None),
+        (seal(LIVE[:1] + b"\x04" + LIVE[2:-2]), Flaw.BAD_FRAME, None),
+    ],
+    ids=["silence", "checksum", "cut off", "other unit", "other length", "other function"],
+)
+def test_what_is_no_reply(sent: bytes, flaw: Flaw, other_unit: int | None) -> None:
+    """Unit, function, byte count and checksum must all match."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(sent) is None
+    assert collector.flaw is flaw
+    assert collector.other_unit == other_unit
+
+
+@given(st.lists(words, min_size=1, max_size=40), st.binary(max_size=60), st.integers(1, 30))
+def test_reply_is_found_behind_any_bytes(values: list[int], noise: bytes, size: int) -> None:
+    """Whatever comes before, the reply is found and is the right one."""
+    request = ReadRequest(32, 4000, len(values))
+    stream = noise + reply_frame(32, values)
+    collector = ReplyCollector(request)
+    found = None
+    for start in range(0, len(stream), size):
+        found = found or collector.feed(stream[start : start + size])
+    assert found is not None
+    # a reply that the noise itself holds with a valid checksum would be one too
+    assert found.exception is not None or found.words == tuple(values) or found.unit == 32
+
+
+@given(st.lists(words, min_size=1, max_size=40), st.data())
+def test_damaged_reply_is_never_taken(values: list[int], data: st.DataObject) -> None:
+    """A frame with one changed byte is no reply."""
+    frame = bytearray(reply_frame(32, values))
+    position = data.draw(st.integers(0, len(frame) - 1))
+    frame[position] ^= data.draw(st.integers(1, 255))
+    assert ReplyCollector(ReadRequest(32, 4000, len(values))).feed(bytes(frame)) is None
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
+def test_parse_reply(capture: Capture) -> None:
+    """Captured frames are valid replies."""
+    assert len(parse_reply(bytes.fromhex(capture.frame)).words) == len(capture.frame) // 4 - 2
+
+
+@pytest.mark.parametrize("frame", OTHER_REPLIES)
+def test_parse_reply_of_other_families(frame: str) -> None:
+    """The framing is the same for all families."""
+    assert parse_reply(bytes.fromhex(frame)).exception is None
+
+
+def test_parse_exception() -> None:
+    """An exception is parsed, not refused."""
+    assert parse_reply(bytes.fromhex(EXCEPTION_2)) == Reply(32, exception=2)
+
+
+@pytest.mark.parametrize("frame", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_frames_are_refused(frame: str) -> None:
+    """Frames that only look like replies are refused, with a reason."""
+    with pytest.raises(FrameError, match=r"bytes|checksum|function|count"):
+        parse_reply(bytes.fromhex(frame))

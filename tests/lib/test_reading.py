@@ -1,0 +1,199 @@
+"""Readings: which blocks are asked for, what a failure costs, what counts in the end."""
+
+import pytest
+
+from custom_components.blupow.lib.blupow_ble import reading as reading_module
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.modbus import seal
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.reading import Reader
+from custom_components.blupow.lib.blupow_ble.result import Reading
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+
+from .devices import Misbehaving, TestLink, exception, silence
+
+LIVE_BLOCKS = ("live", "battery", "load", "status", "energy")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait shortly: what is tested is who is asked, not for how long."""
+    monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
+
+
+async def read(device: VirtualDevice, link: TestLink | None = None, **options) -> Reading:
+    """Take a reading."""
+    link = link or TestLink(device)
+    reader = Reader(link, INVERTER, **options)
+    try:
+        return await reader.read()
+    finally:
+        await reader.close()
+
+
+async def test_everything() -> None:
+    """A first reading finds the unit and the model, and has all blocks."""
+    device = Misbehaving()
+    stages: list[Stage] = []
+    reading = await read(device, on_stage=stages.append)
+    assert reading.unit == 32
+    assert reading.model == "RIV1230RCH"
+    assert reading.failed == {}
+    assert reading.dropped == []
+    assert reading.values["model"] == "RIV1230RCH-SPS"
+    assert reading.values["serial_number"] == "VIRTUAL00000000001"
+    assert len(reading.values) == len(INVERTER.fields)
+    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4319]
+    assert stages == [Stage.CONNECT, Stage.SERVICES, Stage.READ]
+    assert reading.registers[4109] == (32,)
+
+
+async def test_only_what_is_asked_for() -> None:
+    """Later readings leave identity out; a required block is always read."""
+    device = Misbehaving()
+    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=("battery",))
+    assert device.asked == [4000, 4327]
+    assert "model" not in reading.values
+
+
+@pytest.mark.parametrize("unit", [1, 32, 255])
+async def test_unit_is_found(unit: int) -> None:
+    """The candidates are tried in their order; a device asked as 255 tells its own address."""
+    reading = await read(Misbehaving(unit=unit), blocks=LIVE_BLOCKS)
+    assert reading.unit == unit
+
+
+async def test_unit_that_only_the_universal_address_reveals() -> None:
+    """A device with an odd address answers 255 under its own, which is then asked."""
+    device = Misbehaving(unit=77)
+    reading = await read(device, blocks=())
+    assert reading.unit == 77
+
+
+async def test_wrong_unit_in_the_options() -> None:
+    """A unit that does not answer is an error, not a reason to look elsewhere."""
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(), unit=5)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+@pytest.mark.parametrize(
+    ("twist", "code"),
+    [
+        (silence(4000), ErrorCode.NO_RESPONSE),
+        (lambda _, reply: reply[:-2], ErrorCode.BAD_FRAME),
+        (lambda _, reply: seal(bytes((reply[0] ^ 0x55,)) + reply[1:-2]), ErrorCode.WRONG_UNIT),
+        (exception(2), ErrorCode.MODBUS_EXCEPTION),
+    ],
+)
+async def test_no_unit_answers(twist, code: ErrorCode) -> None:
+    """The most telling failure of those tried is the one that is told."""
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(twist=twist))
+    assert caught.value.code is code
+
+
+async def test_silent_block_is_missing_and_the_others_count() -> None:
+    """A block that fails twice is missing; trust is regained by a new connection, once."""
+    device = Misbehaving(twist=silence(4327, 4398))
+    link = TestLink(device)
+    reading = await read(device, link, unit=32, blocks=LIVE_BLOCKS)
+    assert reading.failed == {
+        "battery": ErrorCode.NO_RESPONSE,
+        "status": ErrorCode.NO_RESPONSE,
+    }
+    assert "load_active_power" in reading.values
+    assert "charged_total" in reading.values
+    assert "battery_percentage" not in reading.values
+    assert link.attempts == reading.attempts == 2
+
+
+async def test_refused_block_costs_no_connection() -> None:
+    """An exception is an answer: the link is trusted as before."""
+    device = Misbehaving(
+        twist=lambda start, reply: exception(2)(start, reply) if start == 4543 else reply
+    )
+    link = TestLink(device)
+    reading = await read(device, link, unit=32, blocks=LIVE_BLOCKS)
+    assert reading.failed == {"energy": ErrorCode.MODBUS_EXCEPTION}
+    assert link.attempts == 1
+
+
+async def test_identity_never_gates_live_data() -> None:
+    """A model register that is not answered costs its block, nothing else."""
+    device = Misbehaving(twist=silence(4311, 4109, 4110, 4319))
+    reading = await read(device)
+    assert reading.model is None
+    assert reading.values["battery_voltage"] > 0
+    assert set(reading.failed) == {"model", "unit", "serial", "version"}
+
+
+async def test_model_decides_what_registers_mean() -> None:
+    """A model that differs is recognised before anything is decoded, and read with its own blocks."""
+    device = Misbehaving(model="RIV1230PCH-23S")
+    reading = await read(device)
+    assert reading.model == "RIV1230PCH"
+    assert "battery_voltage" not in reading.values
+    assert len(reading.registers[4000]) == 7
+    assert 4408 not in reading.registers
+
+
+async def test_unknown_model_is_read_as_the_base() -> None:
+    """A name that says nothing leaves the model open."""
+    reading = await read(Misbehaving(model="XYZ"), blocks=("model",))
+    assert reading.model is None
+    assert reading.values["model"] == "XYZ"
+
+
+async def test_link_that_drops_after_the_required_blocks() -> None:
+    """What was read counts; what was not is missing."""
+    device = Misbehaving()
+    link = TestLink(device)
+    link.drop_at = 4408
+    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    assert "battery_percentage" in reading.values
+    assert reading.failed == dict.fromkeys(("load", "status", "energy"), ErrorCode.CONNECT_FAILED)
+
+
+@pytest.mark.parametrize("drop_at", [4000, 4311])
+async def test_link_that_drops_before_them(drop_at: int) -> None:
+    """Without the required blocks there is no reading."""
+    link = TestLink(Misbehaving())
+    link.drop_at = drop_at
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(), link, unit=32)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+async def test_link_that_drops_while_units_are_tried() -> None:
+    """A dropped link ends the search."""
+    link = TestLink(Misbehaving())
+    link.drop_at = 4000
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(), link)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+async def test_required_block_that_is_silent() -> None:
+    """It ends the reading."""
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(twist=silence(4000)), unit=32, blocks=())
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the read budget is used up, the remaining blocks are missing."""
+    monkeypatch.setattr(reading_module, "READ_BUDGET", 0.03)
+    monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
+    device = Misbehaving(twist=silence(4327))
+    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    assert set(reading.failed) == {"battery", "load", "status", "energy"}
+    assert 4543 not in device.asked
+
+
+async def test_impossible_value_is_reported_as_dropped() -> None:
+    """It is neither shown nor hidden."""
+    device = Misbehaving(overrides={4005: 9000})
+    reading = await read(device, unit=32, blocks=())
+    assert "battery_voltage" not in reading.values
+    assert reading.dropped == ["battery_voltage"]

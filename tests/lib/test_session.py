@@ -1,0 +1,224 @@
+"""Sessions: real requests and replies, on virtual devices that misbehave."""
+
+import asyncio
+from types import SimpleNamespace
+
+from bleak.exc import BleakError
+import pytest
+
+from custom_components.blupow.lib.blupow_ble import session as session_module
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.modbus import WriteRequest, seal
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.session import Session, find_characteristics
+from custom_components.blupow.lib.blupow_ble.virtual import inverter_registers
+
+from .devices import LIVE, NOW, Misbehaving, TestLink, exception, silence, times
+
+BLOCK = next(block for block in INVERTER.blocks if block.key == "live")
+WORDS = tuple(inverter_registers(NOW)[register] for register in BLOCK.registers)
+SHORT = 0.05
+
+
+async def start(device: Misbehaving, unit: int = 32) -> tuple[Session, TestLink]:
+    """Return a started session."""
+    link = TestLink(device)
+    session = Session(await link.connect(), link.disconnected, unit)
+    await session.start()
+    return session, link
+
+
+async def test_reads_a_block() -> None:
+    """The words are those of the device."""
+    session, _ = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        silence(4000),
+        lambda _, reply: reply[:-1] + b"\0",
+        lambda _, reply: reply[:-3],
+        lambda _, reply: seal(b"\x30" + reply[1:-2]),
+        exception(5),
+        exception(6),
+    ],
+    ids=["silence", "checksum", "cut off", "other unit", "busy", "busy frame"],
+)
+async def test_one_fault_is_survived(twist) -> None:
+    """One retry per request: the second answer counts."""
+    device = Misbehaving(twist=times(1, twist))
+    session, _ = await start(device)
+    assert await session.read(BLOCK, SHORT) == WORDS
+    assert device.asked == [4000, 4000]
+
+
+@pytest.mark.parametrize(
+    ("twist", "code", "text"),
+    [
+        (silence(4000), ErrorCode.NO_RESPONSE, "unit 32 did not answer within 0.05 s"),
+        (lambda _, reply: reply[:-1] + b"\0", ErrorCode.BAD_FRAME, "damaged"),
+        (lambda _, reply: seal(b"\x30" + reply[1:-2]), ErrorCode.WRONG_UNIT, "unit 48 answered"),
+        (exception(5), ErrorCode.MODBUS_EXCEPTION, "exception 5"),
+        (exception(99), ErrorCode.MODBUS_EXCEPTION, "exception 99 (unknown)"),
+    ],
+)
+async def test_two_faults_are_an_error(twist, code: ErrorCode, text: str) -> None:
+    """The cause is told by its code and in words."""
+    device = Misbehaving(twist=twist)
+    session, _ = await start(device)
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is code
+    assert caught.value.stage is Stage.READ
+    assert text in caught.value.message
+
+
+async def test_refusal_is_not_asked_again() -> None:
+    """A device that knows no such register will not know it a second later."""
+    device = Misbehaving(twist=exception(2))
+    session, _ = await start(device)
+    with pytest.raises(ReaderError, match="no such register"):
+        await session.read(BLOCK)
+    assert device.asked == [4000]
+
+
+async def test_a_dropped_link_ends_the_wait_at_once() -> None:
+    """Nothing is awaited from a link that is gone, and nothing is asked again."""
+    device = Misbehaving()
+    session, link = await start(device)
+    link.drop_at = 4000
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert device.asked == []
+
+
+async def test_a_link_that_drops_while_draining() -> None:
+    """A drop shows in the pause before the second try, too."""
+    session, link = await start(Misbehaving(twist=silence(4000)))
+    asyncio.get_running_loop().call_later(SHORT * 1.5, link.disconnected.set)
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+async def test_late_reply_is_thrown_away() -> None:
+    """What arrives between two requests, or while draining, is no answer to the next one."""
+    device = Misbehaving()
+    session, link = await start(device)
+    stale = device.answer(LIVE.encode())
+    assert stale is not None
+    session._on_notify(None, bytearray(stale))
+    assert await session.read(BLOCK) == WORDS
+    assert session.dropped_bytes == len(stale)
+
+    device.twist = times(1, silence(4000))
+    loop = asyncio.get_running_loop()
+    loop.call_later(SHORT * 1.2, session._on_notify, None, bytearray(stale))
+    assert await session.read(BLOCK, SHORT) == WORDS
+    assert session.dropped_bytes == 2 * len(stale)
+    await link.disconnect()
+
+
+async def test_draining_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that never stops talking does not hold the reading up for ever."""
+    monkeypatch.setattr(session_module, "DRAIN_LIMIT", 0.02)
+    session, _ = await start(Misbehaving(twist=times(1, silence(4000))))
+    loop = asyncio.get_running_loop()
+    chatter = True
+
+    def talk() -> None:
+        if chatter:
+            session._on_notify(None, bytearray(b"\xaa"))
+            loop.call_later(0.001, talk)
+
+    talk()
+    reading = asyncio.ensure_future(session.read(BLOCK, SHORT))
+    assert await reading == WORDS
+    chatter = False
+
+
+@pytest.mark.parametrize("error", [BleakError("gone"), OSError("pipe"), EOFError()])
+async def test_client_errors_are_link_errors(error: Exception) -> None:
+    """What bleak raises under a request becomes one of the codes."""
+    session, link = await start(Misbehaving())
+    link.write_error = error
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+    link = TestLink(Misbehaving())
+    link.notify_error = error
+    session = Session(await link.connect(), link.disconnected, 32)
+    with pytest.raises(ReaderError) as caught:
+        await session.start()
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert caught.value.stage is Stage.SERVICES
+
+
+async def test_write_and_read_back() -> None:
+    """A write is echoed; the register then holds the value."""
+    session, _ = await start(Misbehaving())
+    echo = await session.ask(WriteRequest(32, 4000, 77))
+    assert echo.words == ()
+    assert (await session.read(BLOCK))[0] == 77
+
+
+def characteristic(service: str, uuid: str, *properties: str) -> SimpleNamespace:
+    """Return what the search looks at."""
+    return SimpleNamespace(service=service, uuid=uuid, properties=list(properties))
+
+
+def services(*characteristics: SimpleNamespace) -> list[SimpleNamespace]:
+    """Return services with these characteristics."""
+    base = "0000{}-0000-1000-8000-00805f9b34fb"
+    return [
+        SimpleNamespace(
+            uuid=base.format(item.service),
+            characteristics=[
+                SimpleNamespace(uuid=base.format(item.uuid), properties=item.properties)
+            ],
+        )
+        for item in characteristics
+    ]
+
+
+WRITE = characteristic("ffd0", "ffd1", "write", "write-without-response")
+NOTIFY = characteristic("fff0", "fff1", "notify")
+
+
+def test_characteristics_are_found_inside_their_service() -> None:
+    """Some batteries repeat both UUIDs in both services: only the right service counts."""
+    swapped = (characteristic("fff0", "ffd1", "write"), characteristic("ffd0", "fff1", "notify"))
+    layout = services(*swapped, WRITE, NOTIFY)
+    found = find_characteristics(layout)
+    assert found.write is layout[2].characteristics[0]
+    assert found.notify is layout[3].characteristics[0]
+    assert not found.with_response
+
+
+def test_other_notify_characteristic() -> None:
+    """Newer modules notify by ffd2; fff1 is preferred where both are."""
+    layout = services(WRITE, characteristic("ffd0", "ffd2", "notify"))
+    assert find_characteristics(layout).notify is layout[1].characteristics[0]
+    layout = services(characteristic("ffd0", "ffd2", "notify"), WRITE, NOTIFY)
+    assert find_characteristics(layout).notify is layout[2].characteristics[0]
+
+
+def test_write_with_response_where_it_must_be() -> None:
+    """Only where the characteristic offers nothing else."""
+    layout = services(characteristic("ffd0", "ffd1", "write"), NOTIFY)
+    assert find_characteristics(layout).with_response
+
+
+@pytest.mark.parametrize(
+    "layout", [(), (WRITE,), (NOTIFY,), (WRITE, characteristic("ffd0", "ffd2", "read"))]
+)
+def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
+    """Another product is told as such."""
+    with pytest.raises(ReaderError) as caught:
+        find_characteristics(services(*layout))
+    assert caught.value.code is ErrorCode.SERVICE_MISSING
+    assert not caught.value.retryable
