@@ -21,7 +21,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 
 from blupow_ble import bluez
 from blupow_ble.errors import ReaderError
-from blupow_ble.link import find_device
+from blupow_ble.link import device_path, find_device
 from blupow_ble.messages import Device, Request
 from blupow_ble.process import ReaderProcess
 from blupow_ble.profiles import PROFILES
@@ -223,8 +223,9 @@ def show_progress(report: Report, wanted: int) -> None:
 async def find(options: argparse.Namespace) -> Device:
     """Find the device to read. Raises ReaderError."""
     found = await find_device(options.address, SCAN_TIME)
-    path = found.details.get("path") if isinstance(found.details, dict) else None
-    return Device(address=found.address, name=found.name or found.address, path=path)
+    return Device(
+        address=found.address, name=found.name or found.address, path=device_path(found)
+    )
 
 
 async def measure(

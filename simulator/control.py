@@ -90,6 +90,7 @@ class Control:
         bluez = self._bluez
         return {
             "adapters": [adapter.name for adapter in bluez.adapters.present()],
+            "known": bluez.devices.known,
             "pending": bluez.devices.pending,
             "links": [
                 item.connected_path for item in bluez.peripherals.values() if item.connected_path

@@ -61,6 +61,15 @@ class Devices:
         """The paths that BlueZ tries to connect."""
         return sorted(self._pending)
 
+    @property
+    def known(self) -> list[str]:
+        """The paths of devices that stay known: a temporary one is soon forgotten."""
+        return sorted(
+            path
+            for path in self._tree
+            if path not in self._temporary and self._tree.having(path, DEVICE) is not None
+        )
+
     def peripheral(self, path: str) -> Peripheral:
         """Return the device behind a path."""
         return self._peripherals[path.split("/")[4].removeprefix("dev_").replace("_", ":")]

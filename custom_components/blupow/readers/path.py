@@ -10,6 +10,7 @@ from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble import bluez
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from ..lib.blupow_ble.link import device_path
 from ..lib.blupow_ble.messages import VIRTUAL, Device
 from ..settings import WantedPath
 from . import Path, PathKind
@@ -86,8 +87,7 @@ def _bluez_path(device: BluetoothScannerDevice) -> str | None:
     """Return the BlueZ object path if an adapter of this machine hears the device through BlueZ."""
     if not bluez.available() or device_source(device.ble_device) is not None:
         return None
-    details = device.ble_device.details
-    return details.get("path") if isinstance(details, dict) else None
+    return device_path(device.ble_device)
 
 
 def _check_slot(device: BluetoothScannerDevice) -> None:

@@ -54,19 +54,37 @@ async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Mess
     return reply
 
 
-async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
-    """Return the object paths under which BlueZ shows the device as connected."""
+type _Objects = dict[str, dict[str, dict[str, Any]]]
+
+
+async def _objects(bus: MessageBus) -> _Objects:
+    """Return all objects of BlueZ; none when it does not run."""
     reply = await _call(bus, "/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
     if reply is None:
-        return []
-    objects: dict[str, dict[str, dict[str, Any]]] = reply.body[0]
+        return {}
+    objects: _Objects = reply.body[0]
+    return objects
+
+
+async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
+    """Return the object paths under which BlueZ shows the device as connected."""
     return [
         path
-        for path, interfaces in objects.items()
+        for path, interfaces in (await _objects(bus)).items()
         if (device := interfaces.get(_DEVICE))
         and device["Address"].value.upper() == address.upper()
         and device["Connected"].value
     ]
+
+
+async def has_adapter(path: str) -> bool:
+    """Return whether the adapter of a device's object path is there."""
+    try:
+        async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
+            return path.rpartition("/")[0] in await _objects(bus)
+    except (TimeoutError, OSError, EOFError) as err:
+        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        return False
 
 
 async def connected_paths(address: str) -> list[str]:

@@ -23,6 +23,7 @@ from bleak_retry_connector import (
     get_device,
 )
 
+from .bluez import has_adapter
 from .errors import ErrorCode, ReaderError, Stage
 from .resilience import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
 from .session import Client
@@ -111,7 +112,7 @@ class BleLink:
                 pause = retry_delay(self.attempts)
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if self.attempts >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
-                    raise
+                    raise await self._told_apart(err) from err
                 _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
                 await asyncio.sleep(pause)
 
@@ -141,6 +142,17 @@ class BleLink:
                 raise self._timed_out() from err
             raise explain(err) from err
         return self._client
+
+    async def _told_apart(self, err: ReaderError) -> ReaderError:
+        """Tell a device that BlueZ has forgotten from an adapter that is gone with all its devices."""
+        path = device_path(self._device)
+        if err.code is not ErrorCode.NOT_ADVERTISING or path is None or await has_adapter(path):
+            return err
+        return ReaderError(
+            ErrorCode.ADAPTER_UNAVAILABLE,
+            _SENTENCES[ErrorCode.ADAPTER_UNAVAILABLE],
+            stage=Stage.CONNECT,
+        )
 
     def _timed_out(self) -> ReaderError:
         return ReaderError(
@@ -211,6 +223,12 @@ def _cause(err: BaseException) -> ErrorCode:
     if isinstance(chain[-1], FileNotFoundError | PermissionError):
         return ErrorCode.ADAPTER_UNAVAILABLE  # no D-Bus socket to talk to
     return ErrorCode.CONNECT_FAILED
+
+
+def device_path(device: BLEDevice) -> str | None:
+    """Return the BlueZ object path of a device; None if it was not found through BlueZ."""
+    details = device.details
+    return details.get("path") if isinstance(details, dict) else None
 
 
 def known_device(address: str, name: str, path: str) -> BLEDevice:
