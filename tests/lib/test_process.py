@@ -107,7 +107,7 @@ def test_the_library_imports_no_home_assistant() -> None:
 
 async def test_error_of_the_child_is_raised() -> None:
     """With its code, its step and its words."""
-    error = await fails(ReaderProcess(request(unit=5)))
+    error = await fails(ReaderProcess(request(unit=5, blocks=[])))
     assert error.code is ErrorCode.NO_RESPONSE
     assert error.stage is Stage.READ
     assert error.message == "unit 5 did not answer within 2 s"
@@ -333,7 +333,9 @@ async def test_faults_have_their_codes(
     await settled(simulated)
     await simulated.fault(fault)
     error = await fails(
-        ReaderProcess(request(INVERTER, connect_timeout=4.0 if fault == "refuses" else 1.0))
+        ReaderProcess(
+            request(INVERTER, blocks=[], connect_timeout=4.0 if fault == "refuses" else 1.0)
+        )
     )
     assert error.code is code
     assert await simulated.links() == []

@@ -1,0 +1,55 @@
+"""What is asked of BlueZ directly, on the simulated one."""
+
+import asyncio
+
+from custom_components.blupow.lib.blupow_ble import bluez, process as process_module
+from simulator.control import ControlClient
+
+from ..simulated import INVERTER_ADDRESS, INVERTER_PATH
+
+
+async def leave_a_link() -> None:
+    """Connect in a process that dies without a word."""
+    code = (
+        "import asyncio, os\n"
+        "from blupow_ble.link import BleLink, find_device\n"
+        "async def main():\n"
+        f"    device = await find_device({INVERTER_ADDRESS!r}, 5)\n"
+        "    await BleLink(device, 5).connect()\n"
+        "    os._exit(0)\n"
+        "asyncio.run(main())\n"
+    )
+    command = process_module.child_command()[:2]
+    child = await asyncio.create_subprocess_exec(
+        *(*command, "-c", code), env=process_module.child_environment()
+    )
+    assert await child.wait() == 0
+
+
+async def test_leftover_link_is_found_and_ended(simulated: ControlClient) -> None:
+    """A dead client's link stays; it is seen, and released by its path."""
+    assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    assert await bluez.release(INVERTER_ADDRESS) == []
+    await leave_a_link()
+    assert await simulated.links() == [INVERTER_PATH]
+    assert await bluez.connected_paths(INVERTER_ADDRESS.lower()) == [INVERTER_PATH]
+    assert await bluez.release(INVERTER_ADDRESS) == [INVERTER_PATH]
+    assert await simulated.links() == []
+
+
+async def test_adapter_of_a_path(simulated: ControlClient) -> None:
+    """It is there until it is unplugged."""
+    assert await bluez.has_adapter(INVERTER_PATH)
+    await simulated.fault("adapter_gone")
+    assert not await bluez.has_adapter(INVERTER_PATH)
+
+
+async def test_bluez_that_does_not_run(simulated: ControlClient) -> None:
+    """A bus without bluetoothd answers with an error: nothing is connected."""
+    restarting = asyncio.create_task(simulated.do("restart", down=1.0))
+    await asyncio.sleep(0)
+    while await bluez.has_adapter(INVERTER_PATH):
+        await asyncio.sleep(0.01)
+    assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    await restarting
+    assert await bluez.has_adapter(INVERTER_PATH)
