@@ -223,9 +223,7 @@ def show_progress(report: Report, wanted: int) -> None:
 async def find(options: argparse.Namespace) -> Device:
     """Find the device to read. Raises ReaderError."""
     found = await find_device(options.address, SCAN_TIME)
-    return Device(
-        address=found.address, name=found.name or found.address, path=device_path(found)
-    )
+    return Device(address=found.address, name=found.name or found.address, path=device_path(found))
 
 
 async def measure(

@@ -156,7 +156,7 @@ class Bluez:
 
     def clear_faults(self, name: FaultName | None, address: str | None) -> None:
         """Switch faults off; who waits for a device that can be reached again is connected."""
-        if name in (None, FaultName.ADAPTER_GONE):
+        if name is FaultName.ADAPTER_GONE or (name is None and address is None):
             self.plug_in()
         for peripheral in self._named(address):
             peripheral.faults.clear(name)

@@ -134,9 +134,9 @@ class ControlClient:
         """Switch a fault on."""
         await self.do("fault", name=name, **options)
 
-    async def clear(self, name: str | None = None) -> None:
+    async def clear(self, name: str | None = None, **options: Any) -> None:
         """Switch a fault off, or all."""
-        await self.do("clear", name=name)
+        await self.do("clear", name=name, **options)
 
     async def state(self) -> dict[str, Any]:
         """Return what is connected to what, and which faults are on."""

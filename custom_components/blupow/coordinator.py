@@ -31,6 +31,7 @@ from .settings import Settings
 type BluPowConfigEntry = ConfigEntry[BluPowCoordinator]
 
 _LOGGER = logging.getLogger(__name__)
+_BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
@@ -54,18 +55,17 @@ class Snapshot:
     cached: bool = False
 
 
-class PollLogPrefix(logging.Filter):
-    """Marks the lines that the base coordinator logs, so that all of BluPow's can be told by kind."""
+class BaseClassLines(logging.Filter):
+    """Fits what the base coordinator logs to the story that this one tells, a line per change."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put [poll] before a line that has no kind."""
-        if not str(record.msg).startswith("["):
-            record.msg = f"[poll] {record.msg}"
-        return True
+        """Mark a line as one about polling; leave its news of a recovery to us."""
+        record.msg = f"[poll] {record.msg}"
+        return record.levelno != logging.INFO
 
 
-_LOGGER.addFilter(PollLogPrefix())
+_BASE_LOGGER.addFilter(BaseClassLines())
 
 
 class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
@@ -78,7 +78,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self.settings = Settings.from_options(entry.options)
         super().__init__(
             hass,
-            _LOGGER,
+            _BASE_LOGGER,
             config_entry=entry,
             name=entry.title,
             update_interval=timedelta(seconds=self.settings.update_interval),

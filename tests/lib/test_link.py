@@ -208,7 +208,9 @@ async def test_scan_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
         await link_module.scan(0)
 
 
-async def test_without_a_bus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_without_a_bus(
+    real_sockets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """No D-Bus: nothing is connected, nothing can be released, no adapter is there."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/none")
     assert await bluez.connected_paths(ADDRESS) == []

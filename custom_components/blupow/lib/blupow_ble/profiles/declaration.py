@@ -187,9 +187,7 @@ class Profile:
         fields = {item.key: item for item in self.fields if item.key not in model.without_fields}
         fields |= {item.key: item for item in model.fields}
         everything = RegisterMap(blocks=tuple(blocks.values()), fields=tuple(fields.values()))
-        covered = {
-            item.key for block in everything.blocks for item in everything.fields_of(block)
-        }
+        covered = {item.key for block in everything.blocks for item in everything.fields_of(block)}
         return replace(
             everything, fields=tuple(item for item in everything.fields if item.key in covered)
         )

@@ -1,0 +1,33 @@
+"""Looks at real processes from outside."""
+
+from contextlib import suppress
+from pathlib import Path
+
+READER = b"blupow_ble"
+
+
+def readers_on(bus_address: str) -> list[int]:
+    """Return the reader processes that use a bus."""
+    found = []
+    wanted = f"DBUS_SYSTEM_BUS_ADDRESS={bus_address}".encode()
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        with suppress(OSError):  # it has just ended
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            if READER in command and wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def memory(pid: int | str = "self") -> int:
+    """Return the resident memory of a process in KiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise RuntimeError("no VmRSS")
+
+
+def descriptors(pid: int | str = "self") -> int:
+    """Return how many file descriptors a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
