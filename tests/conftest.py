@@ -2,16 +2,27 @@
 
 import socket
 
+from habluetooth import get_manager
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 import pytest_socket
 
 # Before Home Assistant's test package looks for custom integrations, so that it finds this one.
 import custom_components.blupow  # noqa: F401
+from custom_components.blupow.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+
+from .bluetooth import hear, service_info
+from .scripted import Script, ScriptedReader
+from .simulated import INVERTER_ADDRESS, INVERTER_NAME
 
 
 @pytest.fixture(autouse=True)
 def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant load this integration, where a test has a Home Assistant."""
+    if "freezer" in request.fixturenames:
+        request.getfixturevalue("freezer")  # before Home Assistant looks at a clock
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 
@@ -21,3 +32,66 @@ def real_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test reach the processes that it runs on this machine."""
     pytest_socket.enable_socket()
     monkeypatch.setattr(socket.socket, "connect", pytest_socket._true_connect)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Script:
+    """Have readings come from a virtual device that fails at will."""
+    script = Script()
+    monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
+    for module in ("coordinator", "config_flow"):
+        for name in ("IsolatedReader", "InProcessReader"):
+            monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)
+    return script
+
+
+@pytest.fixture
+def heard(hass: HomeAssistant, enable_bluetooth: None, script: Script) -> None:
+    """Have the inverter heard by a local adapter, for good.
+
+    Home Assistant forgets devices by the real clock, which tests with a frozen one outrun.
+    """
+    tracking = get_manager()._cancel_unavailable_tracking
+    assert tracking is not None
+    tracking.cancel()
+    hear(hass, service_info())
+
+
+@pytest.fixture
+def entity_registry_enabled_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all entities enabled."""
+    monkeypatch.setattr(Entity, "entity_registry_enabled_default", True)
+
+
+@pytest.fixture
+def entry() -> MockConfigEntry:
+    """Return the entry of the inverter."""
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=INVERTER_NAME,
+        unique_id=INVERTER_ADDRESS,
+        data={
+            "address": INVERTER_ADDRESS,
+            "name": INVERTER_NAME,
+            "profile": "inverter",
+            "model": "RIV1230RCH",
+            "unit": 32,
+        },
+    )
+
+
+@pytest.fixture
+def virtual_entry() -> MockConfigEntry:
+    """Return the entry of a virtual inverter."""
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title="Virtual inverter (test mode)",
+        unique_id="virtual",
+        data={
+            "address": "virtual",
+            "name": "Virtual inverter (test mode)",
+            "profile": "inverter",
+            "model": None,
+            "unit": None,
+        },
+    )

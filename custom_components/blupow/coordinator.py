@@ -172,7 +172,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        for reader in self._readers.values():
+        readers, self._readers = self._readers, {}
+        for reader in readers.values():
             await reader.stop()
 
     @callback

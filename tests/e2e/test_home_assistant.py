@@ -124,7 +124,7 @@ async def test_the_main_job(tmp_path: Path) -> None:
     assert not [
         line
         for line in ours
-        if " ERROR " in line or " WARNING " in line and "not been tested" not in line
+        if " ERROR " in line or (" WARNING " in line and "not been tested" not in line)
     ]
     # one line a transition, each of a kind
     lines = [line.split("] ", 1)[1] for line in ours if " INFO " in line]

@@ -210,6 +210,15 @@ def test_lengths_tell_the_blocks_of_a_model_apart(profile: Profile, model: Model
 
 
 @each_model
+def test_identity_and_live_values_do_not_share_registers(profile: Profile, model: Model) -> None:
+    """What was read once must never stand in for what is read each time."""
+    blocks = profile.register_map(model).blocks
+    live = {register for block in blocks if not block.identity for register in block.registers}
+    once = {register for block in blocks if block.identity for register in block.registers}
+    assert not live & once
+
+
+@each_model
 def test_declarations_fit_together(profile: Profile, model: Model) -> None:
     """Each field lies within a block, keys are unique, one block at least is required."""
     register_map = profile.register_map(model)

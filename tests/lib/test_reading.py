@@ -43,7 +43,7 @@ async def test_everything() -> None:
     assert reading.values["model"] == "RIV1230RCH-SPS"
     assert reading.values["serial_number"] == "VIRTUAL00000000001"
     assert len(reading.values) == len(INVERTER.fields)
-    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4319]
+    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4315]
     assert stages == [Stage.CONNECT, Stage.SERVICES, Stage.READ]
     assert reading.registers[4109] == (32,)
 
@@ -121,7 +121,7 @@ async def test_refused_block_costs_no_connection() -> None:
 
 async def test_identity_never_gates_live_data() -> None:
     """A model register that is not answered costs its block, nothing else."""
-    device = Misbehaving(twist=silence(4311, 4109, 4110, 4319))
+    device = Misbehaving(twist=silence(4311, 4109, 4110, 4315))
     reading = await read(device)
     assert reading.model is None
     assert reading.values["battery_voltage"] > 0

@@ -1,11 +1,13 @@
 """Picks the way to a device, and says why."""
 
+from dataclasses import dataclass
 import logging
 
+from bleak.backends.device import BLEDevice
 from bleak_retry_connector import device_source
 
 from homeassistant.components import bluetooth
-from homeassistant.components.bluetooth import BluetoothReachabilityIntent, BluetoothScannerDevice
+from homeassistant.components.bluetooth import BaseHaScanner, BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble import bluez
@@ -41,62 +43,98 @@ async def find_path(hass: HomeAssistant, address: str, name: str, wanted: Wanted
         )
     if (service_info := bluetooth.async_last_service_info(hass, address, connectable=True)) is None:
         return await _leftover_path(hass, address, name, wanted)
-    heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
-    local = [device for device in heard if _bluez_path(device) is not None]
-    best = next(
-        (device for device in heard if device.scanner.source == service_info.source), None
-    ) or max(heard, key=_strength, default=None)
-    if best is None:
-        raise _not_advertising(hass, address)
-    chosen, kind, reason = best, PathKind.IN_PROCESS, ""
-    if wanted is WantedPath.IN_PROCESS:
-        reason = "set in the options"
-    elif wanted is WantedPath.ISOLATED:
-        if not local:
-            raise ReaderError(
-                ErrorCode.NOT_ADVERTISING,
-                "no adapter of this machine hears the device, and the options allow no proxy",
-                stage=Stage.START,
-            )
-        chosen = best if best in local else max(local, key=_strength)
-        kind, reason = PathKind.ISOLATED, "set in the options"
-    elif best in local:
-        kind, reason = PathKind.ISOLATED, f"heard best by {best.scanner.name}"
-    else:
-        reason = f"heard best by {best.scanner.name}, which is no adapter of this machine"
-    _check_slot(chosen)
+    best = _Candidate(
+        device=service_info.device,
+        scanner=bluetooth.async_scanner_by_source(hass, service_info.source),
+        source=service_info.source,
+        rssi=service_info.rssi,
+    )
+    candidate, kind, reason = _choose(hass, best, wanted)
+    _check_slot(candidate)
     return Path(
         kind=kind,
         reason=reason,
         device=Device(
             address=address,
             name=name,
-            path=_bluez_path(chosen),
-            adapter=chosen.scanner.adapter if chosen in local else None,
+            path=candidate.bluez_path,
+            adapter=candidate.adapter,
         ),
-        source=chosen.scanner.source,
-        ble_device=chosen.ble_device,
+        source=candidate.source,
+        ble_device=candidate.device,
     )
 
 
-def _strength(device: BluetoothScannerDevice) -> int:
-    return device.advertisement.rssi
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A way to the device: the adapter or proxy that hears it."""
+
+    device: BLEDevice
+    scanner: BaseHaScanner | None
+    source: str
+    rssi: int
+
+    @property
+    def name(self) -> str:
+        """What people call the adapter or proxy."""
+        return self.scanner.name if self.scanner else self.source
+
+    @property
+    def bluez_path(self) -> str | None:
+        """The BlueZ object path, if an adapter of this machine hears the device through BlueZ."""
+        if not bluez.available() or device_source(self.device) is not None:
+            return None
+        return device_path(self.device)
+
+    @property
+    def adapter(self) -> str | None:
+        """The adapter's name, hci0 for instance."""
+        return self.scanner.adapter if self.scanner and self.bluez_path else None
 
 
-def _bluez_path(device: BluetoothScannerDevice) -> str | None:
-    """Return the BlueZ object path if an adapter of this machine hears the device through BlueZ."""
-    if not bluez.available() or device_source(device.ble_device) is not None:
-        return None
-    return device_path(device.ble_device)
+def _choose(
+    hass: HomeAssistant, best: _Candidate, wanted: WantedPath
+) -> tuple[_Candidate, PathKind, str]:
+    """Return the candidate to use, how, and why. Raises ReaderError(not_advertising)."""
+    if wanted is WantedPath.IN_PROCESS:
+        return best, PathKind.IN_PROCESS, "set in the options"
+    if wanted is WantedPath.ISOLATED:
+        return _best_local(hass, best), PathKind.ISOLATED, "set in the options"
+    if best.bluez_path:
+        return best, PathKind.ISOLATED, f"heard best by {best.name}"
+    reason = f"heard best by {best.name}, which BlueZ of this machine does not serve"
+    return best, PathKind.IN_PROCESS, reason
 
 
-def _check_slot(device: BluetoothScannerDevice) -> None:
+def _best_local(hass: HomeAssistant, best: _Candidate) -> _Candidate:
+    """Return the adapter of this machine that hears the device best. Raises ReaderError(not_advertising)."""
+    heard = bluetooth.async_scanner_devices_by_address(hass, best.device.address, connectable=True)
+    candidates = [best] + [
+        _Candidate(
+            device=item.ble_device,
+            scanner=item.scanner,
+            source=item.scanner.source,
+            rssi=item.advertisement.rssi,
+        )
+        for item in heard
+    ]
+    local = [candidate for candidate in candidates if candidate.bluez_path]
+    if not local:
+        raise ReaderError(
+            ErrorCode.NOT_ADVERTISING,
+            "no adapter of this machine hears the device, and the options allow no other way",
+            stage=Stage.START,
+        )
+    return max(local, key=lambda candidate: candidate.rssi)
+
+
+def _check_slot(candidate: _Candidate) -> None:
     """Raise ReaderError(no_slot) when the adapter or proxy has no free connection."""
-    allocations = device.scanner.get_allocations()
+    allocations = candidate.scanner.get_allocations() if candidate.scanner else None
     if allocations is not None and allocations.slots and allocations.free <= 0:
         raise ReaderError(
             ErrorCode.NO_SLOT,
-            f"{device.scanner.name} has no free connection ({allocations.slots} in use)",
+            f"{candidate.name} has no free connection ({allocations.slots} in use)",
             stage=Stage.START,
         )
 

@@ -47,7 +47,9 @@ class _Progress:
         self.registers.update(zip(block.registers, words, strict=True))
 
     def recognise(self) -> None:
-        """Take the model from its register, if that was read and names one."""
+        """Take the model from its register, unless it was given: who gives one knows better."""
+        if self.model is not None:
+            return
         text = decode(self.register_map, self.registers).values.get(self.profile.model_field.key)
         if isinstance(text, str) and (model := self.profile.model_named(text)):
             self.model = model

@@ -86,7 +86,7 @@ BLOCKS: Final = (
     Block(key="model", start=4311, words=8, identity=True),
     # Some extra words keep the lengths apart: see Block.
     Block(key="serial", start=4110, words=11, identity=True),
-    Block(key="version", start=4319, words=12, identity=True),
+    Block(key="version", start=4315, words=12, identity=True),
 )
 
 FIELDS: Final = (

@@ -1,0 +1,59 @@
+"""A reader whose device can be made to fail at will.
+
+Below the seam everything is real: the session, the frames and the profile read a virtual device.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.reading import Reader
+from custom_components.blupow.lib.blupow_ble.result import Reading
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
+from custom_components.blupow.readers import Path, ReadPlan
+from homeassistant.core import HomeAssistant
+
+NOW = 1_795_000_000.0
+
+
+@dataclass
+class Script:
+    """What the device does, and what was asked of it."""
+
+    device: VirtualDevice = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
+    error: ErrorCode | None = None
+    plans: list[ReadPlan] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    stopped: int = 0
+
+    @property
+    def polls(self) -> int:
+        """How many readings were asked for."""
+        return len(self.plans)
+
+
+class ScriptedReader:
+    """Reads the script's device, or fails as the script says."""
+
+    script: ClassVar[Script]
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Take part in the script."""
+
+    async def read(self, path: Path, plan: ReadPlan) -> Reading:
+        """Take one reading."""
+        script = self.script
+        script.paths.append(path)
+        script.plans.append(plan)
+        if script.error:
+            raise ReaderError(script.error, f"scripted {script.error}")
+        link = VirtualLink(script.device)
+        reader = Reader(link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks)
+        try:
+            return await reader.read()
+        finally:
+            await reader.close()
+
+    async def stop(self) -> None:
+        """Note it."""
+        self.script.stopped += 1

@@ -1,0 +1,366 @@
+"""Set-up, reconfigure and options, as a user goes through them."""
+
+import asyncio
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.blupow.config_flow import normalised, suggested
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.readers import PathKind
+from custom_components.blupow.settings import Settings, WantedPath
+from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+
+from .bluetooth import service_info
+from .scripted import NOW, Script, ScriptedReader
+from .simulated import INVERTER_ADDRESS, INVERTER_NAME
+
+DATA = {
+    "address": INVERTER_ADDRESS,
+    "name": INVERTER_NAME,
+    "profile": "inverter",
+    "model": "RIV1230RCH",
+    "unit": 32,
+}
+
+
+async def begin(hass: HomeAssistant, step: str) -> dict[str, Any]:
+    """Go through the menu to a step."""
+    result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.MENU
+    assert result["menu_options"] == ["pick", "address", "virtual"]
+    return await hass.config_entries.flow.async_configure(result["flow_id"], {"next_step_id": step})
+
+
+async def discovery(hass: HomeAssistant) -> dict[str, Any]:
+    """Return the flow that Home Assistant began by itself."""
+    while not (flows := hass.config_entries.flow.async_progress_by_handler(DOMAIN)):
+        await asyncio.sleep(0)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    (flow,) = flows
+    return flow
+
+
+async def discovered(hass: HomeAssistant) -> dict[str, Any]:
+    """Return the form of the flow that Home Assistant began by itself."""
+    flow = await discovery(hass)
+    return await hass.config_entries.flow.async_configure(flow["flow_id"])
+
+
+async def answer(hass: HomeAssistant, result: dict[str, Any], **user_input: Any) -> dict[str, Any]:
+    """Answer a form."""
+    return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
+
+
+@pytest.mark.usefixtures("heard")
+async def test_discovered(hass: HomeAssistant, script: Script) -> None:
+    """A discovered inverter is read once, then set up."""
+    result = await discovered(hass)
+    assert result["step_id"] == "bluetooth_confirm"
+    assert result["description_placeholders"] == {
+        "name": INVERTER_NAME,
+        "address": INVERTER_ADDRESS,
+    }
+    result = await answer(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == INVERTER_NAME
+    assert result["data"] == DATA
+    assert result["result"].unique_id == INVERTER_ADDRESS
+    assert script.plans[0].unit is None
+    assert set(script.plans[0].blocks) >= {"live", "model", "serial", "energy"}
+
+
+async def test_discovered_by_advertisement(hass: HomeAssistant, heard: None) -> None:
+    """The manifest's matchers find it: the flow is there without anybody starting it."""
+    flow = await discovery(hass)
+    assert flow["context"]["unique_id"] == INVERTER_ADDRESS
+    assert flow["context"]["title_placeholders"] == {"name": INVERTER_NAME}
+
+
+@pytest.mark.parametrize("name", ["RNG-CTRL-RVR40", "BT-TH-6A667ED4", "Kitchen"])
+async def test_discovered_other_device(hass: HomeAssistant, name: str) -> None:
+    """Another family, or a name that does not tell, is not offered."""
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_BLUETOOTH}, data=service_info(name)
+    )
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_supported"
+
+
+async def test_discovered_twice(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """One that is set up already is not offered."""
+    entry.add_to_hass(hass)
+    result = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_BLUETOOTH}, data=service_info()
+    )
+    assert result["reason"] == "already_configured"
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("code", list(ErrorCode))
+async def test_device_that_cannot_be_read(
+    hass: HomeAssistant, script: Script, code: ErrorCode
+) -> None:
+    """The reason is told by its code and no entry is made; when it can be read, it goes on."""
+    script.error = code
+    result = await discovered(hass)
+    result = await answer(hass, result)
+    assert result["type"] is FlowResultType.FORM
+    assert result["errors"] == {"base": code.value}
+    assert not hass.config_entries.async_entries(DOMAIN)
+    script.error = None
+    result = await answer(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
+async def test_pick(hass: HomeAssistant) -> None:
+    """The devices that are heard are offered by name."""
+    result = await begin(hass, "pick")
+    options = result["data_schema"].schema["address"].config["options"]
+    assert options == [
+        {"value": INVERTER_ADDRESS, "label": f"{INVERTER_NAME} ({INVERTER_ADDRESS})"}
+    ]
+    result = await answer(hass, result, address=INVERTER_ADDRESS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"] == DATA
+
+
+@pytest.mark.usefixtures("heard")
+async def test_pick_fails_and_recovers(hass: HomeAssistant, script: Script) -> None:
+    """The reason is shown; the same form goes on."""
+    script.error = ErrorCode.NO_RESPONSE
+    result = await answer(hass, await begin(hass, "pick"), address=INVERTER_ADDRESS)
+    assert result["errors"] == {"base": "no_response"}
+    script.error = None
+    result = await answer(hass, result, address=INVERTER_ADDRESS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
+async def test_pick_something_that_is_gone(hass: HomeAssistant) -> None:
+    """A device that is no longer heard is told at its field."""
+    other = service_info("BTRIC134000099", "C4:D3:6A:00:00:99")
+    with patch(
+        "custom_components.blupow.config_flow.async_discovered_service_info",
+        return_value=[service_info(), other],
+    ):
+        result = await begin(hass, "pick")
+    result = await answer(hass, result, address=other.address)
+    assert result["errors"] == {"address": "not_heard_any_more"}
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_pick_without_any(hass: HomeAssistant) -> None:
+    """Nothing heard is an answer, not an empty list."""
+    result = await begin(hass, "pick")
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "no_devices_found"
+
+
+@pytest.mark.usefixtures("heard")
+async def test_address(hass: HomeAssistant) -> None:
+    """An address in any usual form; the name is the one that is heard."""
+    result = await begin(hass, "address")
+    result = await answer(hass, result, address=INVERTER_ADDRESS.lower().replace(":", "-"))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"] == DATA
+
+
+@pytest.mark.usefixtures("heard")
+async def test_address_that_is_none(hass: HomeAssistant) -> None:
+    """Told at its field, with the input kept; then the right one goes through."""
+    result = await answer(hass, await begin(hass, "address"), address="my inverter")
+    assert result["errors"] == {"address": "invalid_address"}
+    (field,) = result["data_schema"].schema
+    assert field.description == {"suggested_value": "my inverter"}
+    result = await answer(hass, result, address=INVERTER_ADDRESS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_address_that_is_not_heard(hass: HomeAssistant) -> None:
+    """No connection is attempted."""
+    with patch("custom_components.blupow.readers.path.bluez.release", return_value=[]):
+        result = await answer(hass, await begin(hass, "address"), address="C4:D3:6A:00:00:77")
+    assert result["errors"] == {"base": "not_advertising"}
+
+
+@pytest.mark.usefixtures("heard")
+async def test_address_that_is_set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Not a second time, whichever way it is written."""
+    entry.add_to_hass(hass)
+    result = await begin(hass, "address")
+    result = await answer(hass, result, address=INVERTER_ADDRESS.lower())
+    assert result["reason"] == "already_configured"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (" c4d36a000035 ", INVERTER_ADDRESS),
+        ("C4-D3-6A-00-00-35", INVERTER_ADDRESS),
+        ("c4.d3.6a.00.00.35", INVERTER_ADDRESS),
+        ("C4:D3:6A:00:00", None),
+        ("C4:D3:6A:00:00:3G", None),
+        ("C4:D3:6A:00:00:35:77", None),
+        ("", None),
+    ],
+)
+def test_forms_of_an_address(text: str, address: str | None) -> None:
+    """Six pairs of digits, however they are separated."""
+    assert normalised(text) == address
+
+
+async def test_virtual(hass: HomeAssistant, script: Script) -> None:
+    """Needs no Bluetooth, says in its name what it is, and can be added once."""
+    result = await begin(hass, "virtual")
+    script.error = ErrorCode.READER_CRASHED
+    result = await answer(hass, result)
+    assert result["errors"] == {"base": "reader_crashed"}
+    script.error = None
+    result = await answer(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "Virtual inverter (test mode)"
+    assert script.paths[-1].kind is PathKind.VIRTUAL
+    result = await begin(hass, "virtual")
+    assert result["reason"] == "already_configured"
+
+
+@pytest.mark.usefixtures("heard")
+async def test_reconfigure(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
+    """The user overrules the model; the device is read as that one first."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await entry.start_reconfigure_flow(hass)
+    (field,) = result["data_schema"].schema
+    assert field.description == {"suggested_value": "RIV1230RCH"}
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    result = await answer(hass, result, model="RIV4835CSH1S")
+    assert result["errors"] == {"base": "connect_timeout"}
+    assert entry.data["model"] == "RIV1230RCH"
+    script.error = None
+    result = await answer(hass, result, model="RIV4835CSH1S")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert entry.data["model"] == "RIV4835CSH1S"
+    assert entry.runtime_data.model.key == "RIV4835CSH1S"
+
+
+@pytest.mark.usefixtures("heard")
+async def test_reconfigure_to_automatic(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Automatic takes the model that the device names."""
+    script.device = VirtualDevice(model="RIV4835CSH1S", clock=lambda: NOW)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await answer(hass, result, model="automatic")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert entry.data["model"] == "RIV4835CSH1S"
+
+
+OPTIONS = {"update_interval": 60, "cache_time": 100, "grace_time": 200, "path": "isolated"}
+
+
+@pytest.mark.usefixtures("heard")
+async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """They take effect at once; what is left empty is automatic."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    shown = {
+        str(field): field.description["suggested_value"]
+        for field in result["data_schema"].schema
+        if field.description
+    }
+    assert shown == {
+        "update_interval": 30,
+        "cache_time": 300,
+        "grace_time": 600,
+        "path": "automatic",
+    }
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"connect_timeout": 40.0, "unit": 7}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.runtime_data.settings == Settings(
+        update_interval=60,
+        connect_timeout=40,
+        cache_time=100,
+        grace_time=200,
+        path=WantedPath.ISOLATED,
+        unit=7,
+    )
+    assert suggested(entry.runtime_data.settings)["unit"] == 7
+
+
+@pytest.mark.usefixtures("heard")
+async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Refused at its field; the input is kept."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"cache_time": 201}
+    )
+    assert result["errors"] == {"grace_time": "grace_shorter_than_cache"}
+    assert entry.options == {}
+    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("update_interval", 10, 300),
+        ("connect_timeout", 5, 60),
+        ("cache_time", 10, 3600),
+        ("grace_time", 10, 7200),
+        ("unit", 1, 247),
+    ],
+)
+async def test_ranges_of_options(
+    hass: HomeAssistant, entry: MockConfigEntry, key: str, low: int, high: int
+) -> None:
+    """Values outside are refused at their field, the limits are not."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    for value in (low - 1, high + 1):
+        result = await hass.config_entries.options.async_init(entry.entry_id)
+        with pytest.raises(InvalidData) as caught:
+            await hass.config_entries.options.async_configure(
+                result["flow_id"], OPTIONS | {key: value}
+            )
+        assert key in caught.value.schema_errors
+    wide = OPTIONS | {"cache_time": 10, "grace_time": 7200}
+    for value in (low, high):
+        result = await hass.config_entries.options.async_init(entry.entry_id)
+        result = await hass.config_entries.options.async_configure(
+            result["flow_id"], wide | {key: value}
+        )
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        assert entry.options[key] == value
+
+
+@pytest.mark.usefixtures("heard")
+async def test_path_over_a_proxy(hass: HomeAssistant, script: Script) -> None:
+    """A device that Home Assistant hears by something else than BlueZ is read in-process."""
+    assert ScriptedReader.script is script
+    with patch("custom_components.blupow.readers.path.bluez.available", return_value=False):
+        result = await discovered(hass)
+        result = await answer(hass, result)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert script.paths[0].kind is PathKind.IN_PROCESS

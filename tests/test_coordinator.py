@@ -1,0 +1,401 @@
+"""Polls, the cache, the grace, the statuses: what entities show, and when, by a frozen clock."""
+
+from datetime import timedelta
+import logging
+from typing import override
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+from custom_components.blupow import coordinator as coordinator_module
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.readers import PathKind
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import device_registry as dr
+
+from .bluetooth import hear, service_info
+from .scripted import NOW, Script
+from .simulated import INVERTER_ADDRESS
+
+STATUS = "sensor.btric134000035_connection_status"
+PROBLEM = "sensor.btric134000035_problem"
+LAST = "sensor.btric134000035_last_reading"
+VOLTAGE = "sensor.btric134000035_battery_voltage"
+ENERGY = "sensor.btric134000035_load_energy_total"
+FAULT = "binary_sensor.btric134000035_fault"
+
+pytestmark = pytest.mark.usefixtures("heard")
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    """Return a state."""
+    found: State | None = hass.states.get(entity_id)
+    assert found is not None, entity_id
+    return found.state
+
+
+async def set_up(hass: HomeAssistant, entry: MockConfigEntry, **options) -> None:
+    """Set the inverter up."""
+    hear(hass, service_info())
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, options=options)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def pass_time(
+    hass: HomeAssistant, clock: FrozenDateTimeFactory, seconds: int, *, heard: bool = True
+) -> None:
+    """Let time pass, second by second, so that every timer fires when it is due."""
+    for _ in range(seconds):
+        clock.tick(timedelta(seconds=1))
+        if heard:
+            hear(hass, service_info())
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_fresh_reading(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
+    """Set-up reads the device; its values are there at once."""
+    await set_up(hass, entry)
+    assert script.polls == 1
+    assert script.paths[0].kind is PathKind.ISOLATED
+    assert script.paths[0].reason.startswith("heard best by ")
+    assert state(hass, STATUS) == "connected"
+    assert state(hass, PROBLEM) == "none"
+    assert 13.0 <= float(state(hass, VOLTAGE)) <= 13.8
+    assert state(hass, FAULT) == "off"
+
+
+async def test_interval(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """One reading per interval, nothing else polls; identity is read once."""
+    await set_up(hass, entry, update_interval=60)
+    await pass_time(hass, freezer, 58)
+    assert script.polls == 1
+    await pass_time(hass, freezer, 4)
+    assert script.polls == 2
+    assert set(script.plans[0].blocks) - set(script.plans[1].blocks) == {
+        "model",
+        "unit",
+        "serial",
+        "version",
+    }
+    assert state(hass, "sensor.btric134000035_model") == "RIV1230RCH-SPS"
+
+
+async def test_an_outage_from_beginning_to_end(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Offline at once, disconnected after 300 s, unavailable after 600 s, and back: a line each."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    await set_up(hass, entry)
+    voltage, last = state(hass, VOLTAGE), state(hass, LAST)
+    script.error = ErrorCode.NO_RESPONSE
+    caplog.clear()
+    await pass_time(hass, freezer, 31)
+    assert state(hass, STATUS) == "offline"
+    assert state(hass, PROBLEM) == "no_response"
+    assert state(hass, VOLTAGE) == voltage
+    assert entry.runtime_data.last_update_success
+    assert entry.runtime_data.data.cached
+
+    await pass_time(hass, freezer, 268)
+    assert state(hass, STATUS) == "offline"
+    await pass_time(hass, freezer, 2)
+    assert state(hass, STATUS) == "disconnected"
+    assert state(hass, VOLTAGE) == voltage
+    await pass_time(hass, freezer, 30)
+    assert not entry.runtime_data.last_update_success
+
+    await pass_time(hass, freezer, 268)
+    assert state(hass, STATUS) == "disconnected"
+    assert state(hass, VOLTAGE) == voltage
+    await pass_time(hass, freezer, 2)
+    assert state(hass, STATUS) == "lost"
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+    assert state(hass, FAULT) == STATE_UNAVAILABLE
+    assert state(hass, LAST) == last
+    assert state(hass, PROBLEM) == "no_response"
+
+    polls = script.polls
+    script.error = None
+    await pass_time(hass, freezer, 31)
+    assert script.polls == polls + 1
+    assert state(hass, STATUS) == "connected"
+    assert state(hass, VOLTAGE) == voltage
+    assert not entry.runtime_data.data.cached
+    assert [record.getMessage() for record in caplog.records if "blupow" in record.name] == [
+        "[cache] BTRIC134000035: the last reading serves: scripted no_response",
+        "[cache] BTRIC134000035: the last reading is too old to serve: scripted no_response",
+        "[poll] BTRIC134000035: no reading: scripted no_response",
+        "[poll] BTRIC134000035: fresh readings again (was lost)",
+    ]
+
+
+async def test_options_set_the_limits(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Cache and grace as the user wants them, on time whatever the interval is."""
+    await set_up(hass, entry, update_interval=300, cache_time=310, grace_time=320)
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 302)
+    assert state(hass, STATUS) == "offline"
+    await pass_time(hass, freezer, 9)
+    assert state(hass, STATUS) == "disconnected"
+    await pass_time(hass, freezer, 10)
+    assert state(hass, STATUS) == "lost"
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+
+
+async def test_connect_timeout_grows(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """With the failures in a row, and back to the first after a success."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 31 * 6)
+    assert [plan.connect_timeout for plan in script.plans] == [25, 25, 25, 25, 40, 45, 45]
+    script.error = None
+    await pass_time(hass, freezer, 31 * 2)
+    assert [plan.connect_timeout for plan in script.plans][-1] == 25
+
+
+async def test_manual_connect_timeout_and_unit(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Both options reach the reader."""
+    script.device = VirtualDevice(unit=7, clock=lambda: NOW)
+    await set_up(hass, entry, connect_timeout=55, unit=7)
+    assert script.plans[0].connect_timeout == 55
+    assert script.plans[0].unit == 7
+    assert entry.data["unit"] == 32
+    assert state(hass, STATUS) == "connected"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("automatic", PathKind.ISOLATED),
+        ("isolated", PathKind.ISOLATED),
+        ("in_process", PathKind.IN_PROCESS),
+    ],
+)
+async def test_path_option(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, path: str, kind: PathKind
+) -> None:
+    """The user may force the way."""
+    await set_up(hass, entry, path=path)
+    assert script.paths[0].kind is kind
+
+
+async def test_device_that_was_never_read(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """The entry is there all the same and says why; sensors follow with the first reading."""
+    script.error = ErrorCode.HELD_BY_OTHER
+    await set_up(hass, entry)
+    assert state(hass, STATUS) == "lost"
+    assert state(hass, PROBLEM) == "held_by_other"
+    assert state(hass, LAST) == STATE_UNKNOWN
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+    assert hass.states.get(ENERGY) is None
+    assert hass.states.get(FAULT) is None
+    script.error = None
+    await pass_time(hass, freezer, 31)
+    assert state(hass, STATUS) == "connected"
+    assert float(state(hass, VOLTAGE)) > 13
+    assert float(state(hass, ENERGY)) > 4000
+    assert state(hass, FAULT) == "off"
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert device.model == "RIV1230RCH-SPS"
+    assert device.serial_number == "VIRTUAL00000000001"
+    assert device.sw_version == "V1.0-virtual"
+
+
+async def test_optional_sensors_are_remembered(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """After a restart without the device they are unavailable, not gone."""
+    await set_up(hass, entry)
+    assert float(state(hass, ENERGY)) > 4000
+    script.error = ErrorCode.NO_RESPONSE
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, ENERGY) == STATE_UNAVAILABLE
+
+
+async def test_value_that_is_missing_is_unknown(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A reading without a value makes that value unknown, not the device unavailable."""
+    await set_up(hass, entry)
+    script.device.overrides = {4005: 0xFFFF, 4327: 120} | dict.fromkeys(range(4398, 4402), 0xFFFF)
+    await pass_time(hass, freezer, 31)
+    assert state(hass, VOLTAGE) == STATE_UNKNOWN
+    assert state(hass, "sensor.btric134000035_battery") == STATE_UNKNOWN
+    assert entry.runtime_data.snapshot.dropped == ("battery_percentage",)
+    assert state(hass, FAULT) == STATE_UNKNOWN
+    assert float(state(hass, "sensor.btric134000035_output_voltage")) > 100
+
+
+async def test_faults(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """The first one is the state, all are listed, and there is a problem."""
+    await set_up(hass, entry)
+    script.device.overrides = {4398: 14, 4399: 21}
+    await pass_time(hass, freezer, 31)
+    text = hass.states.get("sensor.btric134000035_fault_text")
+    assert text is not None
+    assert text.state == "inverter_overload"
+    assert text.attributes["active"] == ["inverter_overload", "fan_fault"]
+    fault = hass.states.get(FAULT)
+    assert fault is not None
+    assert fault.state == "on"
+    assert fault.attributes["active"] == ["inverter_overload", "fan_fault"]
+
+
+async def test_block_that_is_never_answered_rests(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """After three misses it is left out for an hour; then it is asked for again."""
+    answer = script.device.answer
+
+    class Refusing(VirtualDevice):
+        @override
+        def answer(self, request: bytes) -> bytes | None:
+            start = int.from_bytes(request[2:4], "big")
+            return answer(ReadRequest(32, 1, 1).encode() if start == 4543 else request)
+
+    script.device = Refusing(clock=lambda: NOW)
+    await set_up(hass, entry)
+    await pass_time(hass, freezer, 31 * 3)
+    asked = ["energy" in plan.blocks for plan in script.plans]
+    assert asked == [True, True, True, False]
+    assert state(hass, STATUS) == "connected"
+    await pass_time(hass, freezer, 3600)
+    assert "energy" in script.plans[-1].blocks or "energy" in script.plans[-2].blocks
+
+
+async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script) -> None:
+    """What a reading found is kept; a new model reloads the entry with its own sensors."""
+    entry = MockConfigEntry(
+        domain="blupow",
+        title="BTRIC134000035",
+        unique_id=INVERTER_ADDRESS,
+        data={
+            "address": INVERTER_ADDRESS,
+            "name": "BTRIC134000035",
+            "profile": "inverter",
+            "model": None,
+            "unit": None,
+        },
+    )
+    script.device = VirtualDevice(model="RIV1230PCH-23S", clock=lambda: NOW)
+    await set_up(hass, entry)
+    assert entry.data["unit"] == 32
+    assert entry.data["model"] == "RIV1230PCH"
+    assert script.plans[0].unit is None
+    assert script.plans[-1].unit == 32
+    assert script.plans[-1].model is not None
+    assert entry.runtime_data.value("battery_voltage") is None
+
+
+async def test_heard_again(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A device that had vanished is read as soon as it is heard, at most once in 10 s."""
+    await set_up(hass, entry, update_interval=300)
+    hear(hass, service_info(rssi=-50))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 1
+    script.error = ErrorCode.NOT_ADVERTISING
+    await pass_time(hass, freezer, 302, heard=False)
+    assert script.polls == 2
+    hear(hass, service_info(rssi=-70))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 3
+    hear(hass, service_info(rssi=-50))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 3
+    script.error = None
+    await pass_time(hass, freezer, 10, heard=False)
+    hear(hass, service_info(rssi=-70))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 4
+    assert state(hass, STATUS) == "connected"
+
+
+async def test_slow_first_reading_does_not_hold_up_the_setup(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The set-up goes on; the reading comes when it comes."""
+    monkeypatch.setattr(coordinator_module, "FIRST_POLL_WAIT", 0)
+    await set_up(hass, entry)
+    assert state(hass, STATUS) == "connected"
+
+
+async def test_unload_and_stop(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Neither leaves a reader or a timer behind."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 31)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert script.stopped == 1
+    polls = script.polls
+    await pass_time(hass, freezer, 700)
+    assert script.polls == polls
+    script.error = None
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.stopped == 2
+    await pass_time(hass, freezer, 100)
+    assert script.polls == polls + 1
+
+
+async def test_failures_are_counted(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    entity_registry_enabled_by_default: None,
+) -> None:
+    """Each poll is counted, also beyond the first failure that the base class tells of."""
+    await set_up(hass, entry, cache_time=10, grace_time=10)
+    counted = "sensor.btric134000035_consecutive_failures"
+    assert state(hass, counted) == "0"
+    script.error = ErrorCode.NO_RESPONSE
+    for number in range(1, 4):
+        await pass_time(hass, freezer, 31)
+        assert state(hass, counted) == str(number)
+
+
+async def test_virtual_device(
+    hass: HomeAssistant, virtual_entry: MockConfigEntry, script: Script
+) -> None:
+    """It says that it is a test, and needs no advertisement."""
+    await set_up(hass, virtual_entry)
+    prefix = "sensor.virtual_inverter_test_mode"
+    assert state(hass, f"{prefix}_connection_status") == "test_mode"
+    assert script.paths[0].kind is PathKind.VIRTUAL
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), virtual_entry.entry_id)
+    assert device.connections == set()
