@@ -5,7 +5,9 @@ import socket
 from habluetooth import get_manager
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
 import pytest_socket
+from syrupy.assertion import SnapshotAssertion
 
 # Before Home Assistant's test package looks for custom integrations, so that it finds this one.
 import custom_components.blupow  # noqa: F401
@@ -55,6 +57,12 @@ def heard(hass: HomeAssistant, enable_bluetooth: None, script: Script) -> None:
     assert tracking is not None
     tracking.cancel()
     hear(hass, service_info())
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Return snapshots that leave out what differs from run to run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture

@@ -1,0 +1,85 @@
+"""The in-process reader: Home Assistant's way, under the same timeouts and turns."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
+from custom_components.blupow.readers import Path, PathKind, ReadPlan, in_process
+from custom_components.blupow.readers.in_process import InProcessReader
+from custom_components.blupow.readers.path import virtual_path
+from custom_components.blupow.readers.turns import turn
+from homeassistant.core import HomeAssistant
+
+from ..bluetooth import service_info
+
+PLAN = ReadPlan(
+    profile=INVERTER,
+    model=INVERTER.models[0],
+    unit=32,
+    blocks=("battery",),
+    connect_timeout=5.0,
+)
+PATH: Path = replace(
+    virtual_path(), kind=PathKind.IN_PROCESS, source="proxy", ble_device=service_info().device
+)
+
+
+@pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> list[VirtualLink]:
+    """Have the radio lead to a virtual device."""
+    made: list[VirtualLink] = []
+
+    def link(*_: object, **__: object) -> VirtualLink:
+        made.append(VirtualLink(VirtualDevice()))
+        return made[-1]
+
+    monkeypatch.setattr(in_process, "BleLink", link)
+    return made
+
+
+async def test_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:
+    """The values need not wait for the disconnect, the proxy's turn does."""
+    reader = InProcessReader(hass)
+    reading = await reader.read(PATH, PLAN)
+    assert set(reading.registers) == {4000, 4327}
+    assert turn(hass, "proxy").locked()
+    await reader.read(PATH, PLAN)
+    assert links[0].disconnected.is_set()
+    await reader.stop()
+    assert links[1].disconnected.is_set()
+    assert not turn(hass, "proxy").locked()
+
+
+async def test_failed_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:
+    """The link is closed all the same."""
+    reader = InProcessReader(hass)
+    await reader.stop()
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(PATH, replace(PLAN, unit=9, blocks=()))
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+    await reader.stop()
+    assert links[0].disconnected.is_set()
+    assert not turn(hass, "proxy").locked()
+
+
+async def test_reading_that_takes_too_long(
+    hass: HomeAssistant, links: list[VirtualLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child's deadline holds here too."""
+
+    async def connect(self: VirtualLink) -> VirtualLink:
+        await asyncio.sleep(60)
+        return self
+
+    monkeypatch.setattr(VirtualLink, "connect", connect)
+    monkeypatch.setattr(in_process, "child_deadline", lambda _: 0.05)
+    reader = InProcessReader(hass)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(PATH, PLAN)
+    assert caught.value.code is ErrorCode.READER_TIMEOUT
+    await reader.stop()
+    assert not turn(hass, "proxy").locked()
