@@ -1,0 +1,109 @@
+"""`python -m simulator.screenshots`: pictures of the discovered inverter and of its device page."""
+
+import argparse
+import asyncio
+from pathlib import Path
+import sys
+import tempfile
+from typing import Final
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from .__main__ import ADAPTER_ADDRESS
+from .home_assistant import USER, HomeAssistant, free_port, home_assistant
+from .process import simulator
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "images"
+# Chromium looks for its maker's servers unless it is told not to.
+ARGUMENTS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+LIMIT: Final = 60_000.0
+SETTLE: Final = 3_000.0
+"""Icons and maps of the page arrive a little later; nothing announces them."""
+
+
+async def log_in(browser: Browser, running: HomeAssistant) -> Page:
+    """Log in as a person would."""
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 1180}, locale="en-US", color_scheme="light"
+    )
+    page = await context.new_page()
+    page.set_default_timeout(LIMIT)
+    await page.goto(running.url)
+    await page.locator('input[name="username"]').fill(USER)
+    await page.locator('input[name="password"]').fill(USER)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(lambda url: "/auth/" not in url)
+    await page.locator("home-assistant-main").wait_for(state="attached")
+    return page
+
+
+async def show_discovered(page: Page, running: HomeAssistant, folder: Path) -> str:
+    """Show the discovered inverter; return its flow."""
+    flow = await running.discovered()
+    await page.goto(f"{running.url}/config/integrations/dashboard")
+    await page.get_by_text("BTRIC134000035").first.wait_for()
+    await page.get_by_text("Discovered").first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "discovered.png")
+    flow_id: str = flow["flow_id"]
+    return flow_id
+
+
+async def show_device(page: Page, running: HomeAssistant, folder: Path) -> None:
+    """Show the device's page, once its values are there."""
+    devices = await running.call("config/device_registry/list")
+    device = next(item for item in devices if item["name"] == "BTRIC134000035" and item["model"])
+    await page.goto(f"{running.url}/config/devices/device/{device['id']}")
+    await page.get_by_text("RIV1230RCH-SPS").first.wait_for()
+    await page.get_by_text("Battery voltage").first.wait_for()
+    await page.get_by_text("Solar power").first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "device.png", full_page=True)
+
+
+async def take(program: str, folder: Path) -> None:
+    """Take both pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="blupow-") as temporary:
+        async with (
+            simulator(Path(temporary) / "bus") as devices,
+            home_assistant(
+                Path(temporary) / "config",
+                devices.bus_address,
+                free_port(),
+                adapters=[ADAPTER_ADDRESS.format(0x13)],
+            ) as running,
+            async_playwright() as playwright,
+        ):
+            browser = await playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+            try:
+                page = await log_in(browser, running)
+                flow_id = await show_discovered(page, running, folder)
+                await running.answer_flow(flow_id, {})
+                await show_device(page, running, folder)
+            finally:
+                await browser.close()
+
+
+def main() -> int:
+    """Take the pictures."""
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
+    parser.add_argument("--browser", required=True, help="the Chromium to use")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go (docs/images)")
+    options = parser.parse_args()
+    asyncio.run(take(options.browser, options.folder))
+    print(f"two pictures in {options.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,345 @@
+"""What HACS and Home Assistant's own validation look at: manifest, texts, icons, images, imports."""
+
+import ast
+from collections.abc import Iterator
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+from awesomeversion import AwesomeVersion, AwesomeVersionStrategy
+from PIL import Image
+import pytest
+import yaml
+
+from custom_components.blupow.config_flow import AUTOMATIC, OPTIONS_SCHEMA
+from custom_components.blupow.const import DOMAIN, PLATFORMS
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
+from custom_components.blupow.sensor import LINK_SENSORS, ON_THE_DEVICE_PAGE, describe
+from custom_components.blupow.settings import WantedPath
+from homeassistant.components.bluetooth.match import ble_device_matches
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.loader import async_get_integration
+
+from .bluetooth import service_info
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPONENT = ROOT / "custom_components" / "blupow"
+MANIFEST: dict[str, Any] = json.loads((COMPONENT / "manifest.json").read_text())
+ENGLISH: dict[str, Any] = json.loads((COMPONENT / "translations" / "en.json").read_text())
+ICONS: dict[str, Any] = json.loads((COMPONENT / "icons.json").read_text())
+QUALITY: dict[str, Any] = yaml.safe_load((COMPONENT / "quality_scale.yaml").read_text())["rules"]
+
+MANIFEST_KEYS = {
+    "domain",
+    "name",
+    "bluetooth",
+    "codeowners",
+    "config_flow",
+    "dependencies",
+    "documentation",
+    "integration_type",
+    "iot_class",
+    "issue_tracker",
+    "loggers",
+    "quality_scale",
+    "requirements",
+    "version",
+}
+BRONZE = {
+    "action-setup",
+    "appropriate-polling",
+    "brands",
+    "common-modules",
+    "config-flow",
+    "config-flow-test-coverage",
+    "dependency-transparency",
+    "docs-actions",
+    "docs-conditions",
+    "docs-high-level-description",
+    "docs-installation-instructions",
+    "docs-removal-instructions",
+    "docs-triggers",
+    "entity-event-setup",
+    "entity-unique-id",
+    "has-entity-name",
+    "runtime-data",
+    "test-before-configure",
+    "test-before-setup",
+    "unique-config-entry",
+}
+SILVER = {
+    "action-exceptions",
+    "config-entry-unloading",
+    "docs-configuration-parameters",
+    "docs-installation-parameters",
+    "entity-unavailable",
+    "integration-owner",
+    "log-when-unavailable",
+    "parallel-updates",
+    "reauthentication-flow",
+    "test-coverage",
+}
+GOLD = {
+    "devices",
+    "diagnostics",
+    "discovery",
+    "discovery-update-info",
+    "docs-data-update",
+    "docs-examples",
+    "docs-known-limitations",
+    "docs-supported-devices",
+    "docs-supported-functions",
+    "docs-troubleshooting",
+    "docs-use-cases",
+    "dynamic-devices",
+    "entity-category",
+    "entity-device-class",
+    "entity-disabled-by-default",
+    "entity-translations",
+    "exception-translations",
+    "icon-translations",
+    "reconfiguration-flow",
+    "repair-issues",
+    "stale-devices",
+}
+PLATINUM = {"async-dependency", "inject-websession", "strict-typing"}
+
+FIELDS = {
+    field.key: field
+    for profile in PROFILES.values()
+    for model in profile.models
+    for field in profile.register_map(model).fields
+    if field.about not in ON_THE_DEVICE_PAGE
+}
+
+
+def texts(tree: Any) -> Iterator[str]:
+    """Go through all texts of a tree."""
+    if isinstance(tree, str):
+        yield tree
+    else:
+        for value in tree.values():
+            yield from texts(value)
+
+
+def test_manifest() -> None:
+    """Known keys in their order, a valid version, links that are no Home Assistant page."""
+    assert set(MANIFEST) == MANIFEST_KEYS
+    keys = list(MANIFEST)
+    assert keys[:2] == ["domain", "name"]
+    assert keys[2:] == sorted(keys[2:])
+    assert MANIFEST["domain"] == DOMAIN == COMPONENT.name
+    assert MANIFEST["requirements"] == []
+    assert MANIFEST["dependencies"] == ["bluetooth_adapters"]
+    assert AwesomeVersion(MANIFEST["version"]).strategy is AwesomeVersionStrategy.SEMVER
+    assert f'version = "{MANIFEST["version"]}"' in (ROOT / "pyproject.toml").read_text()
+    for key in ("documentation", "issue_tracker"):
+        assert MANIFEST[key].startswith("https://")
+        assert "home-assistant.io" not in MANIFEST[key]
+    assert all(owner.startswith("@") for owner in MANIFEST["codeowners"])
+
+
+def test_bluetooth_matchers() -> None:
+    """No wildcard in the first three characters; every name of a profile is found, and no other."""
+    matchers = MANIFEST["bluetooth"]
+    for matcher in matchers:
+        assert set(matcher) == {"connectable", "local_name"}
+        assert not set("*?[") & set(matcher["local_name"][:3])
+    for profile in PROFILES.values():
+        for prefix in profile.name_prefixes:
+            info = service_info(f"{prefix}134000035")
+            assert any(ble_device_matches(matcher, info) for matcher in matchers), prefix
+    for name in ("RNG-CTRL-RVR40", "BT-TH-6A667ED4", "BTRX1", "RTMShunt300A1"):
+        assert not any(ble_device_matches(matcher, service_info(name)) for matcher in matchers)
+
+
+def test_hacs() -> None:
+    """Only keys that HACS knows; the release that the workflow makes is the one it looks for."""
+    hacs = json.loads((ROOT / "hacs.json").read_text())
+    assert set(hacs) <= {
+        "name",
+        "homeassistant",
+        "hacs",
+        "zip_release",
+        "filename",
+        "hide_default_branch",
+        "persistent_directory",
+        "content_in_root",
+        "country",
+        "render_readme",
+    }
+    assert hacs["name"] == MANIFEST["name"]
+    assert hacs["filename"] in (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    integrations = [path.parent.name for path in ROOT.glob("custom_components/*/manifest.json")]
+    assert integrations == [DOMAIN]
+
+
+def test_quality_scale() -> None:
+    """All 54 rules, each with a known status; what the manifest claims is met."""
+    assert len(BRONZE | SILVER | GOLD | PLATINUM) == 54
+    assert set(QUALITY) == BRONZE | SILVER | GOLD | PLATINUM
+    met = set()
+    for rule, value in QUALITY.items():
+        status = value if isinstance(value, str) else value["status"]
+        assert status in {"done", "todo", "exempt"}, rule
+        if status == "exempt":
+            assert value["comment"], rule
+        if status != "todo":
+            met.add(rule)
+    tiers = {"bronze": BRONZE, "silver": BRONZE | SILVER, "gold": BRONZE | SILVER | GOLD}
+    tiers["platinum"] = tiers["gold"] | PLATINUM
+    assert tiers[MANIFEST["quality_scale"]] <= met
+    better = {"bronze": "silver", "silver": "gold", "gold": "platinum", "platinum": None}
+    if next_tier := better[MANIFEST["quality_scale"]]:
+        assert not tiers[next_tier] <= met
+
+
+def test_texts_are_clean() -> None:
+    """No links, no HTML, no stray spaces; placeholders are identifiers without quotes."""
+    for text in texts(ENGLISH):
+        assert text == text.strip()
+        assert text
+        assert "http" not in text
+        assert not re.search(r"</?\w+>", text)
+        assert "[%key" not in text
+        for placeholder in re.findall(r"{(.*?)}", text):
+            assert placeholder.isidentifier()
+            assert f"'{{{placeholder}}}'" not in text
+
+
+def test_every_error_has_its_text() -> None:
+    """In the flow, as an exception, and as a state of the problem."""
+    for code in ErrorCode:
+        assert ENGLISH["config"]["error"][code]
+        assert ENGLISH["exceptions"][code]["message"].startswith("{name}: ")
+    own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
+    assert own == {"invalid_address", "not_heard_any_more"}
+    assert set(ENGLISH["exceptions"]) == set(ErrorCode)
+
+
+def test_every_step_is_described() -> None:
+    """Each field of a form has a name and a description, and no description is left over."""
+    for area in ("config", "options"):
+        for step in ENGLISH[area]["step"].values():
+            assert set(step.get("data", {})) == set(step.get("data_description", {}))
+    steps = set(ENGLISH["config"]["step"])
+    assert steps == {
+        "user",
+        "pick",
+        "address",
+        "virtual",
+        "bluetooth_confirm",
+        "reconfigure",
+    }
+    options = {str(key) for key in OPTIONS_SCHEMA.schema}
+    assert set(ENGLISH["options"]["step"]["init"]["data"]) == options
+    selectors = ENGLISH["selector"]
+    assert set(selectors["path"]["options"]) == set(WantedPath)
+    models = {model.key for profile in PROFILES.values() for model in profile.models}
+    assert set(selectors["model"]["options"]) == {AUTOMATIC, *models}
+
+
+def test_every_entity_has_its_name_and_states() -> None:
+    """All translation keys have a text, all states of enums too, and no text is left over."""
+    sensors = {key: describe(field) for key, field in FIELDS.items()}
+    sensors |= {description.key: description for description in LINK_SENSORS}
+    english = ENGLISH["entity"]["sensor"]
+    assert set(english) == set(sensors)
+    for key, description in sensors.items():
+        assert english[key]["name"]
+        assert set(english[key].get("state", {})) == set(description.options or ())
+    names = [text["name"] for text in english.values()]
+    assert len(set(names)) == len(names)
+    assert set(english["connection_status"]["state"]) == set(ConnectionStatus)
+    assert set(ENGLISH["entity"]["binary_sensor"]) == {"fault"}
+
+
+def test_icons() -> None:
+    """Every icon belongs to an entity, every state icon to a state."""
+    for platform, icons in ICONS["entity"].items():
+        for key, icon in icons.items():
+            english = ENGLISH["entity"][platform][key]
+            assert icon["default"].startswith("mdi:")
+            assert set(icon.get("state", {})) <= set(english.get("state", {}))
+    without_class = {key for key, field in FIELDS.items() if describe(field).device_class is None}
+    assert without_class <= set(ICONS["entity"]["sensor"])
+
+
+@pytest.mark.parametrize(("name", "size"), [("icon.png", (256, 256)), ("icon@2x.png", (512, 512))])
+def test_icon_images(name: str, size: tuple[int, int]) -> None:
+    """Square, of the size that Home Assistant expects."""
+    with Image.open(COMPONENT / "brand" / name) as image:
+        assert image.size == size
+        assert image.format == "PNG"
+
+
+@pytest.mark.parametrize("name", ["logo.png", "dark_logo.png"])
+def test_logo_images(name: str) -> None:
+    """Landscape, the shorter side within 128-256 pixels, twice that for fine screens."""
+    doubled = name.replace(".png", "@2x.png")
+    with Image.open(COMPONENT / "brand" / name) as image:
+        assert 128 <= min(image.size) <= 256
+        assert image.width > image.height
+        with Image.open(COMPONENT / "brand" / doubled) as fine:
+            assert fine.height == 2 * image.height
+
+
+async def test_home_assistant_loads_it(hass: HomeAssistant) -> None:
+    """Its own loader accepts the manifest and finds the images and the texts."""
+    integration = await async_get_integration(hass, DOMAIN)
+    assert integration.has_branding
+    assert integration.config_flow
+    assert str(integration.version) == MANIFEST["version"]
+    found = await async_get_translations(hass, "en", "entity", {DOMAIN})
+    assert found[f"component.{DOMAIN}.entity.sensor.battery_voltage.name"] == "Battery voltage"
+
+
+def test_platforms() -> None:
+    """Each platform has its module, and says how many updates run at once."""
+    assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.SENSOR}
+    for platform in PLATFORMS:
+        assert "PARALLEL_UPDATES = 0" in (COMPONENT / f"{platform}.py").read_text()
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the modules that a file imports, relative ones as paths from the component."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if not node.level:
+                found.add(module)
+                continue
+            base = path.parent
+            for _ in range(node.level - 1):
+                base = base.parent
+            inside = base.relative_to(COMPONENT).parts
+            found.add(".".join((".", *inside, module)).replace("..", "."))
+    return found
+
+
+def test_who_may_import_whom() -> None:
+    """The rooms of the house: lib knows nobody, platforms never touch the readers."""
+    for path in COMPONENT.rglob("*.py"):
+        imported = imports_of(path)
+        inside = path.relative_to(COMPONENT)
+        if inside.parts[:2] == ("lib", "blupow_ble"):
+            assert not {name for name in imported if name.startswith("homeassistant")}, path
+            outside = {
+                name
+                for name in imported
+                if name.startswith(".") and not name.startswith(".lib.blupow_ble")
+            }
+            assert not outside, path
+        elif inside.parts[0] == "readers":
+            assert not imported & {".coordinator", ".entity", ".sensor", ".config_flow"}, path
+        elif inside.stem in {platform.value for platform in PLATFORMS}:
+            assert not {name for name in imported if name.startswith(".readers")}, path
+        assert not {name for name in imported if name.split(".")[0] == "simulator"}, path
