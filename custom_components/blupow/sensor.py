@@ -40,13 +40,7 @@ DEVICE_CLASSES: Final = {
 }
 BATTERY_LEVELS: Final = frozenset({"battery_percentage"})
 DISABLED: Final = frozenset(
-    {
-        "device_id",
-        "inverter_time_today",
-        "bypass_time_today",
-        "inverter_time_total",
-        "bypass_time_total",
-    }
+    {"inverter_time_today", "bypass_time_today", "inverter_time_total", "bypass_time_total"}
 )
 """Rarely wanted, hence not enabled by default."""
 ON_THE_DEVICE_PAGE: Final = frozenset({About.SERIAL_NUMBER, About.VERSION})
