@@ -257,13 +257,12 @@ async def measure(
         except ReaderError as err:
             failures += 1
             report.errors[err.code.value] += 1
-            await process.stop()
         else:
             failures = 0
             unit = reading.unit
             report.connects.append(reading.timings.connect)
             report.totals.append(time.monotonic() - started)
-            await process.finished()
+        await process.close()
         report.runs += 1
         if process.pid is not None and alive(process.pid):
             report.leaked_processes += 1

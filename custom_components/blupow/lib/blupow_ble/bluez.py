@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _BLUEZ: Final = "org.bluez"
+_ADAPTER: Final = "org.bluez.Adapter1"
 _DEVICE: Final = "org.bluez.Device1"
 
 
@@ -77,14 +78,15 @@ async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
     ]
 
 
-async def has_adapter(path: str) -> bool:
-    """Return whether the adapter of a device's object path is there."""
+async def has_adapter(device_path: str | None = None) -> bool:
+    """Return whether the adapter of a device's object path is there, or any at all."""
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            return path.rpartition("/")[0] in await _objects(bus)
+            adapters = [path for path, own in (await _objects(bus)).items() if _ADAPTER in own]
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
         return False
+    return device_path.rpartition("/")[0] in adapters if device_path else bool(adapters)
 
 
 async def connected_paths(address: str) -> list[str]:

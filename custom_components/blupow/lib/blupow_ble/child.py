@@ -99,8 +99,7 @@ async def _serve() -> int:
 
 async def _parent_gone(stdin: asyncio.StreamReader, stop: Callable[[], None]) -> None:
     """Stop when the parent closes its end."""
-    while await stdin.read(4096):
-        pass
+    await stdin.read()
     stop()
 
 
@@ -121,11 +120,6 @@ class Errand:
 
     async def _run(self) -> int:
         """Read, answer, then disconnect; return the exit code."""
-        # bleak takes a while to import: the hello has not waited for it
-        from bleak.exc import BleakError  # noqa: PLC0415
-
-        from .link import explain  # noqa: PLC0415
-
         request = self._request
         link: Link | None = None
         try:
@@ -137,8 +131,6 @@ class Errand:
         except TimeoutError:
             text = f"the reading was not done within {request.deadline:g} s"
             emit(messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text)))
-        except (BleakError, OSError, EOFError) as err:
-            emit(messages.error(request.id, explain(err)))
         else:
             return EXIT_DONE
         finally:
@@ -170,6 +162,7 @@ def _reader(request: Request, link: Link) -> Reader:
 
 async def _find_link(request: Request) -> Link:
     """Return a link to the device, by the path that the parent gave. Raises ReaderError(not_advertising)."""
+    # bleak takes a while to import: the hello has not waited for it
     from .link import BleLink, find_known, known_device  # noqa: PLC0415
 
     device = request.device

@@ -197,9 +197,7 @@ def run_decode(options: argparse.Namespace) -> int:
 
 def run_read(options: argparse.Namespace) -> int:
     """Take one reading."""
-    profile = PROFILES[options.virtual] if options.virtual else options.profile
-    if isinstance(profile, str):
-        profile = PROFILES[profile]
+    profile: Profile = PROFILES[options.virtual] if options.virtual else options.profile
     reading = asyncio.run(_read(options, profile))
     model = profile.model(reading.model) if reading.model else None
     if options.json:

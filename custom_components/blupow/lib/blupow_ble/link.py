@@ -148,11 +148,7 @@ class BleLink:
         path = device_path(self._device)
         if err.code is not ErrorCode.NOT_ADVERTISING or path is None or await has_adapter(path):
             return err
-        return ReaderError(
-            ErrorCode.ADAPTER_UNAVAILABLE,
-            _SENTENCES[ErrorCode.ADAPTER_UNAVAILABLE],
-            stage=Stage.CONNECT,
-        )
+        return _no_adapter()
 
     def _timed_out(self) -> ReaderError:
         return ReaderError(
@@ -190,6 +186,11 @@ def _until(deadline: float) -> type[BleakClient]:
             await super().connect(**(kwargs | {"timeout": left}))
 
     return DeadlineClient
+
+
+def _no_adapter() -> ReaderError:
+    code = ErrorCode.ADAPTER_UNAVAILABLE
+    return ReaderError(code, _SENTENCES[code], stage=Stage.CONNECT)
 
 
 def explain(err: BaseException) -> ReaderError:
@@ -240,9 +241,14 @@ def known_device(address: str, name: str, path: str) -> BLEDevice:
 
 
 async def find_known(address: str) -> BLEDevice:
-    """Return a device that BlueZ knows. Nothing is scanned. Raises ReaderError(not_advertising)."""
+    """Return a device that BlueZ knows. Nothing is scanned.
+
+    Raises ReaderError: not_advertising, adapter_unavailable.
+    """
     if device := await get_device(address):
         return device
+    if not await has_adapter():
+        raise _no_adapter()
     raise ReaderError(
         ErrorCode.NOT_ADVERTISING,
         f"Bluetooth does not know {address}; it was not heard lately",
@@ -256,10 +262,8 @@ async def find_device(address: str, scan_time: float) -> BLEDevice:
     A plain scan beside another client's reports nothing new: the DuplicateData filter makes BlueZ
     signal each advertisement. Raises ReaderError: not_advertising, adapter_unavailable.
     """
-    try:
-        return await find_known(address)
-    except ReaderError:
-        pass
+    if device := await get_device(address):
+        return device
     found = await scan(scan_time, stop_at=address)
     if address in found:
         return found[address][0]
@@ -284,11 +288,11 @@ async def scan(
 
     try:
         # the start itself can hang for good when another scan starts in the same instant
-        async with asyncio.timeout(scan_time + SCAN_START_LIMIT):
-            async with BleakScanner(on_advertisement, bluez={"filters": {"DuplicateData": True}}):
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(scan_time):
-                        await heard.wait()
+        async with (
+            asyncio.timeout(scan_time + SCAN_START_LIMIT),
+            BleakScanner(on_advertisement, bluez={"filters": {"DuplicateData": True}}),
+        ):
+            await _wait_at_most(heard, scan_time)
     except TimeoutError:
         raise ReaderError(
             ErrorCode.ADAPTER_UNAVAILABLE,
@@ -298,3 +302,9 @@ async def scan(
     except (BleakError, OSError, EOFError) as err:
         raise explain(err) from err
     return found
+
+
+async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, or until the time is up."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

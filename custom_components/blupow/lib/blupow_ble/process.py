@@ -46,7 +46,7 @@ def child_environment() -> dict[str, str]:
 
 
 class ReaderProcess:
-    """One child for one request: `reading`, then `finished`; `stop` at any time."""
+    """One child for one request: `reading`, then `close`, whatever came of it."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class ReaderProcess:
         self._process: Process | None = None
         self._logs: asyncio.Task[None] | None = None
         self._last_words: deque[str] = deque(maxlen=5)
-        self._killed = False
+        self._answered = False
         self._disconnected = False
 
     @property
@@ -144,12 +144,15 @@ class ReaderProcess:
             raise _bad_reply(f"answer to {message.get('id')!r} instead of {self._request.id}")
         try:
             if message["event"] == "error":
-                error = messages.parse_error(message)
+                answer: Reading | ReaderError = messages.parse_error(message)
             else:
-                return messages.parse_result(message)
+                answer = messages.parse_result(message)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise _bad_reply(f"malformed {message['event']}: {err}") from err
-        raise error
+        self._answered = True
+        if isinstance(answer, ReaderError):
+            raise answer
+        return answer
 
     async def _crash(self) -> ReaderError:
         """Return the error for a child that ended without an answer."""
@@ -186,9 +189,12 @@ class ReaderProcess:
                 level, message = logging.DEBUG, text
             _LOGGER.log(level, "[reader] %s", message.removeprefix("[reader] "))
 
-    async def finished(self) -> None:
-        """Wait until the child has disconnected and ended; make it end when it takes too long."""
+    async def close(self) -> None:
+        """See the child end: by itself if it has answered, else by force."""
         if self._process is None:
+            return
+        if not self._answered:
+            await self.stop()
             return
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET + PARENT_MARGIN):

@@ -120,8 +120,9 @@ class Session:
 
     async def start(self) -> None:
         """Find the characteristics and have replies delivered. Raises ReaderError(service_missing)."""
-        self._characteristics = find_characteristics(self.client.services)
         try:
+            # a link that has just dropped has no services any more, and bleak says so
+            self._characteristics = find_characteristics(self.client.services)
             await self.client.start_notify(self._characteristics.notify, self._on_notify)
         except (BleakError, OSError, EOFError) as err:
             raise _link_failed(err, Stage.SERVICES) from err
@@ -232,7 +233,7 @@ def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> 
                 ErrorCode.BAD_FRAME,
                 "what the device sent is damaged: wrong length or checksum",
             )
-        case Flaw.NOTHING:
+        case _:
             return ReaderError(
                 ErrorCode.NO_RESPONSE,
                 f"unit {request.unit} did not answer within {timeout:g} s",

@@ -1,0 +1,111 @@
+"""The virtual device: answers as a Modbus slave does, with values that hang together."""
+
+import pytest
+
+from custom_components.blupow.lib.blupow_ble.modbus import (
+    ReadRequest,
+    ReplyCollector,
+    WriteRequest,
+    seal,
+)
+from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.virtual import (
+    LOAD,
+    VirtualDevice,
+    VirtualLink,
+    inverter_registers,
+)
+
+from .devices import NOW
+
+DEVICE = VirtualDevice(clock=lambda: NOW)
+HOUR = 3600.0
+
+
+def values_at(now: float) -> dict:
+    """Return all values at a time."""
+    return decode(INVERTER.register_map(), inverter_registers(now)).values
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"",
+        ReadRequest(32, 4000, 10).encode()[:-1],
+        ReadRequest(32, 4000, 10).encode()[:-1] + b"\0",
+        ReadRequest(33, 4000, 10).encode(),
+    ],
+    ids=["nothing", "cut off", "checksum", "other unit"],
+)
+def test_silence(request_: bytes) -> None:
+    """A damaged request, or one for another unit, is not answered."""
+    assert DEVICE.answer(request_) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (seal(bytes.fromhex("20780000000a")), 1),
+        (ReadRequest(32, 9999, 1).encode(), 2),
+        (ReadRequest(32, 4005, 10).encode(), 2),
+        (WriteRequest(32, 9999, 1).encode(), 2),
+        (seal(bytes.fromhex("20030fa000c8")), 3),
+        (seal(bytes.fromhex("20030fa00000")), 3),
+    ],
+)
+def test_exceptions(request_: bytes, code: int) -> None:
+    """What it cannot do is refused with the documented code."""
+    reply = DEVICE.answer(request_)
+    assert reply is not None
+    assert reply == seal(bytes((32, request_[1] | 0x80, code)))
+
+
+def test_universal_address() -> None:
+    """Asked as 255 it answers under its own address."""
+    reply = DEVICE.answer(ReadRequest(255, 4109, 1).encode())
+    assert reply == seal(bytes.fromhex("2003020020"))
+
+
+def test_write_is_kept() -> None:
+    """A written register holds its value."""
+    device = VirtualDevice(clock=lambda: NOW)
+    request = WriteRequest(32, 4000, 1234)
+    assert device.answer(request.encode()) == request.encode()
+    read = ReadRequest(32, 4000, 1)
+    reply = ReplyCollector(read).feed(device.answer(read.encode()) or b"")
+    assert reply is not None
+    assert reply.words == (1234,)
+
+
+def test_values_move_and_hang_together() -> None:
+    """The energy counters count what the powers say."""
+    early, late = values_at(NOW), values_at(NOW + HOUR)
+    assert early["load_active_power"] != late["load_active_power"]
+    counted = late["load_energy_total"] - early["load_energy_total"]
+    assert counted == pytest.approx(LOAD.integral(NOW, NOW + HOUR) / 3.6e6, abs=0.11)
+    assert early["output_current"] == pytest.approx(
+        early["load_active_power"] / early["output_voltage"], abs=0.02
+    )
+
+
+def test_no_value_is_ever_dropped() -> None:
+    """Over a day all values are within their ranges, and totals never fall."""
+    before = values_at(NOW)
+    for minute in range(1, 24 * 60, 7):
+        decoded = decode(INVERTER.register_map(), inverter_registers(NOW + 60 * minute))
+        assert decoded.dropped == []
+        for key in ("load_energy_total", "solar_energy_total", "charged_total"):
+            assert decoded.values[key] >= before[key]
+        before = decoded.values
+
+
+async def test_link_without_a_listener() -> None:
+    """Nothing is delivered to nobody."""
+    link = VirtualLink(DEVICE)
+    await link.connect()
+    await link.write_gatt_char(
+        next(iter(link.services)).characteristics[0], ReadRequest(32, 4000, 10).encode(), False
+    )
+    await link.disconnect()
+    assert link.disconnected.is_set()
