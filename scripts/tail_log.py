@@ -4,6 +4,7 @@
 import argparse
 from collections import Counter
 from contextlib import contextmanager
+import os
 from pathlib import Path
 import re
 import shutil
@@ -70,15 +71,22 @@ def build_parser():
 
 def follow(path, wait):
     """Go through the lines of a file, and through those that are added; begin anew when it is replaced."""
-    with path.open(errors="replace") as log:
-        while True:
-            if line := log.readline():
-                yield line
-            elif not wait:
-                return
-            else:
+    while True:
+        with path.open(errors="replace") as log:
+            opened = os.fstat(log.fileno())
+            while True:
+                if line := log.readline():
+                    yield line
+                    continue
+                if not wait:
+                    return
                 time.sleep(PAUSE)
-                if path.exists() and path.stat().st_size < log.tell():
+                if not path.exists():
+                    continue
+                now = path.stat()
+                if (now.st_ino, now.st_dev) != (opened.st_ino, opened.st_dev):
+                    break
+                if now.st_size < log.tell():
                     log.seek(0)
 
 

@@ -3,6 +3,7 @@
 Below the seam everything is real: the session, the frames and the profile read a virtual device.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -16,12 +17,21 @@ from homeassistant.core import HomeAssistant
 NOW = 1_795_000_000.0
 
 
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class Script:
     """What the device does, and what was asked of it."""
 
     device: VirtualDevice = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
     error: ErrorCode | None = None
+    fault: Exception | None = None
+    gate: asyncio.Event = field(default_factory=_open_gate)
+    """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     stopped: int = 0
@@ -45,6 +55,9 @@ class ScriptedReader:
         script = self.script
         script.paths.append(path)
         script.plans.append(plan)
+        await script.gate.wait()
+        if script.fault:
+            raise script.fault
         if script.error:
             raise ReaderError(script.error, f"scripted {script.error}")
         link = VirtualLink(script.device)

@@ -1,7 +1,7 @@
 """Set-up, reconfigure and options, as a user goes through them."""
 
 import asyncio
-from typing import Any
+from typing import Any, override
 from unittest.mock import patch
 
 import pytest
@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.blupow.config_flow import normalised, suggested
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.readers import PathKind
 from custom_components.blupow.settings import Settings, WantedPath
@@ -268,7 +269,50 @@ async def test_reconfigure_to_automatic(
     assert entry.data["model"] == "RIV4835CSH1S"
 
 
-OPTIONS = {"update_interval": 60, "cache_time": 100, "grace_time": 200, "path": "isolated"}
+class Nameless(VirtualDevice):
+    """An inverter that never answers for its model, as one RIV4835 was seen to do."""
+
+    @override
+    def answer(self, request: bytes) -> bytes | None:
+        refused = ReadRequest(32, 1, 1).encode()
+        return super().answer(refused if request[2:4] == b"\x10\xd7" else request)
+
+
+@pytest.mark.usefixtures("heard")
+async def test_model_is_asked_for(hass: HomeAssistant, script: Script) -> None:
+    """Registers are never taken for another model's: who knows the model is asked."""
+    script.device = Nameless(clock=lambda: NOW)
+    result = await answer(hass, await discovered(hass))
+    assert result["step_id"] == "model"
+    assert result["description_placeholders"] == {"name": INVERTER_NAME}
+    script.error = ErrorCode.NO_RESPONSE
+    result = await answer(hass, result, model="RIV4835CSH1S")
+    assert result["errors"] == {"base": "no_response"}
+    script.error = None
+    result = await answer(hass, result, model="RIV4835CSH1S")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"] == DATA | {"model": "RIV4835CSH1S"}
+
+
+@pytest.mark.usefixtures("heard")
+async def test_reconfigure_keeps_a_model_that_is_not_told(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Automatic does not forget the model of a device that does not name it; options are kept to."""
+    script.device = Nameless(clock=lambda: NOW)
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(
+        entry, options={"connect_timeout": 50, "path": "in_process"}
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await answer(hass, await entry.start_reconfigure_flow(hass), model="automatic")
+    assert result["errors"] == {"model": "model_not_told"}
+    assert entry.data["model"] == "RIV1230RCH"
+    assert script.plans[-1].connect_timeout == 50
+    assert script.paths[-1].kind is PathKind.IN_PROCESS
+
+
+OPTIONS = {"update_interval": 60, "cache_time": 120, "grace_time": 200, "path": "isolated"}
 
 
 @pytest.mark.usefixtures("heard")
@@ -297,7 +341,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     assert entry.runtime_data.settings == Settings(
         update_interval=60,
         connect_timeout=40,
-        cache_time=100,
+        cache_time=120,
         grace_time=200,
         path=WantedPath.ISOLATED,
         unit=7,
@@ -321,13 +365,28 @@ async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEn
 
 
 @pytest.mark.usefixtures("heard")
+async def test_cache_shorter_than_two_intervals(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """A cache that could never serve is refused at its field."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"cache_time": 119}
+    )
+    assert result["errors"] == {"cache_time": "cache_shorter_than_two_intervals"}
+    assert entry.options == {}
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(
     ("key", "low", "high"),
     [
         ("update_interval", 10, 300),
         ("connect_timeout", 5, 60),
-        ("cache_time", 10, 3600),
-        ("grace_time", 10, 7200),
+        ("cache_time", 20, 3600),
+        ("grace_time", 20, 7200),
         ("unit", 1, 247),
     ],
 )
@@ -337,15 +396,18 @@ async def test_ranges_of_options(
     """Values outside are refused at their field, the limits are not."""
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    for value in (low - 1, high + 1):
+    floor = {"cache_time": 9, "grace_time": 9}.get(key, low - 1)
+    for value in (floor, high + 1):
         result = await hass.config_entries.options.async_init(entry.entry_id)
         with pytest.raises(InvalidData) as caught:
             await hass.config_entries.options.async_configure(
                 result["flow_id"], OPTIONS | {key: value}
             )
         assert key in caught.value.schema_errors
-    wide = OPTIONS | {"cache_time": 10, "grace_time": 7200}
     for value in (low, high):
+        interval = value if key == "update_interval" else 10
+        wide = {"update_interval": interval, "cache_time": max(20, 2 * interval)}
+        wide = OPTIONS | wide | {"grace_time": 7200}
         result = await hass.config_entries.options.async_init(entry.entry_id)
         result = await hass.config_entries.options.async_configure(
             result["flow_id"], wide | {key: value}

@@ -1,8 +1,10 @@
 """Polls, the cache, the grace, the statuses: what entities show, and when, by a frozen clock."""
 
+import asyncio
 from datetime import timedelta
 import logging
 from typing import override
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -148,6 +150,7 @@ async def test_options_set_the_limits(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """Cache and grace as the user wants them, on time whatever the interval is."""
+    # refused by the form, where a cache must outlast two intervals; the rule itself holds anyway
     await set_up(hass, entry, update_interval=300, cache_time=310, grace_time=320)
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 302)
@@ -336,6 +339,82 @@ async def test_heard_again(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 4
     assert state(hass, STATUS) == "connected"
+
+
+async def test_adverts_do_not_queue_up_polls(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """While a poll runs, and for a scanner that cannot connect, an advertisement starts none."""
+    await set_up(hass, entry, update_interval=300)
+    script.error = ErrorCode.NOT_ADVERTISING
+    await pass_time(hass, freezer, 302, heard=False)
+    assert script.polls == 2
+    not_connectable = service_info(rssi=-70)
+    not_connectable.connectable = False
+    entry.runtime_data._on_advertisement(not_connectable)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 2
+    script.error = None
+    script.gate.clear()
+    hear(hass, service_info(rssi=-70))
+    while script.polls == 2:
+        await asyncio.sleep(0)
+    for _ in range(3):
+        freezer.tick(timedelta(seconds=11))
+        hear(hass, service_info(rssi=-50))
+    script.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == 3
+    assert state(hass, STATUS) == "connected"
+    await entry.runtime_data._poll_again()
+    assert script.polls == 3
+
+
+async def test_values_age_when_nothing_polls(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A user may switch polling off: old values are not shown for ever, and not as connected."""
+    await set_up(hass, entry)
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
+    entry.runtime_data._async_unsub_refresh()
+    await pass_time(hass, freezer, 599)
+    assert script.polls == 1
+    assert state(hass, STATUS) == "connected"
+    await pass_time(hass, freezer, 3)
+    assert state(hass, STATUS) == "lost"
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+
+
+async def test_fault_of_our_own_is_not_hidden(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """An unexpected exception counts as a failure; the status tells of it."""
+    await set_up(hass, entry)
+    script.fault = RuntimeError("bug")
+    await pass_time(hass, freezer, 31)
+    assert state(hass, STATUS) == "offline"
+    assert state(hass, PROBLEM) == "reader_crashed"
+    assert entry.runtime_data.failures == 1
+    script.fault = None
+    await pass_time(hass, freezer, 31)
+    assert state(hass, STATUS) == "connected"
+
+
+async def test_change_of_path_is_logged_once(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A proxy that hears the device better takes over: one line."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    await set_up(hass, entry)
+    with patch("custom_components.blupow.readers.path.bluez.available", return_value=False):
+        await pass_time(hass, freezer, 62)
+    lines = [record.getMessage() for record in caplog.records if "[path]" in record.getMessage()]
+    assert len(lines) == 1
+    assert lines[0].startswith("[path] BTRIC134000035: now read in_process: heard best by")
 
 
 async def test_slow_first_reading_does_not_hold_up_the_setup(

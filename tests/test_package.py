@@ -218,7 +218,7 @@ def test_every_error_has_its_text() -> None:
         assert ENGLISH["config"]["error"][code]
         assert ENGLISH["exceptions"][code]["message"].startswith("{name}: ")
     own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
-    assert own == {"invalid_address", "not_heard_any_more"}
+    assert own == {"invalid_address", "not_heard_any_more", "model_not_told"}
     assert set(ENGLISH["exceptions"]) == set(ErrorCode)
 
 
@@ -234,6 +234,7 @@ def test_every_step_is_described() -> None:
         "address",
         "virtual",
         "bluetooth_confirm",
+        "model",
         "reconfigure",
     }
     options = {str(key) for key in OPTIONS_SCHEMA.schema}

@@ -1,11 +1,10 @@
 """Renogy power devices over Bluetooth LE."""
 
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr
 
 from .const import PLATFORMS
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .device import device_info
+from .device import complete_device
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
@@ -26,9 +25,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         nonlocal known
         if coordinator.identity != known:
             known = dict(coordinator.identity)
-            dr.async_get(hass).async_get_or_create(
-                config_entry_id=entry.entry_id, **device_info(coordinator)
-            )
+            complete_device(hass, coordinator)
 
     entry.async_on_unload(coordinator.async_add_listener(update_device))
     return True

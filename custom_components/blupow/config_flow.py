@@ -1,7 +1,7 @@
 """Set-up by discovery, by picking, by an address, or of a virtual inverter; reconfigure; options."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 import re
 from typing import Any, Final, override
 
@@ -36,7 +36,7 @@ from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.profiles import profile_for_name
 from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.profiles.inverter import INVERTER
-from .lib.blupow_ble.resilience import CONNECT_TIMEOUT
+from .lib.blupow_ble.resilience import connect_timeout
 from .lib.blupow_ble.result import Reading
 from .readers import PathKind, ReadPlan
 from .readers.in_process import InProcessReader
@@ -69,21 +69,22 @@ class Candidate:
     name: str
     profile: Profile
     model: Model | None = None
-    unit: int | None = None
+    settings: Settings = field(default_factory=Settings)
 
 
 async def read_once(hass: HomeAssistant, candidate: Candidate) -> Reading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
+    settings = candidate.settings
     if candidate.address == VIRTUAL:
         path = virtual_path()
     else:
-        path = await find_path(hass, candidate.address, candidate.name, WantedPath.AUTOMATIC)
+        path = await find_path(hass, candidate.address, candidate.name, settings.path)
     plan = ReadPlan(
         profile=candidate.profile,
         model=candidate.model,
-        unit=candidate.unit,
+        unit=settings.unit,
         blocks=tuple(block.key for block in candidate.profile.register_map(candidate.model).blocks),
-        connect_timeout=CONNECT_TIMEOUT,
+        connect_timeout=connect_timeout(0, settings.connect_timeout),
     )
     reader = InProcessReader(hass) if path.kind is PathKind.IN_PROCESS else IsolatedReader(hass)
     return await reader.read(path, plan)
@@ -229,6 +230,23 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 return result
         return self.async_show_form(step_id="virtual", errors=errors)
 
+    async def async_step_model(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the model of a device that does not name it, and read it as that one."""
+        assert self._candidate is not None
+        errors: dict[str, str] = {}
+        models = self._candidate.profile.models
+        if user_input is not None:
+            model = self._candidate.profile.model(user_input[CONF_MODEL])
+            if result := await self._try(replace(self._candidate, model=model), errors):
+                return result
+        schema = _model_schema([model.key for model in models])
+        return self.async_show_form(
+            step_id="model",
+            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            errors=errors,
+            description_placeholders={"name": self._candidate.name},
+        )
+
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
@@ -243,21 +261,14 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 name=entry.data[CONF_NAME],
                 profile=known,
                 model=None if wanted == AUTOMATIC else known.model(wanted),
+                settings=Settings.from_options(entry.options),
             )
             if (reading := await self._read(candidate, errors)) is not None:
-                return self.async_update_reload_and_abort(entry, data=_data(candidate, reading))
-        options = [AUTOMATIC, *(model.key for model in known.models)]
-        schema = probatio.Schema(
-            {
-                probatio.Required(CONF_MODEL): SelectSelector(
-                    SelectSelectorConfig(
-                        options=options,
-                        translation_key=CONF_MODEL,
-                        mode=SelectSelectorMode.DROPDOWN,
-                    )
-                )
-            }
-        )
+                if names_no_model(candidate, reading):
+                    errors[CONF_MODEL] = "model_not_told"
+                else:
+                    return self.async_update_reload_and_abort(entry, data=_data(candidate, reading))
+        schema = _model_schema([AUTOMATIC, *(model.key for model in known.models)])
         current = {CONF_MODEL: entry.data.get(CONF_MODEL) or AUTOMATIC}
         return self.async_show_form(
             step_id="reconfigure",
@@ -280,6 +291,9 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         reading = await self._read(candidate, errors)
         if reading is None:
             return None
+        if names_no_model(candidate, reading):
+            self._candidate = candidate
+            return await self.async_step_model()
         return self.async_create_entry(title=candidate.name, data=_data(candidate, reading))
 
     async def _read(self, candidate: Candidate, errors: dict[str, str]) -> Reading | None:
@@ -289,6 +303,22 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         except ReaderError as err:
             errors["base"] = err.code.value
             return None
+
+
+def names_no_model(candidate: Candidate, reading: Reading) -> bool:
+    """Whether nobody knows the model: registers must not be taken for another model's."""
+    told = candidate.profile.model_field.key in reading.values
+    return candidate.model is None and not told
+
+
+def _model_schema(models: list[str]) -> probatio.Schema:
+    """Return the schema of a form that asks for the model."""
+    selector = SelectSelector(
+        SelectSelectorConfig(
+            options=models, translation_key=CONF_MODEL, mode=SelectSelectorMode.DROPDOWN
+        )
+    )
+    return probatio.Schema({probatio.Required(CONF_MODEL): selector})
 
 
 def _data(candidate: Candidate, reading: Reading) -> dict[str, Any]:
@@ -354,9 +384,12 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
                 key: int(value) if isinstance(value, float) else value
                 for key, value in user_input.items()
             }
-            if options[CONF_GRACE_TIME] >= options[CONF_CACHE_TIME]:
+            if options[CONF_CACHE_TIME] < 2 * options[CONF_UPDATE_INTERVAL]:
+                errors[CONF_CACHE_TIME] = "cache_shorter_than_two_intervals"
+            if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
+                errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
+            if not errors:
                 return self.async_create_entry(data=options)
-            errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
         current = suggested(Settings.from_options(self.config_entry.options))
         return self.async_show_form(
             step_id="init",

@@ -96,6 +96,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self._blocks: dict[str, BlockRecord] = {}
         self._readers: dict[PathKind, Reader] = {}
         self._logged_status: ConnectionStatus | None = None
+        self._logged_way: tuple[PathKind, str] | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
         self._poll: asyncio.Task[tuple[Path, Reading]] | None = None
@@ -181,17 +182,29 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             await reader.stop()
 
     @callback
-    def _on_advertisement(self, _: bluetooth.BluetoothServiceInfoBleak) -> None:
-        """Poll at once when a device that was not heard is heard again."""
-        if self.last_error is None or self.last_error.code is not ErrorCode.NOT_ADVERTISING:
+    def _on_advertisement(self, heard: bluetooth.BluetoothServiceInfoBleak) -> None:
+        """Poll at once when a device that was not heard is heard again, by who can connect."""
+        polling = self._poll is not None and not self._poll.done()
+        if polling or not heard.connectable or not self._was_not_heard:
             return
         now = time.monotonic()
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
         self._advert_poll_at = now
+        # Not begun at once: Home Assistant calls this before it itself knows of the advertisement.
         self.config_entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{self.name} heard again"
+            self.hass, self._poll_again(), f"{self.name} heard again", eager_start=False
         )
+
+    @property
+    def _was_not_heard(self) -> bool:
+        """Whether the last poll failed because the device was not heard."""
+        return self.last_error is not None and self.last_error.code is ErrorCode.NOT_ADVERTISING
+
+    async def _poll_again(self) -> None:
+        """Poll, unless another poll was faster."""
+        if self._was_not_heard:
+            await self.async_refresh()
 
     @override
     async def _async_refresh(
@@ -224,6 +237,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             path, reading = await self._poll
         except ReaderError as err:
             return self._failed(err)
+        except Exception as err:
+            # a fault of BluPow: the base class logs it, and the status must not hide it
+            self._count_failure(ReaderError(ErrorCode.READER_CRASHED, repr(err)))
+            raise
         return self._succeeded(path, reading)
 
     async def _read(self) -> tuple[Path, Reading]:
@@ -281,16 +298,14 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         )
         self.failures = 0
         self.last_error = None
+        self._log_path(path)
         self._remember(reading)
         self._after_poll()
         return self._snapshot
 
     def _failed(self, err: ReaderError) -> Snapshot:
         """Count a failure; return the last reading while it serves, else raise UpdateFailed."""
-        self.failures += 1
-        self.last_error = err
-        _LOGGER.debug("[poll] %s: failed %s times in a row: %s", self.name, self.failures, err)
-        self._after_poll()
+        self._count_failure(err)
         if self._snapshot is not None and self.settings.freshness.serves(self.age):
             self._snapshot = replace(self._snapshot, cached=True)
             return self._snapshot
@@ -300,14 +315,23 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             translation_placeholders={"name": self.name},
         ) from err
 
+    def _count_failure(self, err: ReaderError) -> None:
+        """Note that a poll failed, and why."""
+        self.failures += 1
+        self.last_error = err
+        _LOGGER.debug("[poll] %s: failed %s times in a row: %s", self.name, self.failures, err)
+        self._after_poll()
+
     def _keep_block_records(self, reading: Reading, now: float) -> None:
         """Let blocks rest that this device does not answer; identity is asked for once."""
         for block in self.register_map.blocks:
+            record = self._blocks.get(block.key, BlockRecord())
+            code = reading.failed.get(block.key)
             if block.start in reading.registers:
-                self._blocks[block.key] = KNOWN_BLOCK if block.identity else BlockRecord()
-            elif block.key in reading.failed:
-                record = self._blocks.get(block.key, BlockRecord())
-                self._blocks[block.key] = record.after_miss(now)
+                self._blocks[block.key] = KNOWN_BLOCK if block.identity else record.after_answer()
+            elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
+                refused = code is ErrorCode.MODBUS_EXCEPTION
+                self._blocks[block.key] = record.after_miss(now, refused=refused)
 
     def _remember(self, reading: Reading) -> None:
         """Keep the unit and the model that were found, over restarts too."""
@@ -330,7 +354,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        if self.failures and (age := self.age) is not None:
+        if (age := self.age) is not None:
             change = self.settings.freshness.next_change(age)
             if change is not None:
                 self._cancel_ageing = async_call_later(self.hass, change, self._on_aged)
@@ -341,6 +365,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self._cancel_ageing = None
         self._after_poll()
         self.async_update_listeners()
+
+    def _log_path(self, path: Path) -> None:
+        """Log one line when readings come another way than before."""
+        way = (path.kind, path.source)
+        if self._logged_way not in (None, way):
+            _LOGGER.info("[path] %s: now read %s: %s", self.name, path.kind, path.reason)
+        self._logged_way = way
 
     def _log_status(self) -> None:
         """Log one line when the status changes."""

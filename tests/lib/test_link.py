@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 from bleak.backends.device import BLEDevice
 from bleak.exc import (
@@ -84,7 +85,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | float) -> l
         if isinstance(outcome, Exception):
             raise outcome
         await asyncio.sleep(outcome)
-        return object()
+        return SimpleNamespace(is_connected=True)
 
     monkeypatch.setattr(link_module, "establish_connection", establish)
     monkeypatch.setattr(link_module, "retry_delay", lambda _: 0.01)
@@ -147,6 +148,8 @@ async def test_disconnect_never_fails(
     """There is nothing left to do about it."""
 
     class Client:
+        is_connected = True
+
         async def disconnect(self) -> None:
             if isinstance(error, float):
                 await asyncio.sleep(error)
@@ -162,6 +165,33 @@ async def test_disconnect_never_fails(
     await link.connect()
     await link.disconnect()
     await link.disconnect()
+
+
+async def test_link_that_dropped_and_was_made_again_while_connecting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bleak calls back for the first one; the second one stands, and is believed until it drops."""
+    callbacks = []
+    standing = [True]
+
+    async def establish(*_: object, disconnected_callback, **__: object) -> SimpleNamespace:
+        callbacks.append(disconnected_callback)
+        disconnected_callback(None)
+        return SimpleNamespace(is_connected=standing[0], disconnect=lambda: asyncio.sleep(0))
+
+    monkeypatch.setattr(link_module, "establish_connection", establish)
+    link = BleLink(DEVICE, 5)
+    await link.connect()
+    assert not link.disconnected.is_set()
+    await link.disconnect()
+    await link.connect()
+    callbacks[0](None)
+    assert not link.disconnected.is_set()
+    callbacks[1](None)
+    assert link.disconnected.is_set()
+    standing[0] = False
+    await link.connect()
+    assert link.disconnected.is_set()
 
 
 async def test_forgotten_device_or_missing_adapter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,21 @@ async def test_cancelled_stop_still_reaps(monkeypatch: pytest.MonkeyPatch) -> No
     assert not alive(process.pid)
 
 
+async def test_log_that_something_else_holds_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that the child left behind does not keep its end from being seen."""
+    monkeypatch.setattr(process_module, "LAST_WORDS_WAIT", 0.05)
+    code = (
+        "import subprocess, sys;"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL);"
+        "print(p.pid, file=sys.stderr, flush=True)"
+    )
+    process = ReaderProcess(request(), command=python(code))
+    error = await fails(process)
+    assert error.code is ErrorCode.READER_CRASHED
+    os.kill(int(process._last_words[-1]), signal.SIGKILL)
+
+
 async def test_logs_of_the_child(caplog: pytest.LogCaptureFixture) -> None:
     """Its own lines keep their level, a library's remarks are for debugging, other text too."""
     code = (

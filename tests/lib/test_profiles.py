@@ -213,7 +213,9 @@ def test_lengths_tell_the_blocks_of_a_model_apart(profile: Profile, model: Model
 def test_identity_and_live_values_do_not_share_registers(profile: Profile, model: Model) -> None:
     """What was read once must never stand in for what is read each time."""
     blocks = profile.register_map(model).blocks
-    live = {register for block in blocks if not block.identity for register in block.registers}
+    each = [register for block in blocks if not block.identity for register in block.registers]
+    live = set(each)
+    assert len(live) == len(each), "half of a 32-bit value from one block, half from another"
     once = {register for block in blocks if block.identity for register in block.registers}
     assert not live & once
 

@@ -43,7 +43,7 @@ async def test_everything() -> None:
     assert reading.values["model"] == "RIV1230RCH-SPS"
     assert reading.values["serial_number"] == "VIRTUAL00000000001"
     assert len(reading.values) == len(INVERTER.fields)
-    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4315]
+    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4313]
     assert stages == [Stage.CONNECT, Stage.SERVICES, Stage.READ]
     assert reading.registers[4109] == (32,)
 
@@ -189,6 +189,24 @@ async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = await read(device, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
     assert set(reading.failed) == {"battery", "load", "status", "energy"}
     assert 4543 not in device.asked
+
+
+async def test_reconnect_that_fails_costs_the_other_blocks_only() -> None:
+    """What was read before it counts."""
+
+    class OnlyOnce(TestLink):
+        async def connect(self) -> TestLink:
+            if self.attempts:
+                self.refusals = [ErrorCode.CONNECT_TIMEOUT]
+            return await super().connect()
+
+    device = Misbehaving(twist=silence(4327))
+    link = OnlyOnce(device)
+    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    assert reading.values["battery_voltage"] > 0
+    assert reading.failed == {"battery": ErrorCode.NO_RESPONSE} | dict.fromkeys(
+        ("load", "status", "energy"), ErrorCode.CONNECT_FAILED
+    )
 
 
 async def test_impossible_value_is_reported_as_dropped() -> None:

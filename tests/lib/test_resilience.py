@@ -57,6 +57,7 @@ def test_no_deadline_exceeds_85_seconds() -> None:
     [
         (0.0, False, ConnectionStatus.CONNECTED),
         (299.0, False, ConnectionStatus.CONNECTED),
+        (600.0, False, ConnectionStatus.CONNECTED),
         (30.0, True, ConnectionStatus.OFFLINE),
         (300.0, True, ConnectionStatus.OFFLINE),
         (300.1, True, ConnectionStatus.DISCONNECTED),
@@ -64,6 +65,7 @@ def test_no_deadline_exceeds_85_seconds() -> None:
         (600.1, True, ConnectionStatus.LOST),
         (None, True, ConnectionStatus.LOST),
         (None, False, ConnectionStatus.LOST),
+        (601.0, False, ConnectionStatus.LOST),
     ],
 )
 def test_status(age: float | None, failing: bool, status: ConnectionStatus) -> None:
@@ -131,16 +133,29 @@ def test_availability_never_comes_back_by_ageing(cache: float, moments: list[flo
     assert seen == sorted(seen, reverse=True)
 
 
-def test_block_rests_after_three_misses() -> None:
+@pytest.mark.parametrize("refused", [True, False])
+def test_block_rests_after_three_misses(refused: bool) -> None:
     """Three misses in a row bring an hour's rest; an answer wipes the slate."""
     record = BlockRecord()
     for _ in range(2):
-        record = record.after_miss(100.0)
+        record = record.after_miss(100.0, refused=refused)
         assert record.due(100.0)
-    record = record.after_miss(100.0)
+    record = record.after_miss(100.0, refused=refused)
     assert not record.due(3699.9)
     assert record.due(3700.0)
+    assert record.after_answer().due(0.0)
     assert BlockRecord().due(0.0)
+
+
+def test_block_that_the_device_has_never_rests_for_silence() -> None:
+    """On a weak link an answered block may be missing often: that says nothing about the block."""
+    record = BlockRecord().after_answer()
+    for _ in range(10):
+        record = record.after_miss(100.0, refused=False)
+    assert record.due(100.0)
+    for _ in range(3):
+        record = record.after_miss(100.0, refused=True)
+    assert not record.due(100.0)
 
 
 def test_known_block_is_not_asked_for_again() -> None:

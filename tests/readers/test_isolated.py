@@ -57,7 +57,8 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
     lock = turn(hass, path.source)
     await lock.acquire()
     waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
-    reading = await other.read(replace(path, source="hci1"), PLAN)
+    elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
+    reading = await other.read(elsewhere, PLAN)
     assert reading.unit == 32
     assert one._process is None
     assert two._process is None

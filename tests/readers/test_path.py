@@ -153,6 +153,21 @@ async def test_leftover_link(hass: HomeAssistant) -> None:
     assert path.source == "hci7"
 
 
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_link_of_another_integration(hass: HomeAssistant) -> None:
+    """A connection that Home Assistant itself has is no leftover: it is not cut."""
+    scanner = SimpleNamespace(
+        get_allocations=lambda: SimpleNamespace(slots=5, free=4, allocated=[INVERTER_ADDRESS])
+    )
+    with (
+        patch.object(bluetooth, "async_current_scanners", return_value=[scanner]),
+        patch("custom_components.blupow.readers.path.bluez.release") as release,
+    ):
+        error = await refused(hass)
+    assert error.code is ErrorCode.HELD_BY_OTHER
+    release.assert_not_called()
+
+
 async def test_no_bluetooth_at_all(hass: HomeAssistant) -> None:
     """Home Assistant has no adapter: that is told, and nothing else is tried."""
     with patch.object(bluetooth, "async_scanner_count", return_value=0):

@@ -1,6 +1,7 @@
 """Readings through Home Assistant's own Bluetooth: the way over ESPHome and other proxies."""
 
 import asyncio
+from collections.abc import Callable
 
 from bleak_retry_connector import BleakClientWithServiceCache
 
@@ -12,7 +13,7 @@ from ..lib.blupow_ble.reading import Reader as LibraryReader
 from ..lib.blupow_ble.resilience import child_deadline
 from ..lib.blupow_ble.result import Reading
 from . import Path, ReadPlan
-from .turns import turn
+from .turns import take_turn
 
 
 class InProcessReader:
@@ -27,8 +28,7 @@ class InProcessReader:
         """Take one reading. Raises ReaderError."""
         assert path.ble_device is not None
         await self.stop()
-        lock = turn(self._hass, path.source)
-        await lock.acquire()
+        end_turn = await take_turn(self._hass, path)
         link = BleLink(
             path.ble_device, plan.connect_timeout, client_class=BleakClientWithServiceCache
         )
@@ -45,15 +45,15 @@ class InProcessReader:
             ) from None
         finally:
             self._finishing = asyncio.create_task(
-                self._finish(reader, lock), name="blupow disconnecting"
+                self._finish(reader, end_turn), name="blupow disconnecting"
             )
 
-    async def _finish(self, reader: LibraryReader, lock: asyncio.Lock) -> None:
+    async def _finish(self, reader: LibraryReader, end_turn: Callable[[], None]) -> None:
         """Disconnect, then let the next one have the adapter or proxy."""
         try:
             await reader.close()
         finally:
-            lock.release()
+            end_turn()
 
     async def stop(self) -> None:
         """Wait until the last link is closed; a reading under way is cancelled by its own task."""

@@ -1,6 +1,7 @@
 """Readings by a child process that talks to BlueZ: what hangs or crashes there ends with it."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import count
 import logging
 from typing import Final
@@ -12,7 +13,7 @@ from ..lib.blupow_ble.process import ReaderProcess
 from ..lib.blupow_ble.resilience import child_deadline
 from ..lib.blupow_ble.result import Reading
 from . import Path, ReadPlan
-from .turns import turn
+from .turns import take_turn
 
 _LOGGER = logging.getLogger(__name__)
 _NUMBERS: Final = count(1)
@@ -35,8 +36,7 @@ class IsolatedReader:
         """Take one reading. Raises ReaderError."""
         if self._finishing is not None:
             await asyncio.wait((self._finishing,))
-        lock = turn(self._hass, path.source)
-        await lock.acquire()
+        end_turn = await take_turn(self._hass, path)
         process = ReaderProcess(
             Request(
                 id=next(_NUMBERS),
@@ -55,15 +55,15 @@ class IsolatedReader:
         finally:
             # nobody waits for the child to disconnect and end but the adapter's next turn
             self._finishing = asyncio.create_task(
-                self._finish(process, lock), name="blupow reader ending"
+                self._finish(process, end_turn), name="blupow reader ending"
             )
 
-    async def _finish(self, process: ReaderProcess, lock: asyncio.Lock) -> None:
+    async def _finish(self, process: ReaderProcess, end_turn: Callable[[], None]) -> None:
         """See the child end, then let the next one have the adapter."""
         try:
             await process.close()
         finally:
-            lock.release()
+            end_turn()
             self._process = None
 
     async def stop(self) -> None:

@@ -26,7 +26,7 @@ def virtual_path() -> Path:
         kind=PathKind.VIRTUAL,
         reason="virtual device",
         device=Device(address=VIRTUAL, name=VIRTUAL),
-        source=VIRTUAL,
+        source="no radio",
     )
 
 
@@ -144,9 +144,15 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
 
     Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio.
     """
+    if _held_by_home_assistant(hass, address):
+        raise ReaderError(
+            ErrorCode.HELD_BY_OTHER,
+            "another integration of Home Assistant is connected to the device",
+            stage=Stage.START,
+        )
     if wanted is WantedPath.IN_PROCESS or not (paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
-    _LOGGER.info("[path] %s: a leftover link was closed", name)
+    _LOGGER.debug("[path] %s: a leftover link was closed", name)
     adapter = paths[0].split("/")[3]
     scanner = next(
         (
@@ -161,6 +167,14 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
         reason="not heard, but BlueZ still held a link to it",
         device=Device(address=address, name=name, path=paths[0], adapter=adapter),
         source=scanner.source if scanner else adapter,
+    )
+
+
+def _held_by_home_assistant(hass: HomeAssistant, address: str) -> bool:
+    """Whether Home Assistant itself has a connection to the device: that one is no leftover."""
+    return any(
+        (allocations := scanner.get_allocations()) is not None and address in allocations.allocated
+        for scanner in bluetooth.async_current_scanners(hass)
     )
 
 

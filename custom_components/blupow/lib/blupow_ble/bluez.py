@@ -34,10 +34,14 @@ async def _bus() -> AsyncIterator[MessageBus]:
     """Open a connection to the system bus of its own, so that nothing of it outlives the call."""
     from dbus_fast import BusType  # noqa: PLC0415
     from dbus_fast.aio import MessageBus  # noqa: PLC0415
+    from dbus_fast.errors import DBusFastError  # noqa: PLC0415
 
     bus = MessageBus(bus_type=BusType.SYSTEM)
     try:
-        await bus.connect()
+        try:
+            await bus.connect()
+        except DBusFastError as err:  # the address is none, or the bus does not let this user in
+            raise OSError(str(err)) from err
         yield bus
     finally:
         bus.disconnect()

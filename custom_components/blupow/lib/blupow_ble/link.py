@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 import logging
 from typing import Any, Final, Protocol, override
 
@@ -97,27 +98,32 @@ class BleLink:
         self._client_class = client_class
         self._on_attempt = on_attempt
         self._client: BleakClient | None = None
+        self._number = 0
         self.disconnected = asyncio.Event()
         self.attempts = 0
 
     async def connect(self) -> BleakClient:
         """Connect. Raises ReaderError with the cause."""
         deadline = asyncio.get_running_loop().time() + self._timeout
-        while True:
+        for attempt in count(1):
             self.attempts += 1
             self._on_attempt(self.attempts)
             try:
                 return await self._attempt(deadline)
             except ReaderError as err:
-                pause = retry_delay(self.attempts)
+                pause = retry_delay(attempt)
                 late = asyncio.get_running_loop().time() + pause >= deadline
-                if self.attempts >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
+                if attempt >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
                     raise await self._told_apart(err) from err
                 _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
                 await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
 
     async def _attempt(self, deadline: float) -> BleakClient:
         """Try once; raises ReaderError."""
+        left = max(deadline - asyncio.get_running_loop().time(), 0.1)
+        self._number += 1
+        number = self._number
         if self._client_class is None:
             client_class: type[BleakClient] = _until(deadline)
             # Bleak keeps the deadline itself and then takes its pending connect back, which must
@@ -125,15 +131,15 @@ class BleLink:
             guard = deadline + DISCONNECT_BUDGET
         else:
             client_class, guard = self._client_class, deadline
-        self.disconnected.clear()
         try:
             async with asyncio.timeout_at(guard):
                 self._client = await establish_connection(
                     client_class,
                     self._device,
                     self._device.name or self._device.address,
-                    disconnected_callback=self._on_disconnect,
+                    disconnected_callback=lambda _: self._on_disconnect(number),
                     max_attempts=1,
+                    timeout=left,
                 )
         except TimeoutError:
             raise self._timed_out() from None
@@ -141,6 +147,12 @@ class BleLink:
             if isinstance(err.__cause__, TimeoutError):
                 raise self._timed_out() from err
             raise explain(err) from err
+        # A link that dropped and was made again while connecting has called back too: what counts
+        # is whether it stands now.
+        if self._client.is_connected:
+            self.disconnected.clear()
+        else:
+            self.disconnected.set()
         return self._client
 
     async def _told_apart(self, err: ReaderError) -> ReaderError:
@@ -157,9 +169,10 @@ class BleLink:
             stage=Stage.CONNECT,
         )
 
-    def _on_disconnect(self, _: BleakClient) -> None:
-        """Tell whoever waits for an answer."""
-        self.disconnected.set()
+    def _on_disconnect(self, number: int) -> None:
+        """Tell whoever waits for an answer; a connection of the past tells nothing any more."""
+        if number == self._number:
+            self.disconnected.set()
 
     async def disconnect(self) -> None:
         """Disconnect; a failure is only logged, as there is nothing left to do about it here."""

@@ -21,6 +21,8 @@ from .result import Reading
 LIB: Final = Path(__file__).resolve().parent.parent
 """The only directory that a child gets on its path."""
 
+LAST_WORDS_WAIT: Final = 1.0
+
 _LOGGER = logging.getLogger(__name__)
 _LEVELS: Final = logging.getLevelNamesMapping()
 _HEARD_LOGGERS: Final = ("blupow_ble", "py.warnings", "asyncio")
@@ -157,9 +159,8 @@ class ReaderProcess:
     async def _crash(self) -> ReaderError:
         """Return the error for a child that ended without an answer."""
         assert self._process is not None
-        assert self._logs is not None
         code = await self._process.wait()
-        await self._logs
+        await self._end_logs()
         words = self._last_words[-1] if self._last_words else "it said nothing"
         return ReaderError(
             ErrorCode.READER_CRASHED,
@@ -188,6 +189,12 @@ class ReaderProcess:
                 self._last_words.append(text)
                 level, message = logging.DEBUG, text
             _LOGGER.log(level, "[reader] %s", message.removeprefix("[reader] "))
+
+    async def _end_logs(self) -> None:
+        """Hear the ended child's last words; a process that it left behind may hold its log open."""
+        assert self._logs is not None
+        await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
+        self._logs.cancel()
 
     async def close(self) -> None:
         """See the child end: by itself if it has answered, else by force."""
@@ -256,9 +263,8 @@ class ReaderProcess:
     async def _reap(self) -> None:
         """Collect the ended child, and the link of one that could not disconnect."""
         assert self._process is not None
-        assert self._logs is not None
         code = await self._process.wait()
-        await self._logs
+        await self._end_logs()
         assert self._process.stdin is not None
         self._process.stdin.close()
         with suppress(ConnectionError):

@@ -199,7 +199,7 @@ class Reader:
             await self._reconnect()
         if self._patience() <= 0:
             raise ReaderError(
-                ErrorCode.NO_RESPONSE,
+                ErrorCode.READER_TIMEOUT,
                 f"no time was left: a reading may take {READ_BUDGET:g} s",
             )
         assert self._session is not None
@@ -211,8 +211,14 @@ class Reader:
         After that the blocks' different lengths alone keep late replies apart.
         """
         self._state.reconnected = True
-        await self._link.disconnect()
-        await self._open()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._link.disconnect()
+                await self._open()
+        except (TimeoutError, ReaderError) as err:
+            raise ReaderError(
+                ErrorCode.CONNECT_FAILED, f"the connection could not be made anew ({err})"
+            ) from err
 
     def _patience(self) -> float:
         """Return how long the next request may wait."""

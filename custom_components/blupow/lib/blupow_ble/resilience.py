@@ -3,7 +3,7 @@
 All times are seconds. n is the number of consecutive failed polls.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -102,7 +102,7 @@ class Freshness:
         self, age: float | None, *, failing: bool, virtual: bool = False
     ) -> ConnectionStatus:
         """Return the connection status from the last fresh reading's age and the last poll's outcome."""
-        if not failing and age is not None:
+        if not failing and self.available(age):
             return ConnectionStatus.TEST_MODE if virtual else ConnectionStatus.CONNECTED
         if self.serves(age):
             return ConnectionStatus.OFFLINE
@@ -124,17 +124,28 @@ class BlockRecord:
 
     strikes: int = 0
     rests_until: float = 0.0
+    answered: bool = False
+    """The device has this block: silence is the radio's fault, not a sign that it is not there."""
 
-    def after_miss(self, now: float) -> BlockRecord:
-        """Return the record after one more miss: three in a row bring an hour's rest."""
+    def after_answer(self) -> BlockRecord:
+        """Return the record after an answer."""
+        return BlockRecord(answered=True)
+
+    def after_miss(self, now: float, *, refused: bool) -> BlockRecord:
+        """Return the record after one more miss: three in a row bring an hour's rest.
+
+        Only a refusal, or the silence of a block that was never answered, is a miss.
+        """
+        if self.answered and not refused:
+            return self
         strikes = self.strikes + 1
         rest = now + BLOCK_REST if strikes >= BLOCK_STRIKES else 0.0
-        return BlockRecord(strikes, rest)
+        return replace(self, strikes=strikes, rests_until=rest)
 
     def due(self, now: float) -> bool:
         """Whether the block is to be asked for."""
         return now >= self.rests_until
 
 
-KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"))
+KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"), answered=True)
 """The record of a block that need not be read again."""

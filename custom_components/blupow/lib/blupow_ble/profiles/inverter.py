@@ -86,7 +86,7 @@ BLOCKS: Final = (
     Block(key="model", start=4311, words=8, identity=True),
     # Some extra words keep the lengths apart: see Block.
     Block(key="serial", start=4110, words=11, identity=True),
-    Block(key="version", start=4315, words=12, identity=True),
+    Block(key="version", start=4313, words=14, identity=True),
 )
 
 FIELDS: Final = (
@@ -327,8 +327,8 @@ RIV4835CSH1S: Final = Model(
     source="captured frames, firmware 403/107",
     # It never answered more than 14 words at once.
     blocks=(
-        Block(key="energy", start=4543, words=14),
-        Block(key="energy_totals", start=4555, words=13),
+        Block(key="energy", start=4543, words=13),
+        Block(key="energy_totals", start=4556, words=12),
     ),
     # Captured at 2535 W of charging: the register holds -49.5 A.
     fields=(
