@@ -138,7 +138,12 @@ def test_tail_log_follows_a_file(tmp_path: Path) -> None:
     assert [process.stdout.readline() for _ in range(3)][2].endswith("fresh readings again\n")
     with log.open("a") as file:
         file.write(LOG.replace("08:00:01", "09:00:01"))
-    assert process.stdout.readline().startswith("2026-11-21 09:00:01")
+    added = [process.stdout.readline() for _ in range(3)]
+    assert added[0].startswith("2026-11-21 09:00:01")
+    # Home Assistant begins a new file at each start
+    log.rename(tmp_path / "home-assistant.log.1")
+    log.write_text(LOG.replace("08:00:01", "10:00:01"))
+    assert process.stdout.readline().startswith("2026-11-21 10:00:01")
     process.send_signal(signal.SIGINT)
     assert "by kind:" in process.stdout.read()
     assert process.wait() == 0

@@ -121,7 +121,7 @@ async def test_refused_block_costs_no_connection() -> None:
 
 async def test_identity_never_gates_live_data() -> None:
     """A model register that is not answered costs its block, nothing else."""
-    device = Misbehaving(twist=silence(4311, 4109, 4110, 4315))
+    device = Misbehaving(twist=silence(4311, 4109, 4110, 4313))
     reading = await read(device)
     assert reading.model is None
     assert reading.values["battery_voltage"] > 0
@@ -194,14 +194,14 @@ async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_reconnect_that_fails_costs_the_other_blocks_only() -> None:
     """What was read before it counts."""
 
-    class OnlyOnce(TestLink):
+    class Fleeting(TestLink):
         async def connect(self) -> TestLink:
             if self.attempts:
                 self.refusals = [ErrorCode.CONNECT_TIMEOUT]
             return await super().connect()
 
     device = Misbehaving(twist=silence(4327))
-    link = OnlyOnce(device)
+    link = Fleeting(device)
     reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
     assert reading.values["battery_voltage"] > 0
     assert reading.failed == {"battery": ErrorCode.NO_RESPONSE} | dict.fromkeys(
