@@ -65,6 +65,12 @@ class Scene:
             and state["attributes"].get("state_class") == "measurement"
         }
 
+    async def connects(self) -> int:
+        """Return how often the inverter was connected."""
+        state = await self.radio.state()
+        number: int = state["devices"][INVERTER_ADDRESS]["counts"]["links"]
+        return number
+
     async def wait_state(self, entity_id: str, wanted: str, limit: float = 60) -> dict[str, Any]:
         """Wait for a state, and return it whole."""
 
@@ -110,7 +116,8 @@ async def test_the_main_job(tmp_path: Path) -> None:
             await discovered_and_added(scene)
             await out_of_range_and_back(scene)
             await reader_killed(scene)
-            await held_by_a_phone(scene)
+            await refused_by_a_busy_device(scene)
+            await through_home_assistant(scene)
             # stopped in the middle of a reading
             await radio.fault("slow", seconds=20)
             await hass.wait_for("a reader process", lambda: one_reader(scene), 30)
@@ -214,9 +221,32 @@ async def reader_killed(scene: Scene) -> None:
     await scene.wait_nothing_left()
 
 
-async def held_by_a_phone(scene: Scene) -> None:
-    """A link that a dead program left is closed, and the device read, though nothing is heard of it."""
+async def refused_by_a_busy_device(scene: Scene) -> None:
+    """A device that refuses is told as such, and read again as soon as it does not."""
     await scene.radio.fault("refuses")
     await scene.wait_state(PROBLEM, "held_by_other", INTERVAL + 20)
     await scene.radio.clear()
     await scene.wait_state(STATUS, "connected", INTERVAL + 10)
+
+
+async def through_home_assistant(scene: Scene) -> None:
+    """The option for the path: Home Assistant's own Bluetooth reads, and no process of ours."""
+    (entry,) = await scene.hass.call("config_entries/get", domain="blupow")
+    await scene.wait_nothing_left()
+    connects = await scene.connects()
+    await scene.hass.set_options(entry["entry_id"], OPTIONS | {"path": "in_process"})
+    await scene.wait_state(STATUS, "connected")
+    assert await scene.connects() > connects
+    before = await scene.state(LAST)
+    processes: set[int] = set()
+
+    async def look() -> bool:
+        processes.update(readers_on(scene.bus_address))
+        return await scene.state(LAST) != before
+
+    await scene.hass.wait_for("a fresh reading", look, INTERVAL + 20)
+    assert processes == set()
+    await scene.hass.set_options(entry["entry_id"], OPTIONS)
+    await scene.wait_state(STATUS, "connected")
+    await scene.wait_fresh()
+    await scene.wait_nothing_left()
