@@ -268,6 +268,16 @@ async def test_no_adapter(simulated: ControlClient) -> None:
         assert errors.rstrip().endswith("[adapter_unavailable]")
 
 
+async def test_no_bus_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that is no address ends in a sentence too."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "nonsense")
+    for arguments in (("scan", "--time", "1"), ("read", "--address", "00:00:00:00:00:09")):
+        code, _, errors = await blupow(*arguments)
+        assert code == 1
+        assert errors.rstrip().endswith("[adapter_unavailable]")
+        assert "Traceback" not in errors
+
+
 async def test_blocks_that_are_not_answered_are_listed(simulated: ControlClient) -> None:
     """A reading that lacks a block says so."""
     await simulated.fault("slow", seconds=2.6, times=1)

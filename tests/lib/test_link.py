@@ -13,6 +13,8 @@ from bleak.exc import (
     BleakError,
 )
 from bleak_retry_connector import BleakNotFoundError, BleakOutOfConnectionSlotsError
+from dbus_fast.aio import MessageBus
+from dbus_fast.errors import AuthError
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import bluez, link as link_module
@@ -48,6 +50,7 @@ def caused(err: Exception, cause: Exception) -> Exception:
         ),
         (FileNotFoundError("/run/dbus/socket"), ErrorCode.ADAPTER_UNAVAILABLE),
         (PermissionError("/run/dbus/socket"), ErrorCode.ADAPTER_UNAVAILABLE),
+        (AuthError("no entry"), ErrorCode.ADAPTER_UNAVAILABLE),
         (BleakOutOfConnectionSlotsError("x"), ErrorCode.NO_SLOT),
         (BleakError("No backend with an available connection slot"), ErrorCode.NO_SLOT),
         (BleakDBusError("org.bluez.Error.InProgress", ["In Progress"]), ErrorCode.HELD_BY_OTHER),
@@ -238,13 +241,25 @@ async def test_scan_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
         await link_module.scan(0)
 
 
+@pytest.mark.parametrize("address", ["unix:path={folder}/none", "no address at all"])
 async def test_without_a_bus(
-    real_sockets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    real_sockets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
 ) -> None:
     """No D-Bus: nothing is connected, nothing can be released, no adapter is there."""
-    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/none")
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address.format(folder=tmp_path))
     assert await bluez.connected_paths(ADDRESS) == []
     assert await bluez.release(ADDRESS, PATH) == []
+    assert not await bluez.has_adapter(PATH)
+
+
+async def test_bus_that_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user the host does not know."""
+
+    async def connect(_: MessageBus) -> None:
+        raise AuthError("no entry")
+
+    monkeypatch.setattr(MessageBus, "connect", connect)
+    assert await bluez.connected_paths(ADDRESS) == []
     assert not await bluez.has_adapter(PATH)
 
 

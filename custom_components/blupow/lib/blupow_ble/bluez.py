@@ -36,11 +36,15 @@ async def _bus() -> AsyncIterator[MessageBus]:
     from dbus_fast.aio import MessageBus  # noqa: PLC0415
     from dbus_fast.errors import DBusFastError  # noqa: PLC0415
 
-    bus = MessageBus(bus_type=BusType.SYSTEM)
+    # the address is none, or the bus does not let this user in
+    try:
+        bus = MessageBus(bus_type=BusType.SYSTEM)
+    except DBusFastError as err:
+        raise OSError(str(err)) from err
     try:
         try:
             await bus.connect()
-        except DBusFastError as err:  # the address is none, or the bus does not let this user in
+        except DBusFastError as err:
             raise OSError(str(err)) from err
         yield bus
     finally:

@@ -10,12 +10,7 @@ from typing import Any, Final, Protocol, override
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakDBusError,
-    BleakDeviceNotFoundError,
-    BleakError,
-)
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakDeviceNotFoundError
 from bleak_retry_connector import (
     BleakClientWithServiceCache,
     BleakNotFoundError,
@@ -26,6 +21,7 @@ from bleak_retry_connector import (
 
 from .bluez import has_adapter
 from .errors import ErrorCode, ReaderError, Stage
+from .radio import RADIO_ERRORS
 from .resilience import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
 from .session import Client
 
@@ -143,7 +139,7 @@ class BleLink:
                 )
         except TimeoutError:
             raise self._timed_out() from None
-        except (BleakError, OSError, EOFError) as err:
+        except RADIO_ERRORS as err:
             if isinstance(err.__cause__, TimeoutError):
                 raise self._timed_out() from err
             raise explain(err) from err
@@ -182,7 +178,7 @@ class BleLink:
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
-        except (TimeoutError, BleakError, OSError, EOFError) as err:
+        except RADIO_ERRORS as err:  # a TimeoutError is an OSError
             _LOGGER.debug("[reader] disconnecting failed: %s", str(err) or type(err).__name__)
 
 
@@ -234,8 +230,8 @@ def _cause(err: BaseException) -> ErrorCode:
     for code, signs in _CAUSES:
         if any(sign in text for sign in signs):
             return code
-    if isinstance(chain[-1], FileNotFoundError | PermissionError):
-        return ErrorCode.ADAPTER_UNAVAILABLE  # no D-Bus socket to talk to
+    if isinstance(chain[-1], FileNotFoundError | PermissionError | ValueError):
+        return ErrorCode.ADAPTER_UNAVAILABLE  # no D-Bus to talk to: no socket, no entry, no address
     return ErrorCode.CONNECT_FAILED
 
 
@@ -312,7 +308,7 @@ async def scan(
             "the scan did not start; another program is scanning",
             stage=Stage.CONNECT,
         ) from None
-    except (BleakError, OSError, EOFError) as err:
+    except RADIO_ERRORS as err:
         raise explain(err) from err
     return found
 

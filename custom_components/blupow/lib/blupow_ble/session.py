@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
-from bleak.exc import BleakError
-
 from .errors import ErrorCode, ReaderError, Stage
 from .modbus import (
     BUSY_EXCEPTIONS,
@@ -20,6 +18,7 @@ from .modbus import (
     Request,
 )
 from .profiles.declaration import Block
+from .radio import RADIO_ERRORS
 from .resilience import REQUEST_TIMEOUT, REQUEST_TRIES
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Session:
             # a link that has just dropped has no services any more, and bleak says so
             self._characteristics = find_characteristics(self.client.services)
             await self.client.start_notify(self._characteristics.notify, self._on_notify)
-        except (BleakError, OSError, EOFError) as err:
+        except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.SERVICES) from err
 
     def _on_notify(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
@@ -177,7 +176,7 @@ class Session:
         except TimeoutError:
             self.other_unit = collector.other_unit
             raise _unanswered(collector, request, timeout) from None
-        except (BleakError, OSError, EOFError) as err:
+        except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.READ) from err
 
     async def _next_fragment(self) -> bytes:
