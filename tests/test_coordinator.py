@@ -234,7 +234,9 @@ async def test_optional_sensors_are_remembered(
     await set_up(hass, entry)
     assert float(state(hass, ENERGY)) > 4000
     script.error = ErrorCode.NO_RESPONSE
-    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.config_entries.async_unload(entry.entry_id)
+    coordinator_module.forget(hass, entry.entry_id)  # as a restart does
+    await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, ENERGY) == STATE_UNAVAILABLE
 
@@ -368,6 +370,43 @@ async def test_adverts_do_not_queue_up_polls(
     assert state(hass, STATUS) == "connected"
     await entry.runtime_data._poll_again()
     assert script.polls == 3
+
+
+async def test_other_options_do_not_lose_the_last_reading(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """In the middle of an outage a user gives more grace: the values stay, and their age counts on."""
+    await set_up(hass, entry)
+    voltage, last = state(hass, VOLTAGE), state(hass, LAST)
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 400)
+    assert state(hass, STATUS) == "disconnected"
+    failures = entry.runtime_data.failures
+    hass.config_entries.async_update_entry(entry, options={"grace_time": 1200})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, STATUS) == "disconnected"
+    assert entry.runtime_data.failures == failures + 1
+    assert (state(hass, VOLTAGE), state(hass, LAST)) == (voltage, last)
+    await pass_time(hass, freezer, 700)
+    assert state(hass, VOLTAGE) == voltage
+    await pass_time(hass, freezer, 110)
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+
+
+async def test_another_model_forgets_the_last_reading(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Registers read as one model are never shown as another's; a removed entry is forgotten."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.NO_RESPONSE
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "model": "RIV4835CSH1S"})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+    assert entry.runtime_data.snapshot is None
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert coordinator_module.forget(hass, entry.entry_id) is None
 
 
 async def test_values_age_when_nothing_polls(

@@ -3,7 +3,7 @@
 from homeassistant.core import HomeAssistant, callback
 
 from .const import PLATFORMS
-from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator, forget
 from .device import complete_device
 
 
@@ -36,4 +36,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.async_shutdown()
+        entry.runtime_data.remember()
     return unloaded
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Forget a device that is removed."""
+    forget(hass, entry.entry_id)

@@ -14,6 +14,7 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_PROFILE, CONF_UNIT, DOMAIN
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
@@ -53,6 +54,26 @@ class Snapshot:
     registers: dict[int, tuple[int, ...]] = field(repr=False)
     attempts: int
     cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is known about the link, kept while an entry is reloaded with other options."""
+
+    model: Model | None
+    snapshot: Snapshot | None
+    identity: dict[str, Value]
+    failures: int
+    last_error: ReaderError | None
+
+
+_MEMORIES: HassKey[dict[str, Memory]] = HassKey(f"{DOMAIN}_memories")
+
+
+@callback
+def forget(hass: HomeAssistant, entry_id: str) -> Memory | None:
+    """Return what was kept of an entry, and keep it no longer."""
+    return hass.data.setdefault(_MEMORIES, {}).pop(entry_id, None)
 
 
 class BaseClassLines(logging.Filter):
@@ -100,6 +121,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
         self._poll: asyncio.Task[tuple[Path, Reading]] | None = None
+        memory = forget(hass, entry.entry_id)
+        if memory is not None and memory.model == self.model:
+            self._snapshot = memory.snapshot
+            self._identity = memory.identity
+            self.failures = memory.failures
+            self.last_error = memory.last_error
+            self._logged_status = self.status
 
     @property
     def virtual(self) -> bool:
@@ -162,6 +190,17 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             self.hass, self.async_refresh(), f"{self.name} first reading"
         )
         await asyncio.wait((first,), timeout=FIRST_POLL_WAIT)
+
+    @callback
+    def remember(self) -> None:
+        """Keep what is known for the entry's next set-up: other options do not make it untrue."""
+        self.hass.data.setdefault(_MEMORIES, {})[self.config_entry.entry_id] = Memory(
+            model=self.model,
+            snapshot=self._snapshot,
+            identity=self._identity,
+            failures=self.failures,
+            last_error=self.last_error,
+        )
 
     async def _on_stop(self, _: Event) -> None:
         """Leave no child behind when Home Assistant stops."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from .const import CONF_UNIT
 from .lib.blupow_ble.resilience import CACHE_TIME, GRACE_TIME, MANUAL_CONNECT_TIMEOUT, Freshness
 
 CONF_UPDATE_INTERVAL: Final = "update_interval"
@@ -12,7 +13,6 @@ CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
 CONF_CACHE_TIME: Final = "cache_time"
 CONF_GRACE_TIME: Final = "grace_time"
 CONF_PATH: Final = "path"
-CONF_UNIT: Final = "unit"
 
 DEFAULT_UPDATE_INTERVAL: Final = 30
 

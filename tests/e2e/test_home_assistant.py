@@ -235,7 +235,7 @@ async def through_home_assistant(scene: Scene) -> None:
     await scene.wait_nothing_left()
     connects = await scene.connects()
     await scene.hass.set_options(entry["entry_id"], OPTIONS | {"path": "in_process"})
-    await scene.wait_state(STATUS, "connected")
+    await scene.wait_fresh()
     assert await scene.connects() > connects
     before = await scene.state(LAST)
     processes: set[int] = set()
@@ -247,6 +247,5 @@ async def through_home_assistant(scene: Scene) -> None:
     await scene.hass.wait_for("a fresh reading", look, INTERVAL + 20)
     assert processes == set()
     await scene.hass.set_options(entry["entry_id"], OPTIONS)
-    await scene.wait_state(STATUS, "connected")
     await scene.wait_fresh()
     await scene.wait_nothing_left()
