@@ -15,6 +15,7 @@ from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.readers import PathKind
+from custom_components.blupow.snapshot import forget
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
@@ -235,7 +236,7 @@ async def test_optional_sensors_are_remembered(
     assert float(state(hass, ENERGY)) > 4000
     script.error = ErrorCode.NO_RESPONSE
     await hass.config_entries.async_unload(entry.entry_id)
-    coordinator_module.forget(hass, entry.entry_id)  # as a restart does
+    forget(hass, entry.entry_id)  # as a restart does
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, ENERGY) == STATE_UNAVAILABLE
@@ -406,7 +407,7 @@ async def test_another_model_forgets_the_last_reading(
     assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
     assert entry.runtime_data.snapshot is None
     await hass.config_entries.async_remove(entry.entry_id)
-    assert coordinator_module.forget(hass, entry.entry_id) is None
+    assert forget(hass, entry.entry_id) is None
 
 
 async def test_values_age_when_nothing_polls(

@@ -3,8 +3,9 @@
 from homeassistant.core import HomeAssistant, callback
 
 from .const import PLATFORMS
-from .coordinator import BluPowConfigEntry, BluPowCoordinator, forget
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .device import complete_device
+from .snapshot import forget
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:

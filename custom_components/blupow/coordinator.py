@@ -1,7 +1,7 @@
 """One reading per interval becomes a snapshot; what is known about the link is known here."""
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 import time
@@ -14,7 +14,6 @@ from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
-from homeassistant.util.hass_dict import HassKey
 
 from .const import CONF_PROFILE, CONF_UNIT, DOMAIN
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
@@ -22,12 +21,13 @@ from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Value
 from .lib.blupow_ble.resilience import KNOWN_BLOCK, BlockRecord, ConnectionStatus, connect_timeout
-from .lib.blupow_ble.result import Reading, Timings
+from .lib.blupow_ble.result import Reading
 from .readers import Path, PathKind, Reader, ReadPlan
 from .readers.in_process import InProcessReader
 from .readers.isolated import IsolatedReader
 from .readers.path import find_path, virtual_path
 from .settings import Settings
+from .snapshot import Memory, Snapshot, forget, keep
 
 type BluPowConfigEntry = ConfigEntry[BluPowCoordinator]
 
@@ -38,42 +38,6 @@ ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
 FIRST_POLL_WAIT: Final = 10.0
 """So long the set-up waits for the first reading; then it comes when it comes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """What the last fresh reading brought, and whether it stands in for a failed one now."""
-
-    values: dict[str, Value]
-    taken_at: datetime
-    taken_at_monotonic: float
-    path: Path
-    timings: Timings
-    failed: dict[str, ErrorCode]
-    dropped: tuple[str, ...]
-    registers: dict[int, tuple[int, ...]] = field(repr=False)
-    attempts: int
-    cached: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What is known about the link, kept while an entry is reloaded with other options."""
-
-    model: Model | None
-    snapshot: Snapshot | None
-    identity: dict[str, Value]
-    failures: int
-    last_error: ReaderError | None
-
-
-_MEMORIES: HassKey[dict[str, Memory]] = HassKey(f"{DOMAIN}_memories")
-
-
-@callback
-def forget(hass: HomeAssistant, entry_id: str) -> Memory | None:
-    """Return what was kept of an entry, and keep it no longer."""
-    return hass.data.setdefault(_MEMORIES, {}).pop(entry_id, None)
 
 
 class BaseClassLines(logging.Filter):
@@ -194,13 +158,14 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def remember(self) -> None:
         """Keep what is known for the entry's next set-up: other options do not make it untrue."""
-        self.hass.data.setdefault(_MEMORIES, {})[self.config_entry.entry_id] = Memory(
+        memory = Memory(
             model=self.model,
             snapshot=self._snapshot,
             identity=self._identity,
             failures=self.failures,
             last_error=self.last_error,
         )
+        keep(self.hass, self.config_entry.entry_id, memory)
 
     async def _on_stop(self, _: Event) -> None:
         """Leave no child behind when Home Assistant stops."""

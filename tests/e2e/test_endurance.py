@@ -129,9 +129,8 @@ async def test_500_polls_through_all_faults(monkeypatch: pytest.MonkeyPatch) -> 
             assert descriptors() == before
             # flat: what the first hundred polls needed is what the last hundred need
             assert max(marathon.memory[-4:]) - max(marathon.memory[:5]) < 4096
-            assert marathon.good > POLLS // 10
+            assert marathon.good > POLLS // 4
             told = set().union(*marathon.codes.values())
-            assert told <= set(ErrorCode)
             assert not told & {ErrorCode.BAD_REPLY, ErrorCode.BAD_REQUEST, ErrorCode.READER_CRASHED}
             assert told >= {
                 ErrorCode.CONNECT_TIMEOUT,
