@@ -5,9 +5,13 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble.resilience import (
     KNOWN_BLOCK,
+    Availability,
     BlockRecord,
+    CircuitBreaker,
     ConnectionStatus,
     Freshness,
+    Rung,
+    WatchdogRule,
     child_deadline,
     connect_timeout,
     parent_deadline,
@@ -161,3 +165,139 @@ def test_block_that_the_device_has_never_rests_for_silence() -> None:
 def test_known_block_is_not_asked_for_again() -> None:
     """Identity is read once."""
     assert not KNOWN_BLOCK.due(1e12)
+
+
+@pytest.mark.parametrize(
+    ("age", "stale"), [(0.0, False), (300.0, False), (300.1, True), (None, True)]
+)
+def test_stale(age: float | None, stale: bool) -> None:
+    """A heartbeat finds a reading stale past 300 s, or when there never was one."""
+    assert WatchdogRule().stale(age) is stale
+
+
+def test_recovery_is_due_after_three_stale_heartbeats_in_a_row() -> None:
+    """A fresh one in between begins the count anew."""
+    rule, checks = WatchdogRule(), 0
+    seen = []
+    for age in (301, 421, 10, 301, 421, 541, 661):
+        checks = rule.counted(checks, age)
+        seen.append(rule.due(checks))
+    assert seen == [False, False, False, False, False, True, True]
+
+
+def test_pauses_between_recoveries() -> None:
+    """60 120 240 300 ... s, after the tenth 900 s for ever, whatever the jitter."""
+    pauses = [WatchdogRule().pause(failed, 1.0) for failed in range(1, 13)]
+    assert pauses == [60, 120, 240, 300, 300, 300, 300, 300, 300, 900, 900, 900]
+    assert WatchdogRule().pause(1, 0.8) == 48
+    assert WatchdogRule().pause(1, 1.2) == 72
+    assert WatchdogRule().pause(1, 5.0) == 72
+    assert WatchdogRule().pause(10, 0.8) == 900
+    assert not WatchdogRule().given_up(9)
+    assert WatchdogRule().given_up(10)
+
+
+@given(st.integers(1, 10**9), st.integers(1, 100), st.floats(0.8, 1.2), st.floats(0.8, 1.2))
+def test_pauses_grow_and_recoveries_never_stop(
+    failed: int, limit: int, jitter: float, other: float
+) -> None:
+    """There always is a next one, within 15 minutes; without jitter no pause is shorter than before."""
+    rule = WatchdogRule(limit=limit)
+    assert 48 <= rule.pause(failed, jitter) <= 900
+    assert rule.pause(failed + 1, 1.0) >= rule.pause(failed, 1.0)
+    if not rule.given_up(failed + 1) and failed < 3:
+        assert rule.pause(failed + 1, jitter) > rule.pause(failed, other)
+
+
+def test_the_ladder() -> None:
+    """Three rungs, the gentlest first."""
+    assert list(Rung) == [Rung.CLOSE_LINK, Rung.LOOK_AGAIN, Rung.REDISCOVER] == [1, 2, 3]
+
+
+def breaker_after(outcomes: str) -> CircuitBreaker:
+    """Return the breaker after polls that were good (+) or failed (-)."""
+    breaker = CircuitBreaker()
+    for outcome in outcomes:
+        breaker = breaker.after(outcome == "+")
+    return breaker
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "is_open"),
+    [
+        ("--", False),
+        ("---", True),
+        ("+-", False),
+        ("+--", True),
+        ("++--", False),
+        ("++---", True),
+        ("+" * 20 + "-----", False),
+        ("+" * 20 + "------", True),
+        ("-+-+-+-+-+", False),
+        ("---+", False),
+        ("---+-", False),
+        ("---+--", True),
+    ],
+)
+def test_circuit_breaker(outcomes: str, is_open: bool) -> None:
+    """Open when under half of the last ten are good, three at least made; closed by the first good one."""
+    assert breaker_after(outcomes).open is is_open
+
+
+def test_circuit_breaker_stretches_polls() -> None:
+    """To five minutes; a longer interval stays as it is."""
+    assert breaker_after("---").interval(30) == 300
+    assert breaker_after("---").interval(300) == 300
+    assert breaker_after("+++").interval(30) == 30
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_circuit_breaker_by_its_definition(outcomes: list[bool]) -> None:
+    """A good poll always leaves it closed, a failed one never closes it."""
+    breaker = CircuitBreaker()
+    for good in outcomes:
+        before, breaker = breaker, breaker.after(good)
+        if good:
+            assert not breaker.open
+        else:
+            assert breaker.open or not before.open
+            window = breaker.outcomes
+            if len(window) >= 3 and sum(window) * 2 < len(window):
+                assert breaker.open
+        assert len(breaker.outcomes) <= 10
+
+
+HOUR = 3600.0
+
+
+def test_availability_of_the_last_day() -> None:
+    """The share of the time that is known, 24 hours at most."""
+    known = Availability()
+    assert known.share(0.0) is None
+    known = known.noted(0.0, available=True)
+    assert known.share(0.0) is None
+    assert known.share(HOUR) == 1
+    known = known.noted(HOUR, available=True).noted(2 * HOUR, available=False)
+    assert known.share(4 * HOUR) == pytest.approx(0.5)
+    known = known.noted(4 * HOUR, available=True)
+    assert known.share(8 * HOUR) == pytest.approx(0.75)
+    assert known.observed(8 * HOUR) == 8 * HOUR
+    assert known.share(24 * HOUR) == pytest.approx(22 / 24)
+    assert known.share(27 * HOUR) == pytest.approx(23 / 24)
+    assert known.share(28 * HOUR) == 1
+    assert known.observed(28 * HOUR) == 24 * HOUR
+
+
+@given(st.lists(st.tuples(st.floats(1, 50_000), st.booleans()), min_size=1, max_size=40))
+def test_availability_is_a_share(looks: list[tuple[float, bool]]) -> None:
+    """Always within 0-1, equal to a count of the seconds; what lies before the window is forgotten."""
+    known, now, spans = Availability(), 0.0, []
+    for seconds, available in looks:
+        known = known.noted(now, available=available)
+        spans.append((now, now + seconds, available))
+        now += seconds
+    begin = max(now - 24 * HOUR, 0.0)
+    shown = sum(max(end - max(at, begin), 0.0) for at, end, available in spans if available)
+    assert known.share(now) == pytest.approx(shown / (now - begin))
+    known = known.noted(now, available=True)
+    assert sum(at <= now - 24 * HOUR for at, _ in known.changes) <= 1

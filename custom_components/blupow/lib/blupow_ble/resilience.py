@@ -4,8 +4,8 @@ All times are seconds. n is the number of consecutive failed polls.
 """
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Final
+from enum import IntEnum, StrEnum
+from typing import Final, Self
 
 CONNECT_TIMEOUT: Final = 25.0
 CONNECT_TIMEOUT_STEP: Final = 5.0
@@ -29,6 +29,23 @@ TERMINATE_GRACE: Final = 5.0
 
 CACHE_TIME: Final = 300.0
 GRACE_TIME: Final = 600.0
+
+HEARTBEAT: Final = 120.0
+STALE_AGE: Final = 300.0
+STALE_CHECKS: Final = 3
+RECOVERY_LIMIT: Final = 10
+RECOVERY_DELAY: Final = 60.0
+RECOVERY_DELAY_CAP: Final = 300.0
+RECOVERY_JITTER: Final = (0.8, 1.2)
+SLOW_RECOVERY_DELAY: Final = 900.0
+"""Between recoveries once the limit is reached; they never end."""
+
+CIRCUIT_WINDOW: Final = 10
+CIRCUIT_SAMPLES: Final = 3
+CIRCUIT_GOOD_SHARE: Final = 0.5
+CIRCUIT_INTERVAL: Final = 300.0
+
+AVAILABILITY_WINDOW: Final = 24 * 3600.0
 
 TICK: Final = 0.001
 """Just past a limit."""
@@ -149,3 +166,106 @@ class BlockRecord:
 
 KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"), answered=True)
 """The record of a block that need not be read again."""
+
+
+class Rung(IntEnum):
+    """The ladder of a recovery, gentlest first. A rung has worked only when a fresh reading came."""
+
+    CLOSE_LINK = 1
+    """What is under way is ended, leftover links are closed, cached services forgotten."""
+    LOOK_AGAIN = 2
+    """An active scan; the device is resolved again, by another adapter or proxy if one hears it."""
+    REDISCOVER = 3
+    """BlueZ forgets the device and discovers it again; its unit address is probed again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchdogRule:
+    """When a recovery is due, and when the next one after it."""
+
+    stale_age: float = STALE_AGE
+    checks: int = STALE_CHECKS
+    limit: int = RECOVERY_LIMIT
+
+    def stale(self, age: float | None) -> bool:
+        """Whether a heartbeat finds the last fresh reading too old. None: there never was one."""
+        return age is None or age > self.stale_age
+
+    def counted(self, checks: int, age: float | None) -> int:
+        """Return how many heartbeats in a row were stale, after one more."""
+        return checks + 1 if self.stale(age) else 0
+
+    def due(self, checks: int) -> bool:
+        """Whether so many stale heartbeats in a row start a recovery."""
+        return checks >= self.checks
+
+    def given_up(self, failed: int) -> bool:
+        """Whether so many failed recoveries in a row leave only the slow ones."""
+        return failed >= self.limit
+
+    def pause(self, failed: int, jitter: float) -> float:
+        """Return the pause after the failed recovery number 1, 2, ...: 60 120 240 300 ..., then 900 s.
+
+        The jitter (0.8-1.2) keeps devices from recovering in step; the slow pace needs none.
+        """
+        if self.given_up(failed):
+            return SLOW_RECOVERY_DELAY
+        doubled = RECOVERY_DELAY * 2.0 ** min(failed - 1, 10)
+        low, high = RECOVERY_JITTER
+        return min(doubled, RECOVERY_DELAY_CAP) * min(max(jitter, low), high)
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """Stretches polls while nearly none succeeds, to be kind to the radio."""
+
+    outcomes: tuple[bool, ...] = ()
+    """Of the last polls: whether they brought a fresh reading."""
+    open: bool = False
+
+    def after(self, good: bool) -> CircuitBreaker:
+        """Return the breaker after a poll. A good one closes it, and what was before no longer counts."""
+        if good and self.open:
+            return CircuitBreaker((True,))
+        outcomes = (*self.outcomes, good)[-CIRCUIT_WINDOW:]
+        failing = sum(outcomes) < CIRCUIT_GOOD_SHARE * len(outcomes)
+        trips = not good and len(outcomes) >= CIRCUIT_SAMPLES and failing
+        return CircuitBreaker(outcomes, open=self.open or trips)
+
+    def interval(self, wanted: float) -> float:
+        """Return the pause between polls."""
+        return max(wanted, CIRCUIT_INTERVAL) if self.open else wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Which share of the last 24 hours the values were shown; less is known at first."""
+
+    changes: tuple[tuple[float, bool], ...] = ()
+    """When it changed, and to what; the first one may lie before the window."""
+
+    def noted(self, now: float, available: bool) -> Self:
+        """Return what is known after a look."""
+        begin = now - AVAILABILITY_WINDOW
+        changes = self.changes
+        if not changes or changes[-1][1] != available:
+            changes = (*changes, (now, available))
+        while len(changes) > 1 and changes[1][0] <= begin:
+            changes = changes[1:]
+        return self if changes == self.changes else type(self)(changes)
+
+    def observed(self, now: float) -> float:
+        """Return the seconds that are known, 24 hours at most."""
+        return min(now - self.changes[0][0], AVAILABILITY_WINDOW) if self.changes else 0.0
+
+    def share(self, now: float) -> float | None:
+        """Return the share of the known time, 0-1; None before any time has passed."""
+        observed = self.observed(now)
+        if observed <= 0:
+            return None
+        begin, shown = now - observed, 0.0
+        ends = [*(at for at, _ in self.changes[1:]), now]
+        for (at, available), end in zip(self.changes, ends, strict=True):
+            if available:
+                shown += max(end - max(at, begin), 0.0)
+        return shown / observed
