@@ -51,5 +51,18 @@ async def test_bluez_that_does_not_run(simulated: ControlClient) -> None:
     while await bluez.has_adapter(INVERTER_PATH):
         await asyncio.sleep(0.01)
     assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    assert await bluez.remove(INVERTER_ADDRESS) == []
     await restarting
     assert await bluez.has_adapter(INVERTER_PATH)
+
+
+async def test_device_is_forgotten_and_found_again(simulated: ControlClient) -> None:
+    """With its link; the next advertisement that is heard makes a new object."""
+    await leave_a_link()
+    assert INVERTER_PATH in (await simulated.state())["known"]
+    assert await bluez.remove(INVERTER_ADDRESS) == [INVERTER_PATH]
+    assert await simulated.links() == []
+    assert INVERTER_PATH not in (await simulated.state())["known"]
+    assert await bluez.remove(INVERTER_ADDRESS) == []
+    await leave_a_link()
+    assert await simulated.links() == [INVERTER_PATH]

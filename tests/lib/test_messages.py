@@ -1,5 +1,6 @@
 """The lines between parent and child: what is sent is what arrives, and nonsense is refused."""
 
+from dataclasses import replace
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import messages
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.messages import Device, Request
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.result import Reading, Timings
 
 REQUEST = Request(
@@ -48,6 +50,8 @@ def test_request_arrives_as_sent() -> None:
         deadline=25,
     )
     assert messages.parse_request(bare.encode()) == bare
+    span = replace(bare, span=Span(start=0xE000, words=60))
+    assert messages.parse_request(span.encode()) == span
     assert bare.device.virtual
     assert not REQUEST.device.virtual
 
@@ -124,6 +128,14 @@ def changed(**changes: Any) -> bytes:
         (changed(unit="32"), "unit"),
         (changed(blocks="live"), "blocks"),
         (changed(blocks=[1]), "blocks"),
+        (changed(span=[4000, 10]), "span is malformed"),
+        (changed(span={"start": 4000}), "span is malformed"),
+        (changed(span={"start": 4000, "words": "10"}), "span is malformed"),
+        (changed(span={"start": 4000, "words": True}), "span is malformed"),
+        (changed(span={"start": 4000, "words": 61}), "61 registers are not within 1-60"),
+        (changed(span={"start": 4000, "words": 0}), "0 registers"),
+        (changed(span={"start": 65530, "words": 10}), "10 registers from 65530 do not exist"),
+        (changed(span={"start": -1, "words": 1}), "do not exist"),
         (changed(connect_timeout=0), "connect_timeout"),
         (changed(connect_timeout="25"), "connect_timeout"),
         (changed(connect_timeout=True), "connect_timeout"),

@@ -5,6 +5,7 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import reading as reading_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import seal
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Reading
@@ -215,3 +216,36 @@ async def test_impossible_value_is_reported_as_dropped() -> None:
     reading = await read(device, unit=32, blocks=())
     assert "battery_voltage" not in reading.values
     assert reading.dropped == ["battery_voltage"]
+
+
+async def read_span(device: VirtualDevice, span: Span, unit: int | None = 32) -> Reading:
+    """Read registers by number."""
+    reader = Reader(TestLink(device), INVERTER, unit=unit)
+    try:
+        return await reader.read_span(span)
+    finally:
+        await reader.close()
+
+
+async def test_registers_by_number() -> None:
+    """The words as they are, and nothing else is asked for."""
+    device = Misbehaving(overrides={4000: 0xFFFF, 4001: 7})
+    reading = await read_span(device, Span(start=4000, words=2))
+    assert reading.registers == {4000: (0xFFFF, 7)}
+    assert reading.values == {}
+    assert device.asked == [4000]
+
+
+async def test_registers_by_number_of_an_unknown_unit() -> None:
+    """The unit is found first."""
+    device = Misbehaving(unit=1)
+    reading = await read_span(device, Span(start=4109, words=1), unit=None)
+    assert reading.unit == 1
+    assert reading.registers == {4109: (1,)}
+
+
+async def test_registers_that_are_not_there() -> None:
+    """The device's refusal is told."""
+    with pytest.raises(ReaderError, match="exception 2") as caught:
+        await read_span(Misbehaving(), Span(start=9000, words=60))
+    assert caught.value.code is ErrorCode.MODBUS_EXCEPTION

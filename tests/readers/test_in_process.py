@@ -3,9 +3,12 @@
 import asyncio
 from dataclasses import replace
 
+from bleak.exc import BleakDBusError
 import pytest
 
+from custom_components.blupow.lib.blupow_ble import link as link_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
 from custom_components.blupow.readers import Path, PathKind, ReadPlan, in_process
@@ -52,6 +55,33 @@ async def test_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:
     await reader.stop()
     assert links[1].disconnected.is_set()
     assert not turn(hass, "proxy").locked()
+
+
+async def test_registers_by_number(hass: HomeAssistant, links: list[VirtualLink]) -> None:
+    """They come this way too."""
+    reader = InProcessReader(hass)
+    reading = await reader.read(PATH, replace(PLAN, span=Span(start=4109, words=1)))
+    assert reading.registers == {4109: (32,)}
+    await reader.stop()
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_services_are_asked_for_anew(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    """When a recovery wants it; otherwise what is remembered of them saves time."""
+    asked: list[bool] = []
+
+    async def establish_connection(*_: object, use_services_cache: bool, **__: object) -> None:
+        asked.append(use_services_cache)
+        raise BleakDBusError("org.bluez.Error.NotReady", ["off"])
+
+    monkeypatch.setattr(link_module, "establish_connection", establish_connection)
+    reader = InProcessReader(hass)
+    with pytest.raises(ReaderError):
+        await reader.read(PATH, replace(PLAN, fresh_services=fresh))
+    await reader.stop()
+    assert asked == [not fresh]
 
 
 async def test_failed_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.readers import ReadPlan
 from custom_components.blupow.readers.isolated import IsolatedReader
@@ -47,6 +48,15 @@ async def test_reading(hass: HomeAssistant) -> None:
     await reader.stop()
     assert not turn(hass, path.source).locked()
     assert gone(process.pid)
+    await reader.stop()
+
+
+async def test_registers_by_number(hass: HomeAssistant) -> None:
+    """They come as they are, undecoded."""
+    reader = IsolatedReader(hass)
+    reading = await reader.read(virtual_path(), replace(PLAN, span=Span(start=4109, words=1)))
+    assert reading.registers == {4109: (32,)}
+    assert reading.values == {}
     await reader.stop()
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from bleak.backends.device import BLEDevice
 
 from ..lib.blupow_ble.messages import Device
-from ..lib.blupow_ble.profiles.declaration import Model, Profile
+from ..lib.blupow_ble.profiles.declaration import Model, Profile, Span
 from ..lib.blupow_ble.result import Reading
 
 
@@ -43,6 +43,10 @@ class ReadPlan:
     unit: int | None
     blocks: tuple[str, ...]
     connect_timeout: float
+    span: Span | None = None
+    """Registers asked for by number, instead of the blocks."""
+    fresh_services: bool = False
+    """Nothing that was remembered of the device's services is used."""
 
 
 class Reader(Protocol):

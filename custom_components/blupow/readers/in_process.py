@@ -30,14 +30,17 @@ class InProcessReader:
         await self.stop()
         end_turn = await take_turn(self._hass, path)
         link = BleLink(
-            path.ble_device, plan.connect_timeout, client_class=BleakClientWithServiceCache
+            path.ble_device,
+            plan.connect_timeout,
+            client_class=BleakClientWithServiceCache,
+            fresh_services=plan.fresh_services,
         )
         reader = LibraryReader(
             link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks
         )
         try:
             async with asyncio.timeout(child_deadline(plan.connect_timeout)):
-                return await reader.read()
+                return await (reader.read_span(plan.span) if plan.span else reader.read())
         except TimeoutError:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT,

@@ -45,6 +45,7 @@ class IsolatedReader:
                 model=plan.model.key if plan.model else None,
                 unit=plan.unit,
                 blocks=list(plan.blocks),
+                span=plan.span,
                 connect_timeout=plan.connect_timeout,
                 deadline=child_deadline(plan.connect_timeout),
             )

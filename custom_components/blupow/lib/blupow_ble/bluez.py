@@ -51,12 +51,21 @@ async def _bus() -> AsyncIterator[MessageBus]:
         bus.disconnect()
 
 
-async def _call(bus: MessageBus, path: str, interface: str, member: str) -> Message | None:
-    """Call a method without arguments; None when BlueZ answers with an error."""
+async def _call(
+    bus: MessageBus, path: str, interface: str, member: str, target: str | None = None
+) -> Message | None:
+    """Call a method, with an object path as its argument if one is given; None when BlueZ refuses."""
     from dbus_fast import Message, MessageType  # noqa: PLC0415
 
     reply = await bus.call(
-        Message(destination=_BLUEZ, path=path, interface=interface, member=member)
+        Message(
+            destination=_BLUEZ,
+            path=path,
+            interface=interface,
+            member=member,
+            signature="o" if target else "",
+            body=[target] if target else [],
+        )
     )
     if reply is None or reply.message_type is MessageType.ERROR:
         return None
@@ -75,14 +84,14 @@ async def _objects(bus: MessageBus) -> _Objects:
     return objects
 
 
-async def _connected_paths(bus: MessageBus, address: str) -> list[str]:
-    """Return the object paths under which BlueZ shows the device as connected."""
+async def _paths(bus: MessageBus, address: str, *, connected: bool) -> list[str]:
+    """Return the object paths under which BlueZ knows the device, or shows it as connected."""
     return [
         path
         for path, interfaces in (await _objects(bus)).items()
         if (device := interfaces.get(_DEVICE))
         and device["Address"].value.upper() == address.upper()
-        and device["Connected"].value
+        and (device["Connected"].value or not connected)
     ]
 
 
@@ -106,7 +115,7 @@ async def connected_paths(address: str) -> list[str]:
         return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            return await _connected_paths(bus, address)
+            return await _paths(bus, address, connected=True)
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
         return []
@@ -121,10 +130,31 @@ async def release(address: str, path: str | None = None) -> list[str]:
         return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            connected = await _connected_paths(bus, address)
+            connected = await _paths(bus, address, connected=True)
             for target in connected or ([path] if path else []):
                 await _call(bus, target, _DEVICE, "Disconnect")
             return connected
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] a leftover link could not be looked for: %s", err)
         return []
+
+
+async def remove(address: str) -> list[str]:
+    """Have BlueZ forget a device: its objects and what it remembers of its services.
+
+    Return the object paths that are gone. The next advertisement that is heard makes a new one.
+    """
+    if not available():
+        return []
+    try:
+        async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
+            paths = await _paths(bus, address, connected=False)
+            removed = [
+                path
+                for path in paths
+                if await _call(bus, path.rpartition("/")[0], _ADAPTER, "RemoveDevice", path)
+            ]
+    except (TimeoutError, OSError, EOFError) as err:
+        _LOGGER.debug("[reader] the device could not be removed: %s", err)
+        return []
+    return removed

@@ -125,7 +125,11 @@ class Errand:
         try:
             async with asyncio.timeout(max(request.deadline - DISCONNECT_BUDGET, 0)):
                 link = await _find_link(request)
-                emit(messages.result(request.id, await _reader(request, link).read()))
+                reader = _reader(request, link)
+                reading = (
+                    await reader.read_span(request.span) if request.span else await reader.read()
+                )
+                emit(messages.result(request.id, reading))
         except ReaderError as err:
             emit(messages.error(request.id, err))
         except TimeoutError:

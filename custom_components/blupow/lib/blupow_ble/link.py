@@ -86,12 +86,17 @@ class BleLink:
         timeout: float,
         *,
         client_class: type[BleakClient] | None = None,
+        fresh_services: bool = False,
         on_attempt: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Prepare a link. Without client_class, bleak itself is given the whole timeout for a connect."""
+        """Prepare a link. Without client_class, bleak itself is given the whole timeout for a connect.
+
+        fresh_services: the services are asked for anew, whatever was remembered of them.
+        """
         self._device = device
         self._timeout = timeout
         self._client_class = client_class
+        self._fresh_services = fresh_services
         self._on_attempt = on_attempt
         self._client: BleakClient | None = None
         self._number = 0
@@ -135,6 +140,7 @@ class BleLink:
                     self._device.name or self._device.address,
                     disconnected_callback=lambda _: self._on_disconnect(number),
                     max_attempts=1,
+                    use_services_cache=not self._fresh_services,
                     timeout=left,
                 )
         except TimeoutError:

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn, TypeIs
 
 from .errors import ErrorCode, ReaderError, Stage
 from .profiles import PROFILES
-from .profiles.declaration import Value
+from .profiles.declaration import Span, Value
 from .resilience import parent_deadline
 from .result import Reading, Timings
 
@@ -41,7 +41,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request to read. Times are seconds; no unit means that the family's candidates are tried."""
+    """A request to read blocks, or a span of registers instead. Times are seconds.
+
+    No unit means that the family's candidates are tried.
+    """
 
     id: int
     device: Device
@@ -49,6 +52,7 @@ class Request:
     model: str | None = None
     unit: int | None = None
     blocks: list[str] | None = None
+    span: Span | None = None
     connect_timeout: float
     deadline: float
     op: str = "read"
@@ -129,6 +133,7 @@ def parse_request(line: bytes) -> Request:
         model=model,
         unit=unit,
         blocks=_parse_blocks(message.get("blocks")),
+        span=_parse_span(message.get("span")),
         connect_timeout=connect_timeout,
         deadline=deadline,
     )
@@ -143,6 +148,19 @@ def _parse_blocks(blocks: object) -> list[str] | None:
             ErrorCode.BAD_REQUEST, "blocks must be a list of names", stage=Stage.START
         )
     return blocks
+
+
+def _parse_span(span: object) -> Span | None:
+    """Check the registers asked for by number."""
+    if span is None:
+        return None
+    whole = isinstance(span, dict) and span.keys() == Span.__dataclass_fields__.keys()
+    if not isinstance(span, dict) or not whole or not all(type(n) is int for n in span.values()):
+        raise ReaderError(ErrorCode.BAD_REQUEST, "span is malformed", stage=Stage.START)
+    try:
+        return Span(**span)
+    except ValueError as err:
+        raise ReaderError(ErrorCode.BAD_REQUEST, str(err), stage=Stage.START) from err
 
 
 def _parse_device(device: object) -> Device:

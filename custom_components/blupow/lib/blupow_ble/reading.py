@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import ErrorCode, ReaderError, Stage
 from .modbus import BROADCAST_UNIT
-from .profiles.declaration import Block, Model, Profile, RegisterMap
+from .profiles.declaration import Block, Model, Profile, RegisterMap, Span, Value
 from .profiles.decoding import decode
 from .resilience import READ_BUDGET, REQUEST_TIMEOUT
 from .result import Reading, Timings
@@ -74,32 +74,55 @@ class Reader:
         self._wanted = blocks
         self._on_stage = on_stage
         self._session: Session | None = None
-        self._deadline = 0.0
+        self._started = self._connected = self._deadline = 0.0
 
     async def read(self) -> Reading:
         """Connect and read. Raises ReaderError when no required block could be read."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        await self._open()
-        connected = loop.time()
-        self._on_stage(Stage.READ)
-        self._deadline = connected + READ_BUDGET
-        await self._find_unit()
+        await self._begin()
         await self._identify()
         await self._read_blocks()
         state = self._state
         decoded = decode(state.register_map, state.registers)
+        return self._reading(decoded.values, decoded.dropped, state.raw)
+
+    async def read_span(self, span: Span) -> Reading:
+        """Connect and read registers by number, as they are; nothing is decoded. Raises ReaderError."""
+        await self._begin()
+        assert self._session is not None
+        block = Block(key="span", start=span.start, words=span.words)
+        words = await self._session.read(block, self._patience())
+        return self._reading({}, [], {span.start: words})
+
+    async def _begin(self) -> None:
+        """Connect, and find the unit that answers."""
+        loop = asyncio.get_running_loop()
+        self._started = loop.time()
+        await self._open()
+        self._connected = loop.time()
+        self._on_stage(Stage.READ)
+        self._deadline = self._connected + READ_BUDGET
+        await self._find_unit()
+
+    def _reading(
+        self,
+        values: dict[str, Value],
+        dropped: list[str],
+        registers: dict[int, tuple[int, ...]],
+    ) -> Reading:
+        """Return what was read, with what it took."""
+        state = self._state
         assert state.unit is not None
+        ended = asyncio.get_running_loop().time()
         return Reading(
             unit=state.unit,
             model=state.model.key if state.model else None,
-            values=decoded.values,
+            values=values,
             failed=state.failed,
-            dropped=decoded.dropped,
-            registers=state.raw,
+            dropped=dropped,
+            registers=registers,
             timings=Timings(
-                connect=round(connected - started, 3),
-                read=round(loop.time() - connected, 3),
+                connect=round(self._connected - self._started, 3),
+                read=round(ended - self._connected, 3),
             ),
             attempts=self._link.attempts,
         )

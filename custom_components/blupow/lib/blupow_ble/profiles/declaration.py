@@ -78,6 +78,25 @@ class Block:
         return range(self.start, self.start + self.words)
 
 
+LONGEST_SPAN: Final = 60
+"""So many registers are asked for at once by number: modules of every age answer that many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Registers asked for by number, whatever they mean. Raises ValueError for what cannot be asked."""
+
+    start: int
+    words: int
+
+    def __post_init__(self) -> None:
+        """Refuse what a request cannot express."""
+        if not 1 <= self.words <= LONGEST_SPAN:
+            raise ValueError(f"{self.words} registers are not within 1-{LONGEST_SPAN}")
+        if not 0 <= self.start <= 0x10000 - self.words:
+            raise ValueError(f"{self.words} registers from {self.start} do not exist")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One value: where it stands, how it is read, and what it may be."""
