@@ -41,7 +41,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Have readings come from a virtual device that fails at will."""
     script = Script()
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
-    for module in ("coordinator", "config_flow"):
+    for module in ("poller", "config_flow"):
         for name in ("IsolatedReader", "InProcessReader"):
             monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)
     return script

@@ -7,16 +7,15 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.config_flow import normalised, suggested
+from custom_components.blupow.config_flow import normalised
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.readers import PathKind
-from custom_components.blupow.settings import Settings, WantedPath
-from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER, ConfigEntryState
+from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from homeassistant.data_entry_flow import FlowResultType
 
 from .bluetooth import service_info
 from .scripted import NOW, Script, ScriptedReader
@@ -251,7 +250,7 @@ async def test_reconfigure(hass: HomeAssistant, entry: MockConfigEntry, script: 
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["model"] == "RIV4835CSH1S"
-    assert entry.runtime_data.model.key == "RIV4835CSH1S"
+    assert entry.runtime_data.coordinator.model.key == "RIV4835CSH1S"
 
 
 @pytest.mark.usefixtures("heard")
@@ -310,111 +309,6 @@ async def test_reconfigure_keeps_a_model_that_is_not_told(
     assert entry.data["model"] == "RIV1230RCH"
     assert script.plans[-1].connect_timeout == 50
     assert script.paths[-1].kind is PathKind.IN_PROCESS
-
-
-OPTIONS = {"update_interval": 60, "cache_time": 120, "grace_time": 200, "path": "isolated"}
-
-
-@pytest.mark.usefixtures("heard")
-async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """They take effect at once; what is left empty is automatic."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    shown = {
-        str(field): field.description["suggested_value"]
-        for field in result["data_schema"].schema
-        if field.description
-    }
-    assert shown == {
-        "update_interval": 30,
-        "cache_time": 300,
-        "grace_time": 600,
-        "path": "automatic",
-    }
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"connect_timeout": 40.0, "unit": 7}
-    )
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-    await hass.async_block_till_done()
-    assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.settings == Settings(
-        update_interval=60,
-        connect_timeout=40,
-        cache_time=120,
-        grace_time=200,
-        path=WantedPath.ISOLATED,
-        unit=7,
-    )
-    assert suggested(entry.runtime_data.settings)["unit"] == 7
-
-
-@pytest.mark.usefixtures("heard")
-async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Refused at its field; the input is kept."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"cache_time": 201}
-    )
-    assert result["errors"] == {"grace_time": "grace_shorter_than_cache"}
-    assert entry.options == {}
-    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-
-
-@pytest.mark.usefixtures("heard")
-async def test_cache_shorter_than_two_intervals(
-    hass: HomeAssistant, entry: MockConfigEntry
-) -> None:
-    """A cache that could never serve is refused at its field."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"cache_time": 119}
-    )
-    assert result["errors"] == {"cache_time": "cache_shorter_than_two_intervals"}
-    assert entry.options == {}
-
-
-@pytest.mark.usefixtures("heard")
-@pytest.mark.parametrize(
-    ("key", "low", "high"),
-    [
-        ("update_interval", 10, 300),
-        ("connect_timeout", 5, 60),
-        ("cache_time", 20, 3600),
-        ("grace_time", 20, 7200),
-        ("unit", 1, 247),
-    ],
-)
-async def test_ranges_of_options(
-    hass: HomeAssistant, entry: MockConfigEntry, key: str, low: int, high: int
-) -> None:
-    """Values outside are refused at their field, the limits are not."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    floor = {"cache_time": 9, "grace_time": 9}.get(key, low - 1)
-    for value in (floor, high + 1):
-        result = await hass.config_entries.options.async_init(entry.entry_id)
-        with pytest.raises(InvalidData) as caught:
-            await hass.config_entries.options.async_configure(
-                result["flow_id"], OPTIONS | {key: value}
-            )
-        assert key in caught.value.schema_errors
-    for value in (low, high):
-        interval = value if key == "update_interval" else 10
-        wide = {"update_interval": interval, "cache_time": max(20, 2 * interval)}
-        wide = OPTIONS | wide | {"grace_time": 7200}
-        result = await hass.config_entries.options.async_init(entry.entry_id)
-        result = await hass.config_entries.options.async_configure(
-            result["flow_id"], wide | {key: value}
-        )
-        assert result["type"] is FlowResultType.CREATE_ENTRY
-        await hass.async_block_till_done()
-        assert entry.options[key] == value
 
 
 @pytest.mark.usefixtures("heard")

@@ -14,8 +14,8 @@ from custom_components.blupow import coordinator as coordinator_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.link_state import forget
 from custom_components.blupow.readers import PathKind
-from custom_components.blupow.snapshot import forget
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
@@ -103,7 +103,7 @@ async def test_an_outage_from_beginning_to_end(
 ) -> None:
     """Offline at once, disconnected after 300 s, unavailable after 600 s, and back: a line each."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
-    await set_up(hass, entry)
+    await set_up(hass, entry, heartbeat_interval=600)
     voltage, last = state(hass, VOLTAGE), state(hass, LAST)
     script.error = ErrorCode.NO_RESPONSE
     caplog.clear()
@@ -111,18 +111,17 @@ async def test_an_outage_from_beginning_to_end(
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "no_response"
     assert state(hass, VOLTAGE) == voltage
-    assert entry.runtime_data.last_update_success
-    assert entry.runtime_data.data.cached
+    assert entry.runtime_data.coordinator.last_update_success
+    assert entry.runtime_data.coordinator.data.cached
 
     await pass_time(hass, freezer, 268)
     assert state(hass, STATUS) == "offline"
     await pass_time(hass, freezer, 2)
     assert state(hass, STATUS) == "disconnected"
     assert state(hass, VOLTAGE) == voltage
-    await pass_time(hass, freezer, 30)
-    assert not entry.runtime_data.last_update_success
+    assert not entry.runtime_data.coordinator.last_update_success
 
-    await pass_time(hass, freezer, 268)
+    await pass_time(hass, freezer, 298)
     assert state(hass, STATUS) == "disconnected"
     assert state(hass, VOLTAGE) == voltage
     await pass_time(hass, freezer, 2)
@@ -134,13 +133,14 @@ async def test_an_outage_from_beginning_to_end(
 
     polls = script.polls
     script.error = None
-    await pass_time(hass, freezer, 31)
-    assert script.polls == polls + 1
+    await pass_time(hass, freezer, 301)
+    assert polls < script.polls
     assert state(hass, STATUS) == "connected"
     assert state(hass, VOLTAGE) == voltage
-    assert not entry.runtime_data.data.cached
+    assert not entry.runtime_data.coordinator.data.cached
     assert [record.getMessage() for record in caplog.records if "blupow" in record.name] == [
         "[cache] BTRIC134000035: the last reading serves: scripted no_response",
+        "[poll] BTRIC134000035: nearly none succeeds: every 300 s until one does",
         "[cache] BTRIC134000035: the last reading is too old to serve: scripted no_response",
         "[poll] BTRIC134000035: no reading: scripted no_response",
         "[poll] BTRIC134000035: fresh readings again (was lost)",
@@ -167,12 +167,12 @@ async def test_connect_timeout_grows(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """With the failures in a row, and back to the first after a success."""
-    await set_up(hass, entry)
+    await set_up(hass, entry, update_interval=300, heartbeat_interval=600, stale_checks=10)
     script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 31 * 6)
+    await pass_time(hass, freezer, 301 * 6)
     assert [plan.connect_timeout for plan in script.plans] == [25, 25, 25, 25, 40, 45, 45]
     script.error = None
-    await pass_time(hass, freezer, 31 * 2)
+    await pass_time(hass, freezer, 301 * 2)
     assert [plan.connect_timeout for plan in script.plans][-1] == 25
 
 
@@ -251,7 +251,7 @@ async def test_value_that_is_missing_is_unknown(
     await pass_time(hass, freezer, 31)
     assert state(hass, VOLTAGE) == STATE_UNKNOWN
     assert state(hass, "sensor.btric134000035_battery") == STATE_UNKNOWN
-    assert entry.runtime_data.snapshot.dropped == ("battery_percentage",)
+    assert entry.runtime_data.coordinator.link.snapshot.dropped == ("battery_percentage",)
     assert state(hass, FAULT) == STATE_UNKNOWN
     assert float(state(hass, "sensor.btric134000035_output_voltage")) > 100
 
@@ -316,7 +316,7 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     assert script.plans[0].unit is None
     assert script.plans[-1].unit == 32
     assert script.plans[-1].model is not None
-    assert entry.runtime_data.value("battery_voltage") is None
+    assert entry.runtime_data.coordinator.value("battery_voltage") is None
 
 
 async def test_heard_again(
@@ -354,7 +354,7 @@ async def test_adverts_do_not_queue_up_polls(
     assert script.polls == 2
     not_connectable = service_info(rssi=-70)
     not_connectable.connectable = False
-    entry.runtime_data._on_advertisement(not_connectable)
+    entry.runtime_data.coordinator._on_advertisement(not_connectable)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 2
     script.error = None
@@ -369,7 +369,7 @@ async def test_adverts_do_not_queue_up_polls(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 3
     assert state(hass, STATUS) == "connected"
-    await entry.runtime_data._poll_again()
+    await entry.runtime_data.coordinator._poll_again()
     assert script.polls == 3
 
 
@@ -382,12 +382,12 @@ async def test_other_options_do_not_lose_the_last_reading(
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 400)
     assert state(hass, STATUS) == "disconnected"
-    failures = entry.runtime_data.failures
+    failures = entry.runtime_data.coordinator.link.failures
     hass.config_entries.async_update_entry(entry, options={"grace_time": 1200})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, STATUS) == "disconnected"
-    assert entry.runtime_data.failures == failures + 1
+    assert entry.runtime_data.coordinator.link.failures == failures + 1
     assert (state(hass, VOLTAGE), state(hass, LAST)) == (voltage, last)
     await pass_time(hass, freezer, 700)
     assert state(hass, VOLTAGE) == voltage
@@ -405,7 +405,7 @@ async def test_another_model_forgets_the_last_reading(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
-    assert entry.runtime_data.snapshot is None
+    assert entry.runtime_data.coordinator.link.snapshot is None
     await hass.config_entries.async_remove(entry.entry_id)
     assert forget(hass, entry.entry_id) is None
 
@@ -416,7 +416,7 @@ async def test_values_age_when_nothing_polls(
     """A user may switch polling off: old values are not shown for ever, and not as connected."""
     await set_up(hass, entry)
     hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
-    entry.runtime_data._async_unsub_refresh()
+    entry.runtime_data.coordinator._async_unsub_refresh()
     await pass_time(hass, freezer, 599)
     assert script.polls == 1
     assert state(hass, STATUS) == "connected"
@@ -434,7 +434,7 @@ async def test_fault_of_our_own_is_not_hidden(
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "reader_crashed"
-    assert entry.runtime_data.failures == 1
+    assert entry.runtime_data.coordinator.link.failures == 1
     script.fault = None
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "connected"
@@ -477,16 +477,17 @@ async def test_unload_and_stop(
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 31)
     assert await hass.config_entries.async_unload(entry.entry_id)
-    assert script.stopped == 1
+    assert script.stopped
     polls = script.polls
     await pass_time(hass, freezer, 700)
     assert script.polls == polls
     script.error = None
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
+    stopped = script.stopped
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert script.stopped == 2
+    assert script.stopped > stopped
     await pass_time(hass, freezer, 100)
     assert script.polls == polls + 1
 
@@ -499,12 +500,14 @@ async def test_failures_are_counted(
     entity_registry_enabled_by_default: None,
 ) -> None:
     """Each poll is counted, also beyond the first failure that the base class tells of."""
-    await set_up(hass, entry, cache_time=10, grace_time=10)
+    await set_up(
+        hass, entry, update_interval=300, cache_time=10, grace_time=10, heartbeat_interval=600
+    )
     counted = "sensor.btric134000035_consecutive_failures"
     assert state(hass, counted) == "0"
     script.error = ErrorCode.NO_RESPONSE
     for number in range(1, 4):
-        await pass_time(hass, freezer, 31)
+        await pass_time(hass, freezer, 301)
         assert state(hass, counted) == str(number)
 
 

@@ -18,7 +18,7 @@ from .scripted import Script
 
 @pytest.mark.freeze_time("2026-11-21 12:00:00+00:00")
 @pytest.mark.usefixtures("heard", "script", "entity_registry_enabled_by_default")
-@pytest.mark.parametrize("platform", [Platform.SENSOR, Platform.BINARY_SENSOR])
+@pytest.mark.parametrize("platform", [Platform.SENSOR, Platform.BINARY_SENSOR, Platform.BUTTON])
 async def test_entities(
     hass: HomeAssistant,
     entry: MockConfigEntry,

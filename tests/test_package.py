@@ -12,13 +12,19 @@ from PIL import Image
 import pytest
 import yaml
 
-from custom_components.blupow.config_flow import AUTOMATIC, OPTIONS_SCHEMA
+from custom_components.blupow.actions import Action
+from custom_components.blupow.button import RECONNECT
+from custom_components.blupow.config_flow import AUTOMATIC
 from custom_components.blupow.const import DOMAIN, PLATFORMS
+from custom_components.blupow.events import LinkEvent
+from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
-from custom_components.blupow.sensor import LINK_SENSORS, ON_THE_DEVICE_PAGE, describe
-from custom_components.blupow.settings import WantedPath
+from custom_components.blupow.link_sensors import LINK_SENSORS
+from custom_components.blupow.options_flow import OPTIONS_SCHEMA
+from custom_components.blupow.sensor import ON_THE_DEVICE_PAGE, describe
+from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.components.bluetooth.match import ble_device_matches
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -219,7 +225,8 @@ def test_every_error_has_its_text() -> None:
         assert ENGLISH["exceptions"][code]["message"].startswith("{name}: ")
     own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
     assert own == {"invalid_address", "not_heard_any_more", "model_not_told"}
-    assert set(ENGLISH["exceptions"]) == set(ErrorCode)
+    own = set(ENGLISH["exceptions"]) - set(ErrorCode)
+    assert own == {"no_such_device", "no_such_registers"}
 
 
 def test_every_step_is_described() -> None:
@@ -239,6 +246,7 @@ def test_every_step_is_described() -> None:
     }
     options = {str(key) for key in OPTIONS_SCHEMA.schema}
     assert set(ENGLISH["options"]["step"]["init"]["data"]) == options
+    assert options == set(Settings.__dataclass_fields__)
     selectors = ENGLISH["selector"]
     assert set(selectors["path"]["options"]) == set(WantedPath)
     models = {model.key for profile in PROFILES.values() for model in profile.models}
@@ -258,6 +266,40 @@ def test_every_entity_has_its_name_and_states() -> None:
     assert len(set(names)) == len(names)
     assert set(english["connection_status"]["state"]) == set(ConnectionStatus)
     assert set(ENGLISH["entity"]["binary_sensor"]) == {"fault"}
+    assert set(ENGLISH["entity"]["button"]) == {RECONNECT.key}
+
+
+def test_every_issue_has_its_text() -> None:
+    """A flow where one mends it, a description otherwise; each flow says when it did not help."""
+    assert set(ENGLISH["issues"]) == set(IssueKind)
+    for kind in IssueKind:
+        text = ENGLISH["issues"][kind]
+        assert "{name}" in text["title"]
+        assert ("fix_flow" in text) is (kind not in NOT_FIXABLE)
+        assert ("description" in text) is (kind in NOT_FIXABLE)
+        if kind not in NOT_FIXABLE:
+            assert set(text["fix_flow"]["step"]) == {"confirm"}
+            assert set(text["fix_flow"]["error"]) == {"still_failing"}
+            assert set(text["fix_flow"]["abort"]) == {"not_loaded"}
+            step = text["fix_flow"]["step"]["confirm"]
+            assert set(step.get("data", {})) == set(step.get("data_description", {}))
+
+
+def test_every_action_has_its_text() -> None:
+    """services.yaml, the texts, the icons and the schemas name the same actions and fields."""
+    described = yaml.safe_load((COMPONENT / "services.yaml").read_text())
+    assert set(described) == set(ENGLISH["services"]) == set(ICONS["services"]) == set(Action)
+    target = {"device_id", "config_entry_id"}
+    for action in Action:
+        fields = set(described[action]["fields"])
+        assert fields == set(ENGLISH["services"][action]["fields"])
+        wanted = target | {"start", "count"} if action is Action.READ_REGISTERS else target
+        assert fields == wanted
+
+
+def test_every_trigger_has_its_text() -> None:
+    """For the automation editor."""
+    assert set(ENGLISH["device_automation"]["trigger_type"]) == set(LinkEvent)
 
 
 def test_icons() -> None:
@@ -302,9 +344,10 @@ async def test_home_assistant_loads_it(hass: HomeAssistant) -> None:
 
 def test_platforms() -> None:
     """Each platform has its module, and says how many updates run at once."""
-    assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.SENSOR}
+    assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR}
     for platform in PLATFORMS:
-        assert "PARALLEL_UPDATES = 0" in (COMPONENT / f"{platform}.py").read_text()
+        at_once = 1 if platform is Platform.BUTTON else 0
+        assert f"PARALLEL_UPDATES = {at_once}\n" in (COMPONENT / f"{platform}.py").read_text()
 
 
 def imports_of(path: Path) -> set[str]:

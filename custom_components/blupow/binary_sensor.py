@@ -7,8 +7,8 @@ from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import BluPowConfigEntry
 from .entity import BluPowReadingEntity
+from .runtime import BluPowConfigEntry
 
 PARALLEL_UPDATES = 0
 
@@ -24,7 +24,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the fault sensor once the device has sent its faults."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     added = False
 
     @callback

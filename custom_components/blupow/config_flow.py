@@ -1,6 +1,5 @@
-"""Set-up by discovery, by picking, by an address, or of a virtual inverter; reconfigure; options."""
+"""Set-up by discovery, by picking, by an address, or of a virtual inverter; reconfigure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 import re
 from typing import Any, Final, override
@@ -11,18 +10,10 @@ from homeassistant.components.bluetooth import (
     BluetoothServiceInfoBleak,
     async_discovered_service_info,
 )
-from homeassistant.config_entries import (
-    ConfigEntry,
-    ConfigFlow,
-    ConfigFlowResult,
-    OptionsFlowWithReload,
-)
-from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME, UnitOfTime
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -38,20 +29,12 @@ from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.resilience import connect_timeout
 from .lib.blupow_ble.result import Reading
+from .options_flow import BluPowOptionsFlow
 from .readers import PathKind, ReadPlan
 from .readers.in_process import InProcessReader
 from .readers.isolated import IsolatedReader
 from .readers.path import find_path, virtual_path
-from .settings import (
-    CONF_CACHE_TIME,
-    CONF_CONNECT_TIMEOUT,
-    CONF_GRACE_TIME,
-    CONF_PATH,
-    CONF_UPDATE_INTERVAL,
-    RANGES,
-    Settings,
-    WantedPath,
-)
+from .settings import Settings
 
 MODULE_PREFIX: Final = "BT-TH-"
 """A BT-1 or BT-2 module: its name does not tell what is behind it."""
@@ -330,69 +313,3 @@ def _data(candidate: Candidate, reading: Reading) -> dict[str, Any]:
         CONF_MODEL: reading.model,
         CONF_UNIT: reading.unit,
     }
-
-
-def _number(key: str, unit: str | None = UnitOfTime.SECONDS) -> NumberSelector:
-    """Return the selector of a numeric option, with its range."""
-    config = NumberSelectorConfig(
-        min=RANGES[key].low, max=RANGES[key].high, step=1, mode=NumberSelectorMode.BOX
-    )
-    if unit:
-        config["unit_of_measurement"] = unit
-    return NumberSelector(config)
-
-
-OPTIONS_SCHEMA: Final = probatio.Schema(
-    {
-        probatio.Required(CONF_UPDATE_INTERVAL): _number(CONF_UPDATE_INTERVAL),
-        probatio.Optional(CONF_CONNECT_TIMEOUT): _number(CONF_CONNECT_TIMEOUT),
-        probatio.Required(CONF_CACHE_TIME): _number(CONF_CACHE_TIME),
-        probatio.Required(CONF_GRACE_TIME): _number(CONF_GRACE_TIME),
-        probatio.Required(CONF_PATH): SelectSelector(
-            SelectSelectorConfig(
-                options=[path.value for path in WantedPath],
-                translation_key=CONF_PATH,
-                mode=SelectSelectorMode.DROPDOWN,
-            )
-        ),
-        probatio.Optional(CONF_UNIT): _number(CONF_UNIT, unit=None),
-    }
-)
-
-
-def suggested(settings: Settings) -> Mapping[str, Any]:
-    """Return what the options form shows: automatic ones are empty."""
-    values = {
-        CONF_UPDATE_INTERVAL: settings.update_interval,
-        CONF_CONNECT_TIMEOUT: settings.connect_timeout,
-        CONF_CACHE_TIME: settings.cache_time,
-        CONF_GRACE_TIME: settings.grace_time,
-        CONF_PATH: settings.path.value,
-        CONF_UNIT: settings.unit,
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
-class BluPowOptionsFlow(OptionsFlowWithReload):
-    """Change the options; the entry is reloaded with them."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Show the options."""
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            options = {
-                key: int(value) if isinstance(value, float) else value
-                for key, value in user_input.items()
-            }
-            if options[CONF_CACHE_TIME] < 2 * options[CONF_UPDATE_INTERVAL]:
-                errors[CONF_CACHE_TIME] = "cache_shorter_than_two_intervals"
-            if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
-                errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
-            if not errors:
-                return self.async_create_entry(data=options)
-        current = suggested(Settings.from_options(self.config_entry.options))
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, user_input or current),
-            errors=errors,
-        )

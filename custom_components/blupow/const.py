@@ -10,4 +10,4 @@ MANUFACTURER: Final = "Renogy"
 CONF_PROFILE: Final = "profile"
 CONF_UNIT: Final = "unit"
 
-PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SENSOR]
+PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]

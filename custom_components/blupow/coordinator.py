@@ -1,37 +1,34 @@
 """One reading per interval becomes a snapshot; what is known about the link is known here."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 import time
-from typing import Final, override
+from typing import Any, Final, override
 
 from homeassistant.components import bluetooth
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ADDRESS, CONF_MODEL, EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .const import CONF_PROFILE, CONF_UNIT, DOMAIN
+from . import events
+from .const import DOMAIN
+from .events import LinkEvent
+from .journal import Journal, Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
-from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Value
-from .lib.blupow_ble.resilience import KNOWN_BLOCK, BlockRecord, ConnectionStatus, connect_timeout
+from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span, Value
+from .lib.blupow_ble.resilience import CIRCUIT_INTERVAL, CircuitBreaker, ConnectionStatus, Rung
 from .lib.blupow_ble.result import Reading
-from .readers import Path, PathKind, Reader, ReadPlan
-from .readers.in_process import InProcessReader
-from .readers.isolated import IsolatedReader
-from .readers.path import find_path, virtual_path
+from .link_state import LinkState, Poll, forget
+from .poller import Poller
+from .readers import Path
 from .settings import Settings
-from .snapshot import Memory, Snapshot, forget, keep
+from .snapshot import Snapshot
 
-type BluPowConfigEntry = ConfigEntry[BluPowCoordinator]
-
-_LOGGER = logging.getLogger(__name__)
 _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
 ADVERT_POLL_PAUSE: Final = 10.0
@@ -53,12 +50,20 @@ class BaseClassLines(logging.Filter):
 _BASE_LOGGER.addFilter(BaseClassLines())
 
 
+class EndedForReconnect(ReaderError):
+    """What was under way was ended, because a reconnect was wanted."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(ErrorCode.READER_TIMEOUT, "it was ended for a reconnect")
+
+
 class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
-    """Polls one device and keeps its last reading."""
+    """Polls one device and keeps its last reading. One thing at a time is done with the device."""
 
-    config_entry: BluPowConfigEntry
+    config_entry: ConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Prepare to poll the device of an entry."""
         self.settings = Settings.from_options(entry.options)
         super().__init__(
@@ -69,62 +74,53 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             update_interval=timedelta(seconds=self.settings.update_interval),
             always_update=True,
         )
-        self.address: str = entry.data[CONF_ADDRESS]
-        self.profile = PROFILES[entry.data[CONF_PROFILE]]
-        model = entry.data.get(CONF_MODEL)
-        self.model: Model | None = self.profile.model(model) if model else None
-        self.failures = 0
-        self.last_error: ReaderError | None = None
-        self._unit: int | None = self.settings.unit or entry.data.get(CONF_UNIT)
-        self._snapshot: Snapshot | None = None
-        self._identity: dict[str, Value] = {}
-        self._blocks: dict[str, BlockRecord] = {}
-        self._readers: dict[PathKind, Reader] = {}
-        self._logged_status: ConnectionStatus | None = None
-        self._logged_way: tuple[PathKind, str] | None = None
+        self._poller = Poller(hass, entry, self.settings, self.name)
+        self.address = self._poller.address
+        kept = forget(hass, entry.entry_id)
+        if kept is None or kept.model != self.model:
+            kept = LinkState(journal=Journal(self.name), model=self.model)
+        self.link = kept
+        self._set_breaker(kept.breaker)
+        self._started = time.monotonic()
+        self._flight = asyncio.Lock()
+        self._rung: Rung | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
-        self._poll: asyncio.Task[tuple[Path, Reading]] | None = None
-        memory = forget(hass, entry.entry_id)
-        if memory is not None and memory.model == self.model:
-            self._snapshot = memory.snapshot
-            self._identity = memory.identity
-            self.failures = memory.failures
-            self.last_error = memory.last_error
-            self._logged_status = self.status
 
     @property
     def virtual(self) -> bool:
         """Whether the device is the virtual one."""
-        return self.address == VIRTUAL
+        return self._poller.virtual
+
+    @property
+    def model(self) -> Model | None:
+        """The model of the device, if it is known."""
+        return self._poller.model
 
     @property
     def register_map(self) -> RegisterMap:
         """The blocks and fields of the device's model."""
-        return self.profile.register_map(self.model)
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The last fresh reading, whatever its age."""
-        return self._snapshot
-
-    @property
-    def identity(self) -> dict[str, Value]:
-        """What the device said about itself."""
-        return self._identity
+        return self._poller.register_map
 
     @property
     def age(self) -> float | None:
         """Seconds since the last fresh reading; None if there was none."""
-        if self._snapshot is None:
+        if self.link.snapshot is None:
             return None
-        return time.monotonic() - self._snapshot.taken_at_monotonic
+        return time.monotonic() - self.link.snapshot.taken_at_monotonic
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last fresh reading, or since the set-up if there was none."""
+        age = self.age
+        return time.monotonic() - self._started if age is None else age
 
     @property
     def status(self) -> ConnectionStatus:
         """What is known about the link."""
         return self.settings.freshness.status(
-            self.age, failing=self.failures > 0, virtual=self.virtual
+            self.age, failing=self.link.failures > 0, virtual=self.virtual
         )
 
     @property
@@ -132,69 +128,100 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Whether entities still show the last reading."""
         return self.settings.freshness.available(self.age)
 
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds that the next connection may take."""
+        return self._poller.connect_timeout(self.link.failures)
+
+    @property
+    def rssi(self) -> int | None:
+        """Signal strength of the last advertisement that Home Assistant has heard; None if none was."""
+        heard = bluetooth.async_last_service_info(self.hass, self.address, connectable=True)
+        return heard.rssi if heard else None
+
     def value(self, key: str) -> Value | None:
         """Return a value of the last reading; None if that device or that reading has none."""
-        if self._snapshot is not None and key in self._snapshot.values:
-            return self._snapshot.values[key]
-        return self._identity.get(key)
+        if self.link.snapshot is not None and key in self.link.snapshot.values:
+            return self.link.snapshot.values[key]
+        return self.link.identity.get(key)
 
     async def async_start(self) -> None:
         """Begin: listen for the device and take the first reading, without holding up the set-up."""
         entry = self.config_entry
-        entry.async_on_unload(
-            self.hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, self._on_stop)
-        )
         if not self.virtual:
             entry.async_on_unload(
                 bluetooth.async_register_advertisement_callback(
                     self.hass, self._on_advertisement, self.address
                 )
             )
+        self._after_poll()
         first = entry.async_create_background_task(
             self.hass, self.async_refresh(), f"{self.name} first reading"
         )
         await asyncio.wait((first,), timeout=FIRST_POLL_WAIT)
 
-    @callback
-    def remember(self) -> None:
-        """Keep what is known for the entry's next set-up: other options do not make it untrue."""
-        memory = Memory(
-            model=self.model,
-            snapshot=self._snapshot,
-            identity=self._identity,
-            failures=self.failures,
-            last_error=self.last_error,
-        )
-        keep(self.hass, self.config_entry.entry_id, memory)
-
-    async def _on_stop(self, _: Event) -> None:
-        """Leave no child behind when Home Assistant stops."""
-        await self.async_shutdown()
-
     @override
     async def async_shutdown(self) -> None:
         """Stop polling, also in the middle of a reading; wait until no child and no link is left."""
         await super().async_shutdown()
-        if self._poll is not None:
-            self._poll.cancel()
-            await asyncio.wait((self._poll,))
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        readers, self._readers = self._readers, {}
-        for reader in readers.values():
-            await reader.stop()
+        await self._poller.stop()
+
+    def fresh_since(self, moment: float) -> bool:
+        """Whether a fresh reading came after a moment of the monotonic clock."""
+        snapshot = self.link.snapshot
+        return snapshot is not None and snapshot.taken_at_monotonic >= moment
+
+    async def async_reconnect(self, rung: Rung, since: float) -> bool:
+        """Take a reading by a rung of the ladder; return whether it came.
+
+        A poll that is under way is ended: it may be what hangs. Nothing is done when another poll
+        has brought a fresh reading since the recovery began.
+        """
+        if self._rung is None and self._task is not None:
+            self._task.cancel()
+        async with self._flight:
+            if self.fresh_since(since):
+                return False
+            self._rung = rung
+            try:
+                await super()._async_refresh(log_failures=False)
+            finally:
+                self._rung = None
+            return self.fresh_since(since)
+
+    async def async_read_registers(self, span: Span) -> Reading:
+        """Read registers by number, after a poll that is under way. Raises ReaderError."""
+        async with self._flight:
+            reading: Reading = await self._fly(self._poller.read_span(self.link.failures, span))
+            return reading
+
+    async def _fly(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Have something done with the device, so that it can be ended from outside."""
+        self._task = asyncio.create_task(work, name=f"{self.name} reading")
+        try:
+            return await self._task
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise EndedForReconnect from None
 
     @callback
     def _on_advertisement(self, heard: bluetooth.BluetoothServiceInfoBleak) -> None:
         """Poll at once when a device that was not heard is heard again, by who can connect."""
-        polling = self._poll is not None and not self._poll.done()
-        if polling or not heard.connectable or not self._was_not_heard:
+        if self._flight.locked() or not heard.connectable or not self._was_not_heard:
             return
         now = time.monotonic()
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
         self._advert_poll_at = now
+        self._set_breaker(CircuitBreaker())
         # Not begun at once: Home Assistant calls this before it itself knows of the advertisement.
         self.config_entry.async_create_background_task(
             self.hass, self._poll_again(), f"{self.name} heard again", eager_start=False
@@ -203,7 +230,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     @property
     def _was_not_heard(self) -> bool:
         """Whether the last poll failed because the device was not heard."""
-        return self.last_error is not None and self.last_error.code is ErrorCode.NOT_ADVERTISING
+        error = self.link.last_error
+        return error is not None and error.code is ErrorCode.NOT_ADVERTISING
 
     async def _poll_again(self) -> None:
         """Poll, unless another poll was faster."""
@@ -218,13 +246,16 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         scheduled: bool = False,
         raise_on_entry_error: bool = False,
     ) -> None:
-        """Refresh; failures are logged here, one line per change of the status."""
-        await super()._async_refresh(
-            log_failures=False,
-            raise_on_auth_failed=raise_on_auth_failed,
-            scheduled=scheduled,
-            raise_on_entry_error=raise_on_entry_error,
-        )
+        """Refresh when nothing else is done with the device; failures are logged here, not there."""
+        if scheduled and self._flight.locked():
+            return  # what is under way schedules the next poll when it ends
+        async with self._flight:
+            await super()._async_refresh(
+                log_failures=False,
+                raise_on_auth_failed=raise_on_auth_failed,
+                scheduled=scheduled,
+                raise_on_entry_error=raise_on_entry_error,
+            )
 
     @callback
     @override
@@ -236,60 +267,36 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     @override
     async def _async_update_data(self) -> Snapshot:
         """Take one reading; when it fails the last one serves for a while."""
-        self._poll = asyncio.create_task(self._read(), name=f"{self.name} reading")
+        started = time.monotonic()
         try:
-            path, reading = await self._poll
+            path, reading = await self._fly(self._poller.read(self.link.failures, self._rung))
+        except EndedForReconnect as err:
+            if self._shutdown_requested:
+                raise asyncio.CancelledError from err
+            return self._stand_in(err)
         except ReaderError as err:
-            return self._failed(err)
+            self._failed(err, started)
+            return self._stand_in(err)
         except Exception as err:
             # a fault of BluPow: the base class logs it, and the status must not hide it
-            self._count_failure(ReaderError(ErrorCode.READER_CRASHED, repr(err)))
+            self._failed(ReaderError(ErrorCode.READER_CRASHED, repr(err)), started)
             raise
-        return self._succeeded(path, reading)
+        return self._succeeded(path, reading, started)
 
-    async def _read(self) -> tuple[Path, Reading]:
-        """Find the way and take one reading. Raises ReaderError."""
-        path = await self._find_path()
-        return path, await self._reader(path.kind).read(path, self._plan())
-
-    async def _find_path(self) -> Path:
-        if self.virtual:
-            return virtual_path()
-        return await find_path(self.hass, self.address, self.name, self.settings.path)
-
-    def _reader(self, kind: PathKind) -> Reader:
-        """Return the reader for a kind of path."""
-        if kind not in self._readers:
-            in_process = kind is PathKind.IN_PROCESS
-            self._readers[kind] = (InProcessReader if in_process else IsolatedReader)(self.hass)
-        return self._readers[kind]
-
-    def _plan(self) -> ReadPlan:
-        """Plan a reading: identity blocks until they were read, others unless they rest."""
-        now = time.monotonic()
-        return ReadPlan(
-            profile=self.profile,
-            model=self.model,
-            unit=self._unit,
-            blocks=tuple(
-                block.key
-                for block in self.register_map.blocks
-                if self._blocks.get(block.key, BlockRecord()).due(now)
-            ),
-            connect_timeout=connect_timeout(self.failures, self.settings.connect_timeout),
-        )
-
-    def _succeeded(self, path: Path, reading: Reading) -> Snapshot:
+    def _succeeded(self, path: Path, reading: Reading, started: float) -> Snapshot:
         """Keep a fresh reading."""
-        now = time.monotonic()
-        self._keep_block_records(reading, now)
+        link, now, silence = self.link, time.monotonic(), self.silence
         values = dict(reading.values)
         for block in self.register_map.blocks:
             if block.identity:
                 for item in self.register_map.fields_of(block):
                     if item.key in values:
-                        self._identity[item.key] = values.pop(item.key)
-        self._snapshot = Snapshot(
+                        link.identity[item.key] = values.pop(item.key)
+        before = link.snapshot.path if link.snapshot else path
+        if (before.kind, before.source) != (path.kind, path.source):
+            link.journal.note(Topic.PATH, f"now read {path.kind}: {path.reason}")
+        link.model = self.model
+        link.snapshot = Snapshot(
             values=values,
             taken_at=dt_util.utcnow(),
             taken_at_monotonic=now,
@@ -300,99 +307,94 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             registers=reading.registers,
             attempts=reading.attempts,
         )
-        self.failures = 0
-        self.last_error = None
-        self._log_path(path)
-        self._remember(reading)
+        link.failures = 0
+        link.last_error = None
+        link.polls.append(Poll(at=dt_util.utcnow(), seconds=now - started))
+        self._set_breaker(link.breaker.after(True))
+        if link.told_lost:
+            link.told_lost = False
+            self._fire(LinkEvent.CONNECTION_RESTORED, {"outage": round(silence)})
         self._after_poll()
-        return self._snapshot
+        return link.snapshot
 
-    def _failed(self, err: ReaderError) -> Snapshot:
-        """Count a failure; return the last reading while it serves, else raise UpdateFailed."""
-        self._count_failure(err)
-        if self._snapshot is not None and self.settings.freshness.serves(self.age):
-            self._snapshot = replace(self._snapshot, cached=True)
-            return self._snapshot
+    def _failed(self, err: ReaderError, started: float) -> None:
+        """Note that a poll failed, and why."""
+        link = self.link
+        link.failures += 1
+        link.last_error = err
+        seconds = time.monotonic() - started
+        link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
+        link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
+        self._set_breaker(link.breaker.after(False))
+        self._after_poll()
+
+    def _stand_in(self, err: ReaderError) -> Snapshot:
+        """Return the last reading while it serves, else raise UpdateFailed."""
+        snapshot = self.link.snapshot
+        if snapshot is not None and self.settings.freshness.serves(self.age):
+            self.link.snapshot = replace(snapshot, cached=True)
+            return self.link.snapshot
         raise UpdateFailed(
             translation_domain=DOMAIN,
             translation_key=err.code,
             translation_placeholders={"name": self.name},
         ) from err
 
-    def _count_failure(self, err: ReaderError) -> None:
-        """Note that a poll failed, and why."""
-        self.failures += 1
-        self.last_error = err
-        _LOGGER.debug("[poll] %s: failed %s times in a row: %s", self.name, self.failures, err)
-        self._after_poll()
-
-    def _keep_block_records(self, reading: Reading, now: float) -> None:
-        """Let blocks rest that this device does not answer; identity is asked for once."""
-        for block in self.register_map.blocks:
-            record = self._blocks.get(block.key, BlockRecord())
-            code = reading.failed.get(block.key)
-            if block.start in reading.registers:
-                self._blocks[block.key] = KNOWN_BLOCK if block.identity else record.after_answer()
-            elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
-                refused = code is ErrorCode.MODBUS_EXCEPTION
-                self._blocks[block.key] = record.after_miss(now, refused=refused)
-
-    def _remember(self, reading: Reading) -> None:
-        """Keep the unit and the model that were found, over restarts too."""
-        entry = self.config_entry
-        found: dict[str, str | int] = {}
-        if self.settings.unit is None and entry.data.get(CONF_UNIT) != reading.unit:
-            found[CONF_UNIT] = reading.unit
-        self._unit = self.settings.unit or reading.unit
-        new_model = reading.model is not None and self.model is None
-        if new_model and reading.model is not None:
-            found[CONF_MODEL] = reading.model
-        if found:
-            self.hass.config_entries.async_update_entry(entry, data={**entry.data, **found})
-        if new_model:
-            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+    def _set_breaker(self, breaker: CircuitBreaker) -> None:
+        """Set the pace of the polls."""
+        if breaker.open and not self.link.breaker.open:
+            text = f"nearly none succeeds: every {CIRCUIT_INTERVAL:g} s until one does"
+            self.link.journal.note(Topic.POLL, text)
+        self.link.breaker = breaker
+        interval = breaker.interval(self.settings.update_interval)
+        self.update_interval = timedelta(seconds=interval)
 
     def _after_poll(self) -> None:
         """Note a change of the status, and see to it that ageing alone is noted too."""
-        self._log_status()
+        self._tell_status()
+        freshness, silence = self.settings.freshness, self.silence
+        self.link.availability = self.link.availability.noted(
+            time.monotonic(), available=self.within_grace
+        )
+        if not freshness.available(silence) and not self.link.told_lost:
+            self.link.told_lost = True
+            error = self.link.last_error
+            facts = {"problem": error.code.value if error else None, "silence": round(silence)}
+            self._fire(LinkEvent.CONNECTION_LOST, facts | {"failures": self.link.failures})
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        if (age := self.age) is not None:
-            change = self.settings.freshness.next_change(age)
-            if change is not None:
-                self._cancel_ageing = async_call_later(self.hass, change, self._on_aged)
+        if (change := freshness.next_change(silence)) is not None:
+            self._cancel_ageing = async_call_later(self.hass, change, self._on_aged)
 
     @callback
     def _on_aged(self, _: datetime) -> None:
         """Note that the last reading got too old to serve, or to be shown."""
         self._cancel_ageing = None
         self._after_poll()
+        if self.link.last_error is not None and not self.settings.freshness.serves(self.age):
+            self.last_update_success = False
         self.async_update_listeners()
 
-    def _log_path(self, path: Path) -> None:
-        """Log one line when readings come another way than before."""
-        way = (path.kind, path.source)
-        if self._logged_way not in (None, way):
-            _LOGGER.info("[path] %s: now read %s: %s", self.name, path.kind, path.reason)
-        self._logged_way = way
+    def _fire(self, event: LinkEvent, facts: dict[str, Any]) -> None:
+        events.fire(self.hass, self.config_entry, event, facts)
 
-    def _log_status(self) -> None:
-        """Log one line when the status changes."""
-        status = self.status
-        if status is self._logged_status:
+    def _tell_status(self) -> None:
+        """Tell of a change of the status."""
+        link, status = self.link, self.status
+        never_polled = not link.polls and link.snapshot is None
+        if status is link.told_status or never_polled:
             return
-        before, self._logged_status = self._logged_status, status
-        reason = self.last_error.message if self.last_error else ""
+        before, link.told_status = link.told_status, status
+        reason = link.last_error.message if link.last_error else "nothing polls"
         match status:
             case ConnectionStatus.CONNECTED | ConnectionStatus.TEST_MODE:
                 if before is not None:
-                    _LOGGER.info("[poll] %s: fresh readings again (was %s)", self.name, before)
+                    link.journal.note(Topic.POLL, f"fresh readings again (was {before})")
             case ConnectionStatus.OFFLINE:
-                _LOGGER.info("[cache] %s: the last reading serves: %s", self.name, reason)
+                link.journal.note(Topic.CACHE, f"the last reading serves: {reason}")
             case ConnectionStatus.DISCONNECTED:
-                _LOGGER.info(
-                    "[cache] %s: the last reading is too old to serve: %s", self.name, reason
-                )
+                text = f"the last reading is too old to serve: {reason}"
+                link.journal.note(Topic.CACHE, text)
             case ConnectionStatus.LOST:
-                _LOGGER.info("[poll] %s: no reading: %s", self.name, reason)
+                link.journal.note(Topic.POLL, f"no reading: {reason}")

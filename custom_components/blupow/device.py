@@ -47,6 +47,6 @@ def _model(coordinator: BluPowCoordinator) -> str | None:
 def _about(coordinator: BluPowCoordinator, about: About) -> str | None:
     """Return what the device said about itself."""
     for field in coordinator.register_map.fields:
-        if field.about is about and (value := coordinator.identity.get(field.key)):
+        if field.about is about and (value := coordinator.link.identity.get(field.key)):
             return str(value)
     return None

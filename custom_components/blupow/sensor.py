@@ -1,7 +1,5 @@
 """Sensors: what the device sent, and what is known about the link."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, override
 
@@ -17,15 +15,13 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .coordinator import BluPowCoordinator
 from .entity import BluPowEntity, BluPowReadingEntity
-from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.profiles.declaration import About, Field, Kind, Unit
-from .lib.blupow_ble.resilience import ConnectionStatus
+from .link_sensors import LINK_SENSORS, NONE, BluPowLinkSensorDescription
+from .runtime import BluPowConfigEntry
 
 PARALLEL_UPDATES = 0
-
-NONE: Final = "none"
 
 DEVICE_CLASSES: Final = {
     Unit.VOLT: SensorDeviceClass.VOLTAGE,
@@ -44,52 +40,6 @@ DISABLED: Final = frozenset(
 )
 """Rarely wanted, hence not enabled by default."""
 ON_THE_DEVICE_PAGE: Final = frozenset({About.SERIAL_NUMBER, About.VERSION})
-
-
-@dataclass(frozen=True, kw_only=True)
-class BluPowSensorEntityDescription(SensorEntityDescription):
-    """Describes a sensor of the link."""
-
-    value_fn: Callable[[BluPowCoordinator], StateType | datetime]
-
-
-LINK_SENSORS: Final = (
-    BluPowSensorEntityDescription(
-        key="connection_status",
-        translation_key="connection_status",
-        device_class=SensorDeviceClass.ENUM,
-        options=[status.value for status in ConnectionStatus],
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda coordinator: coordinator.status.value,
-    ),
-    BluPowSensorEntityDescription(
-        key="problem",
-        translation_key="problem",
-        device_class=SensorDeviceClass.ENUM,
-        options=[NONE, *(code.value for code in ErrorCode)],
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda coordinator: (
-            coordinator.last_error.code.value if coordinator.last_error else NONE
-        ),
-    ),
-    BluPowSensorEntityDescription(
-        key="last_reading",
-        translation_key="last_reading",
-        device_class=SensorDeviceClass.TIMESTAMP,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda coordinator: (
-            coordinator.snapshot.taken_at if coordinator.snapshot else None
-        ),
-    ),
-    BluPowSensorEntityDescription(
-        key="consecutive_failures",
-        translation_key="consecutive_failures",
-        state_class=SensorStateClass.MEASUREMENT,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.failures,
-    ),
-)
 
 
 def describe(field: Field) -> SensorEntityDescription:
@@ -139,7 +89,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the sensors; optional ones once the device has sent their value, now or before."""
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.coordinator
     async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
     waiting = {
         field.key: field
@@ -172,13 +122,19 @@ async def async_setup_entry(
 class BluPowLinkSensor(BluPowEntity, SensorEntity):
     """A sensor of the link."""
 
-    entity_description: BluPowSensorEntityDescription
+    entity_description: BluPowLinkSensorDescription
 
     @property
     @override
     def native_value(self) -> StateType | datetime:
         """Return what is known about the link."""
         return self.entity_description.value_fn(self.coordinator)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return what belongs to it, where something does."""
+        return self.entity_description.attributes_fn(self.coordinator)
 
 
 class BluPowSensor(BluPowReadingEntity, SensorEntity):

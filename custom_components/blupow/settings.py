@@ -2,17 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from .const import CONF_UNIT
-from .lib.blupow_ble.resilience import CACHE_TIME, GRACE_TIME, MANUAL_CONNECT_TIMEOUT, Freshness
+from .lib.blupow_ble.resilience import (
+    CACHE_TIME,
+    GRACE_TIME,
+    HEARTBEAT,
+    MANUAL_CONNECT_TIMEOUT,
+    RECOVERY_LIMIT,
+    STALE_AGE,
+    STALE_CHECKS,
+    Freshness,
+    WatchdogRule,
+)
 
 CONF_UPDATE_INTERVAL: Final = "update_interval"
 CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
 CONF_CACHE_TIME: Final = "cache_time"
 CONF_GRACE_TIME: Final = "grace_time"
 CONF_PATH: Final = "path"
+CONF_HEARTBEAT: Final = "heartbeat_interval"
+CONF_STALE_AGE: Final = "stale_age"
+CONF_STALE_CHECKS: Final = "stale_checks"
+CONF_RECOVERY_LIMIT: Final = "recovery_limit"
+CONF_DAILY_RECONNECT: Final = "daily_reconnect"
+CONF_NOTIFY: Final = "notify_on_recovery"
+CONF_LOG_FILE: Final = "log_file"
 
 DEFAULT_UPDATE_INTERVAL: Final = 30
 
@@ -31,6 +49,10 @@ RANGES: Final[Mapping[str, Range]] = {
     CONF_CACHE_TIME: Range(10, 3600),
     CONF_GRACE_TIME: Range(10, 7200),
     CONF_UNIT: Range(1, 247),
+    CONF_HEARTBEAT: Range(10, 600),
+    CONF_STALE_AGE: Range(20, 3600),
+    CONF_STALE_CHECKS: Range(1, 10),
+    CONF_RECOVERY_LIMIT: Range(1, 100),
 }
 
 
@@ -44,7 +66,7 @@ class WantedPath(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The options of one entry. Times are seconds; None is automatic."""
+    """The options of one entry. Times are seconds; None is automatic, or never."""
 
     update_interval: int = DEFAULT_UPDATE_INTERVAL
     connect_timeout: int | None = None
@@ -52,6 +74,14 @@ class Settings:
     grace_time: int = int(GRACE_TIME)
     path: WantedPath = WantedPath.AUTOMATIC
     unit: int | None = None
+    heartbeat_interval: int = int(HEARTBEAT)
+    stale_age: int = int(STALE_AGE)
+    stale_checks: int = STALE_CHECKS
+    recovery_limit: int = RECOVERY_LIMIT
+    daily_reconnect: time | None = None
+    """Local time of day."""
+    notify_on_recovery: bool = False
+    log_file: bool = False
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
@@ -59,9 +89,18 @@ class Settings:
         known = {key: value for key, value in options.items() if key in cls.__dataclass_fields__}
         if CONF_PATH in known:
             known[CONF_PATH] = WantedPath(known[CONF_PATH])
+        if CONF_DAILY_RECONNECT in known:
+            known[CONF_DAILY_RECONNECT] = time.fromisoformat(known[CONF_DAILY_RECONNECT])
         return cls(**known)
 
     @property
     def freshness(self) -> Freshness:
         """The rule of how long a reading serves."""
         return Freshness(cache=self.cache_time, grace=self.grace_time)
+
+    @property
+    def watchdog(self) -> WatchdogRule:
+        """The rule of when a recovery is due."""
+        return WatchdogRule(
+            stale_age=self.stale_age, checks=self.stale_checks, limit=self.recovery_limit
+        )

@@ -30,9 +30,12 @@ def virtual_path() -> Path:
     )
 
 
-async def find_path(hass: HomeAssistant, address: str, name: str, wanted: WantedPath) -> Path:
+async def find_path(
+    hass: HomeAssistant, address: str, name: str, wanted: WantedPath, avoid: str | None = None
+) -> Path:
     """Return the way to a device by what Home Assistant hears. Nothing is scanned.
 
+    The adapter or proxy to avoid is taken only when no other one hears the device.
     Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
     """
     if not bluetooth.async_scanner_count(hass, connectable=True):
@@ -49,7 +52,7 @@ async def find_path(hass: HomeAssistant, address: str, name: str, wanted: Wanted
         source=service_info.source,
         rssi=service_info.rssi,
     )
-    candidate, kind, reason = _choose(hass, best, wanted)
+    candidate, kind, reason = _choose(hass, best, wanted, avoid)
     _check_slot(candidate)
     return Path(
         kind=kind,
@@ -93,23 +96,26 @@ class _Candidate:
 
 
 def _choose(
-    hass: HomeAssistant, best: _Candidate, wanted: WantedPath
+    hass: HomeAssistant, best: _Candidate, wanted: WantedPath, avoid: str | None
 ) -> tuple[_Candidate, PathKind, str]:
     """Return the candidate to use, how, and why. Raises ReaderError(not_advertising)."""
     if wanted is WantedPath.IN_PROCESS:
         return best, PathKind.IN_PROCESS, "set in the options"
     if wanted is WantedPath.ISOLATED:
-        return _best_local(hass, best), PathKind.ISOLATED, "set in the options"
+        return _best_local(hass, best, avoid), PathKind.ISOLATED, "set in the options"
+    reason = f"heard best by {best.name}"
+    if best.source == avoid and (others := _heard_by_others(hass, best)):
+        failed, best = best, max(others, key=lambda candidate: candidate.rssi)
+        reason = f"{failed.name} failed, heard by {best.name} too"
     if best.bluez_path:
-        return best, PathKind.ISOLATED, f"heard best by {best.name}"
-    reason = f"heard best by {best.name}, which BlueZ of this machine does not serve"
-    return best, PathKind.IN_PROCESS, reason
+        return best, PathKind.ISOLATED, reason
+    return best, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
 
 
-def _best_local(hass: HomeAssistant, best: _Candidate) -> _Candidate:
-    """Return the adapter of this machine that hears the device best. Raises ReaderError(not_advertising)."""
+def _heard_by_others(hass: HomeAssistant, best: _Candidate) -> list[_Candidate]:
+    """Return the other adapters and proxies that hear a device and can connect."""
     heard = bluetooth.async_scanner_devices_by_address(hass, best.device.address, connectable=True)
-    candidates = [best] + [
+    candidates = [
         _Candidate(
             device=item.ble_device,
             scanner=item.scanner,
@@ -118,7 +124,14 @@ def _best_local(hass: HomeAssistant, best: _Candidate) -> _Candidate:
         )
         for item in heard
     ]
+    return [candidate for candidate in candidates if candidate.source != best.source]
+
+
+def _best_local(hass: HomeAssistant, best: _Candidate, avoid: str | None) -> _Candidate:
+    """Return the adapter of this machine that hears the device best. Raises ReaderError(not_advertising)."""
+    candidates = [best, *_heard_by_others(hass, best)]
     local = [candidate for candidate in candidates if candidate.bluez_path]
+    local = [candidate for candidate in local if candidate.source != avoid] or local
     if not local:
         raise ReaderError(
             ErrorCode.NOT_ADVERTISING,
@@ -144,7 +157,7 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
 
     Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio.
     """
-    if _held_by_home_assistant(hass, address):
+    if held_by_home_assistant(hass, address):
         raise ReaderError(
             ErrorCode.HELD_BY_OTHER,
             "another integration of Home Assistant is connected to the device",
@@ -170,7 +183,7 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
     )
 
 
-def _held_by_home_assistant(hass: HomeAssistant, address: str) -> bool:
+def held_by_home_assistant(hass: HomeAssistant, address: str) -> bool:
     """Whether Home Assistant itself has a connection to the device: that one is no leftover."""
     return any(
         (allocations := scanner.get_allocations()) is not None and address in allocations.allocated

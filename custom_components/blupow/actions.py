@@ -1,0 +1,203 @@
+"""The actions: reconnect, tell how the link is, read registers for support."""
+
+from enum import StrEnum
+import time
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.service import async_get_config_entry
+
+from .const import DOMAIN
+from .errors import failure, message_of
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
+from .runtime import BluPowRuntime
+
+ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
+ATTR_START: Final = "start"
+ATTR_COUNT: Final = "count"
+
+SHOWN_ERRORS: Final = 5
+
+
+class Action(StrEnum):
+    """The actions' names."""
+
+    FORCE_RECONNECT = "force_reconnect"
+    HEALTH_CHECK = "health_check"
+    READ_REGISTERS = "read_registers"
+
+
+TARGET: Final = {
+    probatio.Exclusive(ATTR_DEVICE_ID, "target"): cv.string,
+    probatio.Exclusive(ATTR_CONFIG_ENTRY_ID, "target"): cv.string,
+}
+ONE_TARGET: Final = cv.has_at_least_one_key(ATTR_DEVICE_ID, ATTR_CONFIG_ENTRY_ID)
+TARGET_SCHEMA: Final = probatio.All(probatio.Schema(TARGET), ONE_TARGET)
+REGISTERS_SCHEMA: Final = probatio.All(
+    probatio.Schema(
+        TARGET
+        | {
+            probatio.Required(ATTR_START): probatio.All(
+                probatio.Coerce(int), probatio.Range(min=0, max=0xFFFF)
+            ),
+            probatio.Required(ATTR_COUNT): probatio.All(
+                probatio.Coerce(int), probatio.Range(min=1, max=LONGEST_SPAN)
+            ),
+        }
+    ),
+    ONE_TARGET,
+)
+
+
+@callback
+def async_setup_actions(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    hass.services.async_register(
+        DOMAIN,
+        Action.FORCE_RECONNECT,
+        _force_reconnect,
+        TARGET_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        Action.HEALTH_CHECK,
+        _health_check,
+        TARGET_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        Action.READ_REGISTERS,
+        _read_registers,
+        REGISTERS_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+
+
+def _runtime(call: ServiceCall) -> BluPowRuntime:
+    """Return the device that an action is for. Raises ServiceValidationError."""
+    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if entry_id is None:
+        entry_id = _entry_of_device(call.hass, call.data[ATTR_DEVICE_ID])
+    runtime: BluPowRuntime = async_get_config_entry(call.hass, DOMAIN, entry_id).runtime_data
+    return runtime
+
+
+def _entry_of_device(hass: HomeAssistant, device_id: str) -> str:
+    """Return the entry of a device. Raises ServiceValidationError."""
+    registry = dr.async_get(hass)
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        devices = dr.async_entries_for_config_entry(registry, entry.entry_id)
+        if device_id in {device.id for device in devices}:
+            return entry.entry_id
+    raise ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="no_such_device",
+        translation_placeholders={"device_id": device_id},
+    )
+
+
+async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
+    """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
+    runtime = _runtime(call)
+    try:
+        recovery = await runtime.watchdog.async_force()
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    return {
+        "seconds": round(recovery.seconds, 1),
+        "step": recovery.rung.value if recovery.rung else None,
+    }
+
+
+async def _health_check(call: ServiceCall) -> ServiceResponse:
+    """Tell how the link is, and what to do; nothing is asked of the device."""
+    runtime = _runtime(call)
+    coordinator, watchdog, link = runtime.coordinator, runtime.watchdog, runtime.coordinator.link
+    snapshot, share = link.snapshot, link.availability.share(time.monotonic())
+    errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
+    return {
+        "name": coordinator.name,
+        "status": coordinator.status.value,
+        "problem": link.last_error.code.value if link.last_error else None,
+        "what_to_do": message_of(link.last_error, coordinator.name) if link.last_error else None,
+        "last_reading": snapshot.taken_at.isoformat() if snapshot else None,
+        "data_age": None if coordinator.age is None else round(coordinator.age),
+        "consecutive_failures": link.failures,
+        "polls_stretched": link.breaker.open,
+        "connect_timeout": coordinator.connect_timeout,
+        "path": _path(runtime),
+        "signal_strength": coordinator.rssi,
+        "success_rate": _rounded(link.success_rate),
+        "availability": None if share is None else _rounded(100 * share),
+        "last_duration": _rounded(link.last_duration),
+        "average_duration": _rounded(link.average_duration),
+        "last_errors": [
+            {
+                "at": poll.at.isoformat(),
+                "code": poll.error.code.value,
+                "message": poll.error.message,
+            }
+            for poll in errors
+            if poll.error is not None
+        ],
+        "recovery": {
+            "worked": link.recoveries,
+            "failed_in_a_row": watchdog.failed,
+            "given_up": watchdog.given_up,
+            "under_way": watchdog.recovering,
+            "next": watchdog.next_recovery.isoformat() if watchdog.next_recovery else None,
+        },
+    }
+
+
+def _path(runtime: BluPowRuntime) -> dict[str, Any] | None:
+    """Return the way of the last fresh reading."""
+    if (snapshot := runtime.coordinator.link.snapshot) is None:
+        return None
+    path = snapshot.path
+    return {
+        "kind": path.kind.value,
+        "reason": path.reason,
+        "via": path.source,
+        "adapter": path.device.adapter,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+async def _read_registers(call: ServiceCall) -> ServiceResponse:
+    """Read registers by number. Raises HomeAssistantError with the cause."""
+    runtime = _runtime(call)
+    try:
+        span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
+    except ValueError as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="no_such_registers"
+        ) from err
+    try:
+        reading = await runtime.coordinator.async_read_registers(span)
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    words = reading.registers[span.start]
+    return {
+        "unit": reading.unit,
+        "start": span.start,
+        "words": list(words),
+        "hex": " ".join(f"{word:04X}" for word in words),
+    }

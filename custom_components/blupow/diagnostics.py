@@ -1,0 +1,146 @@
+"""The diagnostics download: everything known about a link, without what identifies its owner."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+import re
+import time
+from typing import Any, Final
+
+from homeassistant.components import bluetooth
+from homeassistant.components.bluetooth import BluetoothReachabilityIntent
+from homeassistant.components.diagnostics import REDACTED
+from homeassistant.const import CONF_ADDRESS, CONF_NAME
+from homeassistant.core import HomeAssistant
+
+from .coordinator import BluPowCoordinator
+from .lib.blupow_ble.profiles.declaration import About
+from .runtime import BluPowConfigEntry, BluPowRuntime
+
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}([:_-][0-9A-Fa-f]{2}){5}")
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: BluPowConfigEntry
+) -> dict[str, Any]:
+    """Return what is known; nothing is asked of the device."""
+    found: dict[str, Any] = {"data": dict(entry.data), "options": dict(entry.options)}
+    secrets = [entry.data[CONF_NAME], entry.title]
+    if (runtime := getattr(entry, "runtime_data", None)) is not None:
+        found |= _runtime(hass, runtime)
+        secrets += _serial_numbers(runtime.coordinator)
+    redacted: dict[str, Any] = _redacted(found, [secret for secret in secrets if secret])
+    return redacted
+
+
+def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
+    coordinator, watchdog, link = runtime.coordinator, runtime.watchdog, runtime.coordinator.link
+    now = time.monotonic()
+    return {
+        "settings": asdict(coordinator.settings),
+        "status": coordinator.status,
+        "silence": round(coordinator.silence),
+        "failures": link.failures,
+        "connect_timeout": coordinator.connect_timeout,
+        "problem": str(link.last_error) if link.last_error else None,
+        "success_rate": link.success_rate,
+        "availability": {
+            "share": link.availability.share(now),
+            "observed": round(link.availability.observed(now)),
+        },
+        "circuit_breaker": asdict(link.breaker),
+        "recovery": {
+            "worked": link.recoveries,
+            "failed_in_a_row": watchdog.failed,
+            "given_up": watchdog.given_up,
+            "under_way": watchdog.recovering,
+            "next": watchdog.next_recovery,
+        },
+        "identity": link.identity,
+        "snapshot": _snapshot(coordinator),
+        "polls": [
+            {
+                "at": poll.at,
+                "seconds": round(poll.seconds, 2),
+                "error": str(poll.error) if poll.error else None,
+                "stage": poll.error.stage if poll.error else None,
+            }
+            for poll in link.polls
+        ],
+        "events": [asdict(line) for line in link.journal.lines],
+        "bluetooth": None if coordinator.virtual else _bluetooth(hass, coordinator.address),
+    }
+
+
+def _snapshot(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
+    """Return the last fresh reading with its registers, less those that hold a serial number."""
+    if (snapshot := coordinator.link.snapshot) is None:
+        return None
+    private = {
+        register
+        for field in coordinator.register_map.fields
+        if field.about is About.SERIAL_NUMBER
+        for register in field.registers
+    }
+    return {
+        "taken_at": snapshot.taken_at,
+        "cached": snapshot.cached,
+        "path": {
+            "kind": snapshot.path.kind,
+            "reason": snapshot.path.reason,
+            "adapter": snapshot.path.device.adapter,
+        },
+        "timings": asdict(snapshot.timings),
+        "attempts": snapshot.attempts,
+        "values": snapshot.values,
+        "failed_blocks": snapshot.failed,
+        "dropped": snapshot.dropped,
+        "registers": {
+            str(start): [
+                REDACTED if start + offset in private else f"{word:04X}"
+                for offset, word in enumerate(words)
+            ]
+            for start, words in snapshot.registers.items()
+        },
+    }
+
+
+def _bluetooth(hass: HomeAssistant, address: str) -> dict[str, Any]:
+    """Return who hears the device."""
+    heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=False)
+    return {
+        "scanners": [
+            {
+                "name": item.scanner.name,
+                "connectable": item.scanner.connectable,
+                "signal_strength": item.advertisement.rssi,
+            }
+            for item in heard
+        ],
+        "reachability": bluetooth.async_address_reachability_diagnostics(
+            hass, address, BluetoothReachabilityIntent.CONNECTION
+        ),
+    }
+
+
+def _serial_numbers(coordinator: BluPowCoordinator) -> list[str]:
+    return [
+        str(coordinator.link.identity[field.key])
+        for field in coordinator.register_map.fields
+        if field.about is About.SERIAL_NUMBER and field.key in coordinator.link.identity
+    ]
+
+
+def _redacted(found: Any, secrets: list[str]) -> Any:
+    """Return the same without addresses and secrets, wherever they stand."""
+    if isinstance(found, Mapping):
+        return {
+            str(key): REDACTED if key in (CONF_ADDRESS, CONF_NAME) else _redacted(value, secrets)
+            for key, value in found.items()
+        }
+    if isinstance(found, list | tuple):
+        return [_redacted(item, secrets) for item in found]
+    if not isinstance(found, str):
+        return found
+    for secret in secrets:
+        found = found.replace(secret, REDACTED)
+    return _ADDRESS.sub(REDACTED, found)

@@ -1,0 +1,36 @@
+"""The events that BluPow fires, for automations."""
+
+from enum import StrEnum
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_NAME
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+
+from .const import DOMAIN
+
+
+class LinkEvent(StrEnum):
+    """What happens to a link."""
+
+    CONNECTION_LOST = "connection_lost"
+    """No fresh reading within the grace time: the values are unavailable."""
+    CONNECTION_RESTORED = "connection_restored"
+    """A fresh reading after that."""
+    RECOVERY = "recovery"
+    """A recovery has ended, with a fresh reading or without."""
+
+    @property
+    def event_type(self) -> str:
+        """The name on Home Assistant's event bus."""
+        return f"{DOMAIN}_{self.value}"
+
+
+@callback
+def fire(hass: HomeAssistant, entry: ConfigEntry, event: LinkEvent, facts: dict[str, Any]) -> None:
+    """Tell everybody what has happened to a device's link."""
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    device_id = devices[0].id if devices else None
+    about = {ATTR_DEVICE_ID: device_id, "entry_id": entry.entry_id, ATTR_NAME: entry.title}
+    hass.bus.async_fire(event.event_type, about | facts)

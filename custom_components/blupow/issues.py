@@ -1,0 +1,97 @@
+"""Which repairs are shown: what a user can mend, from when it is worth telling until it is over."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from .runtime import BluPowConfigEntry
+
+
+class IssueKind(StrEnum):
+    """What a user can mend."""
+
+    NOT_HEARD = "not_heard"
+    HELD_BY_OTHER = "held_by_other"
+    ADAPTER_GONE = "adapter_gone"
+    READER_CANNOT_START = "reader_cannot_start"
+    WRONG_FAMILY = "wrong_family"
+    UNIT_NOT_FOUND = "unit_not_found"
+    RECOVERY_GIVEN_UP = "recovery_given_up"
+
+
+CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
+    ErrorCode.NOT_ADVERTISING: IssueKind.NOT_HEARD,
+    ErrorCode.HELD_BY_OTHER: IssueKind.HELD_BY_OTHER,
+    ErrorCode.ADAPTER_UNAVAILABLE: IssueKind.ADAPTER_GONE,
+    ErrorCode.READER_CRASHED: IssueKind.READER_CANNOT_START,
+    ErrorCode.SERVICE_MISSING: IssueKind.WRONG_FAMILY,
+    ErrorCode.MODBUS_EXCEPTION: IssueKind.WRONG_FAMILY,
+    ErrorCode.NO_RESPONSE: IssueKind.UNIT_NOT_FOUND,
+    ErrorCode.WRONG_UNIT: IssueKind.UNIT_NOT_FOUND,
+}
+NOT_FIXABLE: Final = frozenset({IssueKind.WRONG_FAMILY})
+"""What the device's menu mends, not a flow of the repair's own."""
+
+
+def cause(error: ReaderError | None) -> IssueKind | None:
+    """Return what a user can mend about an error; None where nothing comes to mind."""
+    if error is None:
+        return None
+    if error.code is ErrorCode.READER_CRASHED and error.stage is not Stage.START:
+        return None
+    return CAUSES.get(error.code)
+
+
+class Issues:
+    """The repairs of one device."""
+
+    def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+        """Start with none shown."""
+        self._hass = hass
+        self._entry = entry
+        self._shown: set[IssueKind] = set()
+
+    @callback
+    def update(self) -> None:
+        """Show what is wrong once the last fresh reading is stale, and only as long as it is.
+
+        The cause stays until another one is known: errors that say less do not take it back.
+        """
+        coordinator = self._entry.runtime_data.coordinator
+        link = coordinator.link
+        wanted: set[IssueKind] = set()
+        if link.failures and coordinator.settings.watchdog.stale(coordinator.silence):
+            known = cause(link.last_error)
+            wanted = {known} if known else self._shown - {IssueKind.RECOVERY_GIVEN_UP}
+            if self._entry.runtime_data.watchdog.given_up:
+                wanted.add(IssueKind.RECOVERY_GIVEN_UP)
+        self._show(wanted)
+
+    @callback
+    def clear(self) -> None:
+        """Show none any more."""
+        self._show(set())
+
+    def _show(self, wanted: set[IssueKind]) -> None:
+        for kind in self._shown - wanted:
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
+        for kind in wanted - self._shown:
+            ir.async_create_issue(
+                self._hass,
+                DOMAIN,
+                self._issue_id(kind),
+                data={"entry_id": self._entry.entry_id, "kind": kind.value},
+                is_fixable=kind not in NOT_FIXABLE,
+                severity=ir.IssueSeverity.WARNING,
+                translation_key=kind.value,
+                translation_placeholders={"name": self._entry.title},
+            )
+        self._shown = wanted
+
+    def _issue_id(self, kind: IssueKind) -> str:
+        return f"{kind}_{self._entry.entry_id}"

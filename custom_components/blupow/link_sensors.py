@@ -1,0 +1,169 @@
+"""The sensors of the link: what is known about it, whatever it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+import time
+from typing import Any, Final
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
+from homeassistant.helpers.typing import StateType
+
+from .coordinator import BluPowCoordinator
+from .lib.blupow_ble.errors import ErrorCode
+from .lib.blupow_ble.resilience import ConnectionStatus
+from .settings import WantedPath
+
+NONE: Final = "none"
+VIRTUAL: Final = "virtual"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BluPowLinkSensorDescription(SensorEntityDescription):
+    """Describes a sensor of the link."""
+
+    value_fn: Callable[[BluPowCoordinator], StateType | datetime]
+    attributes_fn: Callable[[BluPowCoordinator], dict[str, Any] | None] = lambda _: None
+    entity_category: EntityCategory | None = EntityCategory.DIAGNOSTIC
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _availability(coordinator: BluPowCoordinator) -> float | None:
+    share = coordinator.link.availability.share(time.monotonic())
+    return None if share is None else 100 * share
+
+
+def _path(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
+    if (snapshot := coordinator.link.snapshot) is None:
+        return None
+    return {"via": snapshot.path.source, "reason": snapshot.path.reason}
+
+
+LINK_SENSORS: Final = (
+    BluPowLinkSensorDescription(
+        key="connection_status",
+        translation_key="connection_status",
+        device_class=SensorDeviceClass.ENUM,
+        options=[status.value for status in ConnectionStatus],
+        value_fn=lambda coordinator: coordinator.status.value,
+    ),
+    BluPowLinkSensorDescription(
+        key="problem",
+        translation_key="problem",
+        device_class=SensorDeviceClass.ENUM,
+        options=[NONE, *(code.value for code in ErrorCode)],
+        value_fn=lambda coordinator: (
+            coordinator.link.last_error.code.value if coordinator.link.last_error else NONE
+        ),
+    ),
+    BluPowLinkSensorDescription(
+        key="last_reading",
+        translation_key="last_reading",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=lambda coordinator: (
+            coordinator.link.snapshot.taken_at if coordinator.link.snapshot else None
+        ),
+    ),
+    BluPowLinkSensorDescription(
+        key="success_rate",
+        translation_key="success_rate",
+        native_unit_of_measurement="%",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=lambda coordinator: coordinator.link.success_rate,
+        attributes_fn=lambda coordinator: {"polls": len(coordinator.link.polls)},
+    ),
+    BluPowLinkSensorDescription(
+        key="availability",
+        translation_key="availability",
+        native_unit_of_measurement="%",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=_availability,
+        attributes_fn=lambda coordinator: {
+            "observed_hours": round(coordinator.link.availability.observed(time.monotonic()) / 3600)
+        },
+    ),
+    BluPowLinkSensorDescription(
+        key="data_age",
+        translation_key="data_age",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: _whole(coordinator.age),
+    ),
+    BluPowLinkSensorDescription(
+        key="consecutive_failures",
+        translation_key="consecutive_failures",
+        state_class=SensorStateClass.MEASUREMENT,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.link.failures,
+    ),
+    BluPowLinkSensorDescription(
+        key="last_duration",
+        translation_key="last_duration",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.link.last_duration,
+    ),
+    BluPowLinkSensorDescription(
+        key="average_duration",
+        translation_key="average_duration",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.link.average_duration,
+    ),
+    BluPowLinkSensorDescription(
+        key="connect_timeout",
+        translation_key="connect_timeout",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.connect_timeout,
+    ),
+    BluPowLinkSensorDescription(
+        key="path",
+        translation_key="path",
+        device_class=SensorDeviceClass.ENUM,
+        options=[WantedPath.ISOLATED.value, WantedPath.IN_PROCESS.value, VIRTUAL],
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: (
+            coordinator.link.snapshot.path.kind.value if coordinator.link.snapshot else None
+        ),
+        attributes_fn=_path,
+    ),
+    BluPowLinkSensorDescription(
+        key="signal_strength",
+        translation_key="signal_strength",
+        device_class=SensorDeviceClass.SIGNAL_STRENGTH,
+        native_unit_of_measurement=SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.rssi,
+    ),
+    BluPowLinkSensorDescription(
+        key="recoveries",
+        translation_key="recoveries",
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        entity_registry_enabled_default=False,
+        value_fn=lambda coordinator: coordinator.link.recoveries,
+    ),
+)

@@ -1,0 +1,82 @@
+"""What is known about the link to a device, kept while its entry is reloaded with other options."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN
+from .journal import Journal
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.profiles.declaration import Model, Value
+from .lib.blupow_ble.resilience import Availability, CircuitBreaker, ConnectionStatus
+from .snapshot import Snapshot
+
+KEPT_POLLS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """How one poll went."""
+
+    at: datetime
+    seconds: float
+    error: ReaderError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class LinkState:
+    """What is known about the link to a device."""
+
+    journal: Journal
+    model: Model | None = None
+    snapshot: Snapshot | None = None
+    identity: dict[str, Value] = field(default_factory=dict)
+    """What the device said about itself."""
+    failures: int = 0
+    """Failed polls in a row."""
+    last_error: ReaderError | None = None
+    polls: deque[Poll] = field(default_factory=lambda: deque(maxlen=KEPT_POLLS))
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    availability: Availability = field(default_factory=Availability)
+    recoveries: int = 0
+    """Recoveries of the watchdog that worked."""
+    told_status: ConnectionStatus | None = None
+    told_lost: bool = False
+    """The connection was announced as lost, and not yet as restored."""
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share of the last hundred polls that brought a fresh reading, in percent."""
+        if not self.polls:
+            return None
+        return 100 * sum(poll.error is None for poll in self.polls) / len(self.polls)
+
+    @property
+    def last_duration(self) -> float | None:
+        """The seconds that the last good poll took."""
+        return next((poll.seconds for poll in reversed(self.polls) if poll.error is None), None)
+
+    @property
+    def average_duration(self) -> float | None:
+        """The mean of the seconds that the good ones of the last hundred polls took."""
+        good = [poll.seconds for poll in self.polls if poll.error is None]
+        return sum(good) / len(good) if good else None
+
+
+_STATES: HassKey[dict[str, LinkState]] = HassKey(f"{DOMAIN}_link_states")
+
+
+@callback
+def keep(hass: HomeAssistant, entry_id: str, state: LinkState) -> None:
+    """Keep what is known of an entry for its next set-up: other options do not make it untrue."""
+    hass.data.setdefault(_STATES, {})[entry_id] = state
+
+
+@callback
+def forget(hass: HomeAssistant, entry_id: str) -> LinkState | None:
+    """Return what was kept of an entry, and keep it no longer."""
+    return hass.data.setdefault(_STATES, {}).pop(entry_id, None)

@@ -1,0 +1,160 @@
+"""Takes the readings of one device: by which way, of which blocks, as which unit and model."""
+
+import time
+from typing import Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL
+from homeassistant.core import HomeAssistant
+
+from .const import CONF_PROFILE, CONF_UNIT
+from .lib.blupow_ble.errors import ErrorCode
+from .lib.blupow_ble.messages import VIRTUAL
+from .lib.blupow_ble.profiles import PROFILES
+from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span
+from .lib.blupow_ble.resilience import KNOWN_BLOCK, BlockRecord, Rung, connect_timeout
+from .lib.blupow_ble.result import Reading
+from .readers import Path, PathKind, Reader, ReadPlan
+from .readers.in_process import InProcessReader
+from .readers.isolated import IsolatedReader
+from .readers.path import find_path, virtual_path
+from .readers.recovery import close_links, look_again, rediscover
+from .settings import Settings
+
+AVOID_TIME: Final = 1800.0
+"""A way that failed while another one worked is avoided so long, where another one is there."""
+
+
+class Poller:
+    """Takes the readings of one device, one at a time."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry, settings: Settings, name: str
+    ) -> None:
+        """Prepare to read the device of an entry."""
+        self._hass = hass
+        self._entry = entry
+        self._settings = settings
+        self._name = name
+        self.address: str = entry.data[CONF_ADDRESS]
+        self.profile = PROFILES[entry.data[CONF_PROFILE]]
+        model = entry.data.get(CONF_MODEL)
+        self.model: Model | None = self.profile.model(model) if model else None
+        self._unit: int | None = settings.unit or entry.data.get(CONF_UNIT)
+        self._blocks: dict[str, BlockRecord] = {}
+        self._readers: dict[PathKind, Reader] = {}
+        self._last_source: str | None = None
+        self._avoid: str | None = None
+        self._avoid_until = 0.0
+
+    @property
+    def virtual(self) -> bool:
+        """Whether the device is the virtual one."""
+        return self.address == VIRTUAL
+
+    @property
+    def register_map(self) -> RegisterMap:
+        """The blocks and fields of the device's model."""
+        return self.profile.register_map(self.model)
+
+    def connect_timeout(self, failures: int) -> float:
+        """Return how long the next connection may take."""
+        return connect_timeout(failures, self._settings.connect_timeout)
+
+    async def read(self, failures: int, rung: Rung | None = None) -> tuple[Path, Reading]:
+        """Take one reading, after what a rung of a recovery does before it. Raises ReaderError."""
+        if rung is not None and not self.virtual:
+            await self._prepare(rung)
+        failed_way = self._last_source if rung is Rung.LOOK_AGAIN else None
+        path = await self._find_path(failed_way or self._avoided)
+        reading = await self._reader(path.kind).read(path, self._plan(failures, rung))
+        if failed_way is not None and path.source != failed_way:
+            self._avoid, self._avoid_until = failed_way, time.monotonic() + AVOID_TIME
+        self._learn(reading)
+        return path, reading
+
+    async def read_span(self, failures: int, span: Span) -> Reading:
+        """Read registers by number. Raises ReaderError."""
+        path = await self._find_path(self._avoided)
+        return await self._reader(path.kind).read(path, self._plan(failures, span=span))
+
+    async def stop(self) -> None:
+        """Wait until no child and no link is left; a reading under way is cancelled by its own task."""
+        for reader in self._readers.values():
+            await reader.stop()
+
+    async def _prepare(self, rung: Rung) -> None:
+        """Do what a rung does before its reading."""
+        await self.stop()
+        match rung:
+            case Rung.CLOSE_LINK:
+                await close_links(self._hass, self.address)
+            case Rung.LOOK_AGAIN:
+                await look_again(self._hass)
+            case Rung.REDISCOVER:
+                self._unit = self._settings.unit
+                await rediscover(self._hass, self.address)
+
+    @property
+    def _avoided(self) -> str | None:
+        """The way that failed lately while another one worked."""
+        return self._avoid if time.monotonic() < self._avoid_until else None
+
+    async def _find_path(self, avoid: str | None) -> Path:
+        if self.virtual:
+            return virtual_path()
+        path = await find_path(self._hass, self.address, self._name, self._settings.path, avoid)
+        self._last_source = path.source
+        return path
+
+    def _reader(self, kind: PathKind) -> Reader:
+        """Return the reader for a kind of path."""
+        if kind not in self._readers:
+            in_process = kind is PathKind.IN_PROCESS
+            self._readers[kind] = (InProcessReader if in_process else IsolatedReader)(self._hass)
+        return self._readers[kind]
+
+    def _plan(self, failures: int, rung: Rung | None = None, span: Span | None = None) -> ReadPlan:
+        """Plan a reading: identity blocks until they were read, others unless they rest."""
+        now = time.monotonic()
+        return ReadPlan(
+            profile=self.profile,
+            model=self.model,
+            unit=self._unit,
+            blocks=tuple(
+                block.key
+                for block in self.register_map.blocks
+                if self._blocks.get(block.key, BlockRecord()).due(now)
+            ),
+            connect_timeout=self.connect_timeout(failures),
+            span=span,
+            fresh_services=rung is not None,
+        )
+
+    def _learn(self, reading: Reading) -> None:
+        """Keep what a reading told of the blocks, the unit and the model."""
+        now = time.monotonic()
+        for block in self.register_map.blocks:
+            record = self._blocks.get(block.key, BlockRecord())
+            code = reading.failed.get(block.key)
+            if block.start in reading.registers:
+                self._blocks[block.key] = KNOWN_BLOCK if block.identity else record.after_answer()
+            elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
+                refused = code is ErrorCode.MODBUS_EXCEPTION
+                self._blocks[block.key] = record.after_miss(now, refused=refused)
+        self._remember(reading)
+
+    def _remember(self, reading: Reading) -> None:
+        """Keep the unit and the model that were found, over restarts too."""
+        found: dict[str, str | int] = {}
+        if self._settings.unit is None and self._entry.data.get(CONF_UNIT) != reading.unit:
+            found[CONF_UNIT] = reading.unit
+        self._unit = self._settings.unit or reading.unit
+        new_model = reading.model is not None and self.model is None
+        if new_model and reading.model is not None:
+            found[CONF_MODEL] = reading.model
+        if found:
+            data = {**self._entry.data, **found}
+            self._hass.config_entries.async_update_entry(self._entry, data=data)
+        if new_model:
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)

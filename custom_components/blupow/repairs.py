@@ -1,0 +1,109 @@
+"""The flows that mend what a repair tells of."""
+
+from typing import Any, override
+
+import probatio
+
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+
+from .const import CONF_UNIT
+from .errors import message_of
+from .issues import IssueKind
+from .lib.blupow_ble.errors import ReaderError
+from .options_flow import number
+from .runtime import BluPowConfigEntry
+from .settings import CONF_PATH, WantedPath
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the flow that mends an issue."""
+    assert data is not None
+    entry = hass.config_entries.async_get_entry(str(data["entry_id"]))
+    assert entry is not None
+    match IssueKind(str(data["kind"])):
+        case IssueKind.READER_CANNOT_START:
+            return ReadInProcess(entry)
+        case IssueKind.UNIT_NOT_FOUND:
+            return OtherUnit(entry)
+        case _:
+            return TryAgain(entry)
+
+
+class BluPowRepair(RepairsFlow):
+    """A flow that changes something, and has worked when the device is read."""
+
+    step_id = "confirm"
+    schema: probatio.Schema | None = None
+
+    def __init__(self, entry: BluPowConfigEntry) -> None:
+        """Prepare to mend a device."""
+        self._entry = entry
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Change it when the user agrees, and see whether that was it."""
+        errors: dict[str, str] = {}
+        problem = ""
+        if user_input is not None:
+            await self.change(user_input)
+            if self._entry.state is not ConfigEntryState.LOADED:
+                return self.async_abort(reason="not_loaded")
+            try:
+                await self._entry.runtime_data.watchdog.async_force()
+            except ReaderError as err:
+                errors["base"] = "still_failing"
+                problem = message_of(err, self._entry.title)
+            else:
+                return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=self.schema or probatio.Schema({}),
+            errors=errors,
+            description_placeholders={"name": self._entry.title, "problem": problem},
+        )
+
+    async def change(self, user_input: dict[str, Any]) -> None:
+        """Change what is wrong; nothing where the user has done it."""
+
+    async def reload(self, options: dict[str, Any]) -> None:
+        """Load the entry again with other options."""
+        self.hass.config_entries.async_update_entry(self._entry, options=options)
+        await self.hass.config_entries.async_reload(self._entry.entry_id)
+
+
+class TryAgain(BluPowRepair):
+    """The user has closed the app, plugged the adapter in or moved it: try again, with all means."""
+
+
+class ReadInProcess(BluPowRepair):
+    """The reader process cannot be started: read inside Home Assistant instead."""
+
+    @override
+    async def change(self, user_input: dict[str, Any]) -> None:
+        """Choose the path."""
+        await self.reload({**self._entry.options, CONF_PATH: WantedPath.IN_PROCESS.value})
+
+
+class OtherUnit(BluPowRepair):
+    """The unit does not answer: take another one, or find it by trying."""
+
+    schema = probatio.Schema({probatio.Optional(CONF_UNIT): number(CONF_UNIT, unit=None)})
+
+    @override
+    async def change(self, user_input: dict[str, Any]) -> None:
+        """Set the unit address, or leave it to be found."""
+        options = {key: value for key, value in self._entry.options.items() if key != CONF_UNIT}
+        if (unit := user_input.get(CONF_UNIT)) is not None:
+            options[CONF_UNIT] = int(unit)
+        data = {**self._entry.data, CONF_UNIT: None}
+        self.hass.config_entries.async_update_entry(self._entry, data=data)
+        await self.reload(options)

@@ -1,0 +1,163 @@
+"""The options, as a user changes them."""
+
+from datetime import time
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.blupow.options_flow import suggested
+from custom_components.blupow.settings import Settings, WantedPath
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+
+OPTIONS = {
+    "update_interval": 60,
+    "cache_time": 120,
+    "grace_time": 200,
+    "path": "isolated",
+    "heartbeat_interval": 30,
+    "stale_age": 150,
+    "stale_checks": 2,
+    "recovery_limit": 5,
+    "notify_on_recovery": True,
+    "log_file": False,
+}
+
+
+@pytest.mark.usefixtures("heard")
+async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """They take effect at once; what is left empty is automatic."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    shown = {
+        str(field): field.description["suggested_value"]
+        for field in result["data_schema"].schema
+        if field.description
+    }
+    assert shown == {
+        "update_interval": 30,
+        "cache_time": 300,
+        "grace_time": 600,
+        "path": "automatic",
+        "heartbeat_interval": 120,
+        "stale_age": 300,
+        "stale_checks": 3,
+        "recovery_limit": 10,
+        "notify_on_recovery": False,
+        "log_file": False,
+    }
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"],
+        OPTIONS | {"connect_timeout": 40.0, "unit": 7, "daily_reconnect": "03:30:00"},
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.runtime_data.coordinator.settings == Settings(
+        update_interval=60,
+        connect_timeout=40,
+        cache_time=120,
+        grace_time=200,
+        path=WantedPath.ISOLATED,
+        unit=7,
+        heartbeat_interval=30,
+        stale_age=150,
+        stale_checks=2,
+        recovery_limit=5,
+        daily_reconnect=time(3, 30),
+        notify_on_recovery=True,
+    )
+    shown = suggested(entry.runtime_data.coordinator.settings)
+    assert (shown["unit"], shown["daily_reconnect"]) == (7, "03:30:00")
+
+
+@pytest.mark.usefixtures("heard")
+async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Refused at its field; the input is kept."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"cache_time": 201}
+    )
+    assert result["errors"] == {"grace_time": "grace_shorter_than_cache"}
+    assert entry.options == {}
+    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
+async def test_cache_shorter_than_two_intervals(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """A cache that could never serve is refused at its field."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"cache_time": 119}
+    )
+    assert result["errors"] == {"cache_time": "cache_shorter_than_two_intervals"}
+    assert entry.options == {}
+
+
+@pytest.mark.usefixtures("heard")
+async def test_stale_age_shorter_than_two_intervals(
+    hass: HomeAssistant, entry: MockConfigEntry
+) -> None:
+    """A watchdog that would recover a healthy device is refused at its field."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"stale_age": 119}
+    )
+    assert result["errors"] == {"stale_age": "stale_age_shorter_than_two_intervals"}
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], OPTIONS | {"stale_age": 120}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize(
+    ("key", "low", "high"),
+    [
+        ("update_interval", 10, 300),
+        ("connect_timeout", 5, 60),
+        ("cache_time", 20, 3600),
+        ("grace_time", 20, 7200),
+        ("unit", 1, 247),
+        ("heartbeat_interval", 10, 600),
+        ("stale_age", 20, 3600),
+        ("stale_checks", 1, 10),
+        ("recovery_limit", 1, 100),
+    ],
+)
+async def test_ranges_of_options(
+    hass: HomeAssistant, entry: MockConfigEntry, key: str, low: int, high: int
+) -> None:
+    """Values outside are refused at their field, the limits are not."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    floor = {"cache_time": 9, "grace_time": 9}.get(key, low - 1)
+    for value in (floor, high + 1):
+        result = await hass.config_entries.options.async_init(entry.entry_id)
+        with pytest.raises(InvalidData) as caught:
+            await hass.config_entries.options.async_configure(
+                result["flow_id"], OPTIONS | {key: value}
+            )
+        assert key in caught.value.schema_errors
+    for value in (low, high):
+        interval = value if key == "update_interval" else 10
+        wide = {"update_interval": interval, "cache_time": max(20, 2 * interval)}
+        wide = OPTIONS | wide | {"grace_time": 7200, "stale_age": 3600}
+        result = await hass.config_entries.options.async_init(entry.entry_id)
+        result = await hass.config_entries.options.async_configure(
+            result["flow_id"], wide | {key: value}
+        )
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_block_till_done()
+        assert entry.options[key] == value
