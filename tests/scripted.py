@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Reading
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
@@ -29,12 +29,16 @@ class Script:
 
     device: VirtualDevice = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
     error: ErrorCode | None = None
+    stage: Stage = Stage.READ
     fault: Exception | None = None
     gate: asyncio.Event = field(default_factory=_open_gate)
     """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     stopped: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+    """Readings under way, now and at most ever."""
 
     @property
     def polls(self) -> int:
@@ -55,15 +59,24 @@ class ScriptedReader:
         script = self.script
         script.paths.append(path)
         script.plans.append(plan)
-        await script.gate.wait()
+        script.at_once += 1
+        script.most_at_once = max(script.most_at_once, script.at_once)
+        try:
+            await script.gate.wait()
+            return await self._read(plan)
+        finally:
+            script.at_once -= 1
+
+    async def _read(self, plan: ReadPlan) -> Reading:
+        script = self.script
         if script.fault:
             raise script.fault
         if script.error:
-            raise ReaderError(script.error, f"scripted {script.error}")
+            raise ReaderError(script.error, f"scripted {script.error}", stage=script.stage)
         link = VirtualLink(script.device)
         reader = Reader(link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks)
         try:
-            return await reader.read()
+            return await (reader.read_span(plan.span) if plan.span else reader.read())
         finally:
             await reader.close()
 

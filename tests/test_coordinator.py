@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow import coordinator as coordinator_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
@@ -16,14 +16,14 @@ from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
 from custom_components.blupow.readers import PathKind
-from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant, State
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from .bluetooth import hear, service_info
 from .scripted import NOW, Script
 from .simulated import INVERTER_ADDRESS
+from .timeline import pass_time, set_up, state
 
 STATUS = "sensor.btric134000035_connection_status"
 PROBLEM = "sensor.btric134000035_problem"
@@ -33,35 +33,6 @@ ENERGY = "sensor.btric134000035_load_energy_total"
 FAULT = "binary_sensor.btric134000035_fault"
 
 pytestmark = pytest.mark.usefixtures("heard")
-
-
-def state(hass: HomeAssistant, entity_id: str) -> str:
-    """Return a state."""
-    found: State | None = hass.states.get(entity_id)
-    assert found is not None, entity_id
-    return found.state
-
-
-async def set_up(hass: HomeAssistant, entry: MockConfigEntry, **options) -> None:
-    """Set the inverter up."""
-    hear(hass, service_info())
-    entry.add_to_hass(hass)
-    hass.config_entries.async_update_entry(entry, options=options)
-    await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.state is ConfigEntryState.LOADED
-
-
-async def pass_time(
-    hass: HomeAssistant, clock: FrozenDateTimeFactory, seconds: int, *, heard: bool = True
-) -> None:
-    """Let time pass, second by second, so that every timer fires when it is due."""
-    for _ in range(seconds):
-        clock.tick(timedelta(seconds=1))
-        if heard:
-            hear(hass, service_info())
-        async_fire_time_changed(hass)
-        await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def test_fresh_reading(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:

@@ -81,6 +81,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             kept = LinkState(journal=Journal(self.name), model=self.model)
         self.link = kept
         self._set_breaker(kept.breaker)
+        self.fresh_readings = 0
+        """Since the set-up."""
         self._started = time.monotonic()
         self._flight = asyncio.Lock()
         self._rung: Rung | None = None
@@ -172,28 +174,23 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             self._cancel_ageing = None
         await self._poller.stop()
 
-    def fresh_since(self, moment: float) -> bool:
-        """Whether a fresh reading came after a moment of the monotonic clock."""
-        snapshot = self.link.snapshot
-        return snapshot is not None and snapshot.taken_at_monotonic >= moment
-
-    async def async_reconnect(self, rung: Rung, since: float) -> bool:
+    async def async_reconnect(self, rung: Rung, since: int) -> bool:
         """Take a reading by a rung of the ladder; return whether it came.
 
         A poll that is under way is ended: it may be what hangs. Nothing is done when another poll
-        has brought a fresh reading since the recovery began.
+        has brought a fresh reading since the recovery began, when there were `since`.
         """
         if self._rung is None and self._task is not None:
             self._task.cancel()
         async with self._flight:
-            if self.fresh_since(since):
+            if self.fresh_readings != since:
                 return False
             self._rung = rung
             try:
                 await super()._async_refresh(log_failures=False)
             finally:
                 self._rung = None
-            return self.fresh_since(since)
+            return self.fresh_readings != since
 
     async def async_read_registers(self, span: Span) -> Reading:
         """Read registers by number, after a poll that is under way. Raises ReaderError."""
@@ -307,6 +304,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             registers=reading.registers,
             attempts=reading.attempts,
         )
+        self.fresh_readings += 1
         link.failures = 0
         link.last_error = None
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=now - started))

@@ -190,13 +190,14 @@ class Watchdog:
         async with self._ladder:
             started = time.monotonic()
             problem = self._error.code if self._coordinator.link.failures else None
+            before = self._coordinator.fresh_readings
             worked = None
             for rung in rungs:
-                if await self._coordinator.async_reconnect(rung, started):
+                if await self._coordinator.async_reconnect(rung, before):
                     worked = rung
                     break
             recovery = Recovery(
-                worked=self._coordinator.fresh_since(started),
+                worked=self._coordinator.fresh_readings != before,
                 rung=worked,
                 seconds=time.monotonic() - started,
             )
