@@ -8,7 +8,11 @@ from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_time_changed,
+)
 
 from custom_components.blupow import coordinator as coordinator_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
@@ -492,3 +496,184 @@ async def test_virtual_device(
     assert script.paths[0].kind is PathKind.VIRTUAL
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), virtual_entry.entry_id)
     assert device.connections == set()
+
+
+async def test_polls_stretch_while_nothing_answers(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Under half of the last ten polls good: every 5 min, until one is; told once each way."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    await set_up(hass, entry, heartbeat_interval=600)
+    await pass_time(hass, freezer, 305)
+    assert script.polls == 11
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 31 * 5)
+    assert script.polls == 16
+    await pass_time(hass, freezer, 31)
+    assert script.polls == 17
+    assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=300)
+    await pass_time(hass, freezer, 280)
+    assert script.polls == 17
+    await pass_time(hass, freezer, 20)
+    assert script.polls == 18
+    script.error = None
+    await pass_time(hass, freezer, 302)
+    assert script.polls == 19
+    await pass_time(hass, freezer, 31 * 2)
+    assert script.polls == 21
+    stretched = [line for line in caplog.messages if "nearly none" in line]
+    assert stretched == ["[poll] BTRIC134000035: nearly none succeeds: every 300 s until one does"]
+
+
+async def test_advertisement_ends_the_stretching(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A device that is heard again is polled at the pace that the user wants, even if a poll fails."""
+    await set_up(hass, entry, heartbeat_interval=600)
+    script.error = ErrorCode.NOT_ADVERTISING
+    await pass_time(hass, freezer, 62, heard=False)
+    assert entry.runtime_data.coordinator.link.breaker.open
+    polls = script.polls
+    script.error = ErrorCode.CONNECT_FAILED
+    hear(hass, service_info(rssi=-70))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == polls + 1
+    await pass_time(hass, freezer, 31)
+    assert script.polls == polls + 2
+    assert not entry.runtime_data.coordinator.link.breaker.open
+
+
+async def test_stretched_polls_outlast_a_change_of_options(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Another option does not make the device answer."""
+    await set_up(hass, entry, heartbeat_interval=600)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 62)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    polls = script.polls
+    await pass_time(hass, freezer, 290)
+    assert script.polls == polls
+
+
+async def test_connection_lost_and_restored(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """One event each, when the values become unavailable and when they are back."""
+    lost = async_capture_events(hass, "blupow_connection_lost")
+    restored = async_capture_events(hass, "blupow_connection_restored")
+    await set_up(hass, entry, heartbeat_interval=600)
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    about = {"device_id": device.id, "entry_id": entry.entry_id, "name": "BTRIC134000035"}
+    script.error = ErrorCode.HELD_BY_OTHER
+    await pass_time(hass, freezer, 599)
+    assert lost == []
+    await pass_time(hass, freezer, 2)
+    (event,) = lost
+    assert event.data == about | {"problem": "held_by_other", "silence": 601, "failures": 3}
+    await hass.config_entries.async_reload(entry.entry_id)
+    await pass_time(hass, freezer, 400)
+    assert len(lost) == 1
+    assert restored == []
+    script.error = None
+    await pass_time(hass, freezer, 301)
+    (event,) = restored
+    assert event.data["device_id"] == device.id
+    assert 1000 <= event.data["outage"] <= 1300
+    await pass_time(hass, freezer, 60)
+    assert (len(lost), len(restored)) == (1, 1)
+
+
+async def test_short_outage_is_no_loss(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Values that are shown all the time are neither lost nor restored."""
+    events = [
+        async_capture_events(hass, f"blupow_connection_{what}") for what in ("lost", "restored")
+    ]
+    await set_up(hass, entry, heartbeat_interval=600)
+    await pass_time(hass, freezer, 305)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 150)
+    assert state(hass, STATUS) == "offline"
+    script.error = None
+    await pass_time(hass, freezer, 31)
+    assert state(hass, STATUS) == "connected"
+    assert events == [[], []]
+
+
+async def test_device_that_is_not_there_after_a_restart_is_lost_after_the_grace(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Not at once: after a restart it takes a while until anything is heard."""
+    lost = async_capture_events(hass, "blupow_connection_lost")
+    script.error = ErrorCode.NOT_ADVERTISING
+    await set_up(hass, entry, heartbeat_interval=600)
+    await pass_time(hass, freezer, 599, heard=False)
+    assert lost == []
+    await pass_time(hass, freezer, 2, heard=False)
+    assert len(lost) == 1
+    assert lost[0].data["problem"] == "not_advertising"
+
+
+async def test_figures_of_the_link(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    entity_registry_enabled_by_default: None,
+) -> None:
+    """Rates, durations, ages and timeouts are those of the polls that were made."""
+    prefix = "sensor.btric134000035_"
+    await set_up(hass, entry, heartbeat_interval=600, update_interval=100)
+    await pass_time(hass, freezer, 305, step=5)
+    assert float(state(hass, f"{prefix}success_rate")) == 100
+    assert float(state(hass, f"{prefix}availability")) == 100
+    assert state(hass, f"{prefix}path") == "isolated"
+    path = hass.states.get(f"{prefix}path")
+    assert path is not None
+    assert path.attributes["via"] == "00:00:00:00:00:01"
+    assert float(state(hass, f"{prefix}signal_strength")) == -60
+    assert float(state(hass, f"{prefix}connect_timeout")) == 25
+    assert script.polls == 4
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 605, step=5)
+    link = entry.runtime_data.coordinator.link
+    assert (len(link.polls), link.failures) == (9, 5)
+    assert float(state(hass, f"{prefix}success_rate")) == pytest.approx(400 / 9)
+    assert float(state(hass, f"{prefix}connect_timeout")) == 45
+    assert float(state(hass, f"{prefix}data_age")) == pytest.approx(600, abs=10)
+    await pass_time(hass, freezer, 300, step=5)
+    # shown for 300 s and a grace of 600 s
+    assert float(state(hass, f"{prefix}availability")) == pytest.approx(100 * 900 / 1200, abs=2)
+
+
+async def test_duration_of_polls(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    entity_registry_enabled_by_default: None,
+) -> None:
+    """The last good one's, and the mean of the good ones'."""
+    await set_up(hass, entry)
+    prefix = "sensor.btric134000035_"
+    assert float(state(hass, f"{prefix}last_duration")) == 0
+    script.gate.clear()
+    freezer.tick(timedelta(seconds=30))
+    async_fire_time_changed(hass)
+    while not script.at_once:
+        await asyncio.sleep(0)
+    freezer.tick(timedelta(seconds=8))
+    script.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert float(state(hass, f"{prefix}last_duration")) == 8
+    assert float(state(hass, f"{prefix}average_duration")) == 4
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 40)
+    assert float(state(hass, f"{prefix}last_duration")) == 8

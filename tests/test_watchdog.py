@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from itertools import pairwise
 import logging
 import random
 from typing import Any, override
@@ -222,8 +223,7 @@ async def test_the_step_that_heals_ends_the_recovery(
     told = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
     assert told == [
         "[watchdog] BTRIC134000035: no fresh reading for 600 s: scripted no_response",
-        f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, "
-        "begun by watchdog",
+        f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, begun by watchdog",
     ]
     assert script.plans[-1].fresh_services
     await pass_time(hass, freezer, 31)
@@ -281,7 +281,7 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
             times.append(second + 1)
             assert watchdog(entry).given_up is (len(times) >= 5)
             assert watchdog(entry).next_recovery is not None
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
     assert times[0] == 360
     assert pauses[:4] == pytest.approx([60, 120, 240, 300], abs=1)
     assert pauses[4:] == pytest.approx([900] * 5, abs=1)
@@ -446,8 +446,7 @@ async def test_notification(
     shown = list(_async_get_or_create_notifications(hass).values())
     assert [item["message"] for item in shown] == (
         [
-            "BTRIC134000035 is read again after about 7 min without a reading. "
-            "Step 2 of the recovery brought it back."
+            "BTRIC134000035 is read again after about 7 min without a reading. Step 2 of the recovery brought it back."
         ]
         if wanted
         else []
