@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import socket
+from unittest.mock import AsyncMock
 
 from habluetooth import get_manager
 import pytest
@@ -12,6 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 # Before Home Assistant's test package looks for custom integrations, so that it finds this one.
 import custom_components.blupow  # noqa: F401
 from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble import bluez
+from custom_components.blupow.readers import recovery
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 
@@ -57,6 +60,14 @@ def heard(hass: HomeAssistant, enable_bluetooth: None, script: Script) -> None:
     assert tracking is not None
     tracking.cancel()
     hear(hass, service_info())
+
+
+@pytest.fixture
+def no_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no BlueZ to talk to, whatever the machine has; nobody is waited for to be heard anew."""
+    for name in ("release", "remove"):
+        monkeypatch.setattr(bluez, name, AsyncMock(return_value=[]))
+    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 0)
 
 
 @pytest.fixture

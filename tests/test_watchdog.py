@@ -7,7 +7,6 @@ from itertools import pairwise
 import logging
 import random
 from typing import Any, override
-from unittest.mock import AsyncMock
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -18,11 +17,9 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow import poller
-from custom_components.blupow.lib.blupow_ble import bluez
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.modbus import EXCEPTION_FLAG, seal
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
-from custom_components.blupow.readers import recovery as recovery_module
 from custom_components.blupow.watchdog import Watchdog
 from homeassistant.components.persistent_notification import _async_get_or_create_notifications
 from homeassistant.core import Event, HomeAssistant
@@ -36,7 +33,7 @@ RECOVERIES = "sensor.btric134000035_recoveries"
 
 STEPS = ("close_links", "look_again", "rediscover")
 
-pytestmark = pytest.mark.usefixtures("heard")
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
 
 class Ladder:
@@ -69,13 +66,10 @@ class Ladder:
 
 @pytest.fixture
 def ladder(script: Script, monkeypatch: pytest.MonkeyPatch) -> Ladder:
-    """Watch the steps. There is no BlueZ here, nobody is heard anew, and there is no jitter."""
+    """Watch the steps, without jitter."""
     ladder = Ladder(script)
-    for name in ("release", "remove"):
-        monkeypatch.setattr(bluez, name, AsyncMock(return_value=[]))
     for name in STEPS:
         monkeypatch.setattr(poller, name, ladder.spy(name, getattr(poller, name)))
-    monkeypatch.setattr(recovery_module, "HEARD_AGAIN_LIMIT", 0)
     monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
     return ladder
 

@@ -1,0 +1,268 @@
+"""The actions and the button, as an automation or a user calls them."""
+
+import asyncio
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+
+from .scripted import Script
+from .timeline import pass_time, set_up
+
+BUTTON = "button.btric134000035_reconnect"
+
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
+
+
+async def act(hass: HomeAssistant, action: str, **data: Any) -> dict[str, Any]:
+    """Call an action and return what it returns."""
+    answer = await hass.services.async_call(
+        DOMAIN, action, data, blocking=True, return_response=True
+    )
+    assert answer is not None
+    return answer
+
+
+def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
+    """Return the id of an entry's device."""
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    return device.id
+
+
+async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
+    """An automation that names a device which is not loaded is told so."""
+    assert await async_setup_component(hass, DOMAIN, {})
+    assert set(hass.services.async_services_for_domain(DOMAIN)) == {
+        "force_reconnect",
+        "health_check",
+        "read_registers",
+    }
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "health_check", config_entry_id="nobody")
+
+
+@pytest.mark.parametrize(
+    "target", [{}, {"device_id": "a", "config_entry_id": "b"}, {"entity_id": "sensor.x"}]
+)
+async def test_target_is_one_device(
+    hass: HomeAssistant, entry: MockConfigEntry, target: dict[str, str]
+) -> None:
+    """Never the first one there is."""
+    await set_up(hass, entry)
+    with pytest.raises(probatio.Invalid):
+        await act(hass, "health_check", **target)
+
+
+async def test_device_of_another_integration(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """It is told that there is no such device."""
+    await set_up(hass, entry)
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "health_check", device_id="elsewhere")
+    assert caught.value.translation_key == "no_such_device"
+
+
+async def test_entry_that_is_not_loaded(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """It is told, by its device too."""
+    await set_up(hass, entry)
+    device_id = device_of(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "force_reconnect", device_id=device_id)
+    assert caught.value.translation_key == "service_config_entry_not_loaded"
+
+
+async def test_force_reconnect(
+    hass: HomeAssistant, entry: MockConfigEntry, virtual_entry: MockConfigEntry, script: Script
+) -> None:
+    """The named device alone is read; how long that took is returned."""
+    await set_up(hass, entry)
+    await set_up(hass, virtual_entry)
+    polls = script.polls
+    answer = await act(hass, "force_reconnect", device_id=device_of(hass, entry))
+    assert answer == {"seconds": pytest.approx(0, abs=1), "step": 1}
+    assert script.polls == polls + 1
+    assert script.paths[-1].device.address == "C4:D3:6A:00:00:35"
+    answer = await act(hass, "force_reconnect", config_entry_id=virtual_entry.entry_id)
+    assert script.paths[-1].device.address == "virtual"
+    await hass.services.async_call(
+        DOMAIN, "force_reconnect", {"config_entry_id": entry.entry_id}, blocking=True
+    )
+    assert script.polls == polls + 3
+
+
+async def test_force_reconnect_that_fails(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """The cause is told by its code and a sentence."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.HELD_BY_OTHER
+    with pytest.raises(HomeAssistantError, match="close the Renogy app") as caught:
+        await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
+    assert caught.value.translation_domain == DOMAIN
+    assert caught.value.translation_key == "held_by_other"
+
+
+async def test_button(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
+    """It reconnects, and tells the cause of a failure."""
+    await set_up(hass, entry)
+    polls = script.polls
+    press = {"entity_id": BUTTON}
+    await hass.services.async_call("button", "press", press, blocking=True)
+    assert script.polls == polls + 1
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    with pytest.raises(HomeAssistantError, match="no connection was made in time") as caught:
+        await hass.services.async_call("button", "press", press, blocking=True)
+    assert caught.value.translation_key == "connect_timeout"
+    script.error = None
+    await hass.services.async_call("button", "press", press, blocking=True)
+
+
+async def test_health_check_of_a_healthy_device(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """What is known, without asking the device."""
+    await set_up(hass, entry)
+    await pass_time(hass, freezer, 40)
+    polls = script.polls
+    answer = await act(hass, "health_check", config_entry_id=entry.entry_id)
+    assert script.polls == polls
+    assert answer == {
+        "name": "BTRIC134000035",
+        "status": "connected",
+        "problem": None,
+        "what_to_do": None,
+        "last_reading": answer["last_reading"],
+        "data_age": pytest.approx(10, abs=2),
+        "consecutive_failures": 0,
+        "polls_stretched": False,
+        "connect_timeout": 25,
+        "path": {
+            "kind": "isolated",
+            "reason": "heard best by hci0 (00:00:00:00:00:01)",
+            "via": "00:00:00:00:00:01",
+            "adapter": "hci0",
+        },
+        "signal_strength": -60,
+        "success_rate": 100,
+        "availability": 100,
+        "last_duration": 0,
+        "average_duration": 0,
+        "last_errors": [],
+        "recovery": {
+            "worked": 0,
+            "failed_in_a_row": 0,
+            "given_up": False,
+            "under_way": False,
+            "next": None,
+        },
+    }
+
+
+async def test_health_check_of_a_lost_device(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """The last errors, the next recovery, and what to do."""
+    script.error = ErrorCode.HELD_BY_OTHER
+    await set_up(hass, entry, recovery_limit=1, stale_checks=1)
+    await pass_time(hass, freezer, 130)
+    answer = await act(hass, "health_check", config_entry_id=entry.entry_id)
+    assert answer["status"] == "lost"
+    assert answer["problem"] == "held_by_other"
+    assert "close the Renogy app" in answer["what_to_do"]
+    assert answer["path"] is answer["last_reading"] is answer["data_age"] is None
+    assert answer["success_rate"] == 0
+    assert answer["last_duration"] is answer["average_duration"] is None
+    assert len(answer["last_errors"]) == 5
+    assert answer["last_errors"][-1]["code"] == "held_by_other"
+    assert answer["last_errors"][-1]["message"] == "scripted held_by_other"
+    assert answer["polls_stretched"]
+    assert answer["recovery"]["failed_in_a_row"] == 1
+    assert answer["recovery"]["given_up"]
+    assert answer["recovery"]["next"] > answer["last_errors"][-1]["at"]
+
+
+async def test_read_registers(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
+    """The words as they are, decimal and hexadecimal."""
+    await set_up(hass, entry)
+    script.device.overrides = {4109: 32, 4005: 132}
+    answer = await act(hass, "read_registers", config_entry_id=entry.entry_id, start=4005, count=1)
+    assert answer == {"unit": 32, "start": 4005, "words": [132], "hex": "0084"}
+    answer = await act(
+        hass, "read_registers", device_id=device_of(hass, entry), start="4000", count=10
+    )
+    assert len(answer["words"]) == 10
+    assert len(answer["hex"].split()) == 10
+    assert entry.runtime_data.coordinator.link.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "count"), [(0, 0), (0, 61), (-1, 1), (65536, 1), ("x", 1), (0, None)]
+)
+async def test_registers_out_of_range(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, start: Any, count: Any
+) -> None:
+    """Refused before anything is asked."""
+    await set_up(hass, entry)
+    polls = script.polls
+    with pytest.raises(probatio.Invalid):
+        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=start, count=count)
+    assert script.polls == polls
+
+
+async def test_registers_beyond_the_last(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """The last one is 65535."""
+    await set_up(hass, entry)
+    with pytest.raises(ServiceValidationError, match="65535"):
+        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=65530, count=10)
+
+
+async def test_registers_that_the_device_refuses(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Told with the code; it is no failed poll, and nothing is lost."""
+    await set_up(hass, entry)
+    with pytest.raises(HomeAssistantError) as caught:
+        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=9000, count=5)
+    assert caught.value.translation_key == "modbus_exception"
+    assert entry.runtime_data.coordinator.link.failures == 0
+    assert entry.runtime_data.coordinator.status == "connected"
+
+
+async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """One thing at a time; what is ended is told so, not left hanging."""
+    await set_up(hass, entry)
+    coordinator = entry.runtime_data.coordinator
+    script.gate.clear()
+    poll = asyncio.create_task(coordinator.async_refresh())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    target = {"config_entry_id": entry.entry_id}
+    registers = asyncio.create_task(act(hass, "read_registers", **target, start=4000, count=1))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert script.at_once == 1
+    script.gate.set()
+    await poll
+    script.gate.clear()
+    while not (script.at_once and script.plans[-1].span):
+        await asyncio.sleep(0)
+    reconnect = asyncio.create_task(act(hass, "force_reconnect", **target))
+    with pytest.raises(HomeAssistantError) as caught:
+        await registers
+    assert caught.value.translation_key == "reader_timeout"
+    script.gate.set()
+    assert (await reconnect)["step"] == 1
+    assert script.most_at_once == 1
