@@ -1,0 +1,95 @@
+"""The log file of BluPow's own."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.blupow import log_file
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.log_file import LogFile
+from homeassistant.core import HomeAssistant
+
+from .scripted import Script
+from .timeline import set_up
+
+
+@pytest.fixture
+def folder(hass: HomeAssistant, tmp_path: Path) -> Path:
+    """Have an empty configuration folder."""
+    hass.config.config_dir = str(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("heard")
+async def test_story_of_two_devices(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    virtual_entry: MockConfigEntry,
+    script: Script,
+    folder: Path,
+) -> None:
+    """Every change and every failed poll, whatever Home Assistant's log shows; nothing after the end."""
+    logging.getLogger("custom_components.blupow").setLevel(logging.ERROR)
+    try:
+        await set_up(hass, entry, log_file=True)
+        await set_up(hass, virtual_entry, log_file=True)
+        script.error = ErrorCode.NO_RESPONSE
+        for each in (entry, virtual_entry):
+            await each.runtime_data.coordinator.async_refresh()
+        await hass.config_entries.async_unload(entry.entry_id)
+        await virtual_entry.runtime_data.coordinator.async_refresh()
+        await hass.config_entries.async_unload(virtual_entry.entry_id)
+    finally:
+        logging.getLogger("custom_components.blupow").setLevel(logging.NOTSET)
+    lines = [line.split(" ", 2)[2] for line in (folder / "blupow.log").read_text().splitlines()]
+    name, virtual = "BTRIC134000035", "Virtual inverter (test mode)"
+    failed = "failed {} times in a row: no_response: scripted no_response"
+    assert lines == [
+        f"[poll] {name}: {failed.format(1)}",
+        f"[cache] {name}: the last reading serves: scripted no_response",
+        f"[poll] {virtual}: {failed.format(1)}",
+        f"[cache] {virtual}: the last reading serves: scripted no_response",
+        f"[poll] {virtual}: {failed.format(2)}",
+        f"[poll] {virtual}: nearly none succeeds: every 300 s until one does",
+    ]
+    assert [path.name for path in folder.glob("*.log*")] == ["blupow.log"]
+
+
+@pytest.mark.usefixtures("heard")
+async def test_no_file_without_the_option(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, folder: Path
+) -> None:
+    """Nor once the option is taken back."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.NO_RESPONSE
+    await entry.runtime_data.coordinator.async_refresh()
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert list(folder.glob("*.log*")) == []
+
+
+def test_rotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is large enough is put aside; three older ones are kept."""
+    monkeypatch.setattr(log_file, "LARGEST", 200)
+    file = LogFile(tmp_path / "blupow.log")
+    file.start()
+    for number in range(40):
+        file.write(f"[poll] line {number:02}")
+    file.stop()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["blupow.log", "blupow.log.1", "blupow.log.2", "blupow.log.3"]
+    assert all(path.stat().st_size <= 200 for path in tmp_path.iterdir())
+    assert (tmp_path / "blupow.log").read_text().splitlines()[-1].endswith("[poll] line 39")
+
+
+def test_disk_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Told once, in a sentence; nobody who writes is disturbed."""
+    file = LogFile(tmp_path / "missing" / "blupow.log")
+    file.start()
+    for number in range(5):
+        file.write(f"line {number}")
+    file.stop()
+    (told,) = caplog.messages
+    assert told.startswith("The log file cannot be written: ")
+    assert "No such file or directory" in told
