@@ -1,0 +1,269 @@
+"""Repairs: when they are shown, when they vanish, and what their flows mend."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.issues import cause
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.readers import PathKind
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from .scripted import NOW, Script
+from .timeline import pass_time, set_up
+
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
+
+SHOWN_BY = [
+    (ErrorCode.NOT_ADVERTISING, "not_heard"),
+    (ErrorCode.HELD_BY_OTHER, "held_by_other"),
+    (ErrorCode.ADAPTER_UNAVAILABLE, "adapter_gone"),
+    (ErrorCode.READER_CRASHED, "reader_cannot_start"),
+    (ErrorCode.SERVICE_MISSING, "wrong_family"),
+    (ErrorCode.MODBUS_EXCEPTION, "wrong_family"),
+    (ErrorCode.NO_RESPONSE, "unit_not_found"),
+    (ErrorCode.WRONG_UNIT, "unit_not_found"),
+]
+
+
+def shown(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
+    """Return the repairs that are shown, by their kind."""
+    return {
+        str(issue.translation_key): issue
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN and issue.active
+    }
+
+
+async def lose(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    clock: FrozenDateTimeFactory,
+    error: ErrorCode,
+    **options: Any,
+) -> None:
+    """Set the device up, and let it fail until its last reading is stale."""
+    await set_up(hass, entry, **({"update_interval": 60, "stale_age": 130} | options))
+    script.error, script.stage = error, Stage.START
+    await pass_time(hass, clock, 425, heard=error is not ErrorCode.NOT_ADVERTISING)
+
+
+class Flow:
+    """A fix flow over HTTP, as the frontend goes through it."""
+
+    def __init__(self, hass: HomeAssistant, client: ClientSessionGenerator) -> None:
+        """Prepare."""
+        self._hass = hass
+        self._client = client
+        self._url = "/api/repairs/issues/fix"
+
+    async def begin(self, kind: str) -> dict[str, Any]:
+        """Open the flow of a repair."""
+        assert await async_setup_component(self._hass, "repairs", {})
+        self._http = await self._client()
+        issue_id = shown(self._hass)[kind].issue_id
+        result = await self._post(self._url, {"handler": DOMAIN, "issue_id": issue_id})
+        self._url = f"{self._url}/{result['flow_id']}"
+        return result
+
+    async def submit(self, **answers: Any) -> dict[str, Any]:
+        """Submit its form."""
+        return await self._post(self._url, answers)
+
+    async def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        response = await self._http.post(url, json=body)
+        assert response.status == 200, await response.text()
+        result: dict[str, Any] = await response.json()
+        return result
+
+
+@pytest.fixture
+def flow(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> Flow:
+    """Return a fix flow."""
+    return Flow(hass, hass_client)
+
+
+@pytest.mark.parametrize(("error", "kind"), SHOWN_BY)
+async def test_repair_comes_and_goes_by_itself(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    error: ErrorCode,
+    kind: str,
+) -> None:
+    """Shown once the last reading is stale, gone with the first fresh one."""
+    await set_up(hass, entry, update_interval=100, heartbeat_interval=600)
+    script.error, script.stage = error, Stage.START
+    await pass_time(hass, freezer, 295, heard=False)
+    assert shown(hass) == {}
+    await pass_time(hass, freezer, 310, heard=False)
+    assert set(shown(hass)) == {kind}
+    issue = shown(hass)[kind]
+    assert issue.translation_placeholders == {"name": "BTRIC134000035"}
+    assert issue.is_fixable is (kind != "wrong_family")
+    assert issue.severity is ir.IssueSeverity.WARNING
+    script.error = None
+    await entry.runtime_data.coordinator.async_refresh()
+    assert shown(hass) == {}
+
+
+@pytest.mark.parametrize("code", sorted(set(ErrorCode) - {code for code, _ in SHOWN_BY}))
+async def test_no_repair_without_a_cure(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    code: ErrorCode,
+) -> None:
+    """A weak link is told by the sensor, not by a repair."""
+    await lose(hass, entry, script, freezer, code, stale_checks=10)
+    assert shown(hass) == {}
+
+
+def test_reader_that_has_started() -> None:
+    """One that crashes in mid-reading can be started."""
+    assert cause(ReaderError(ErrorCode.READER_CRASHED, "x", stage=Stage.READ)) is None
+    assert cause(ReaderError(ErrorCode.READER_CRASHED, "x", stage=Stage.START)) is not None
+    assert cause(None) is None
+
+
+async def test_cause_stays_until_another_one_is_known(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """An error that says less does not take it back; another cause takes its place."""
+    await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
+    coordinator = entry.runtime_data.coordinator
+    assert set(shown(hass)) == {"held_by_other"}
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await coordinator.async_refresh()
+    assert set(shown(hass)) == {"held_by_other"}
+    script.error = ErrorCode.ADAPTER_UNAVAILABLE
+    await coordinator.async_refresh()
+    assert set(shown(hass)) == {"adapter_gone"}
+
+
+async def test_recovery_given_up(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Shown with the limit, whatever the cause; gone with a fresh reading."""
+    await set_up(hass, entry, stale_checks=1, recovery_limit=2)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 365)
+    assert entry.runtime_data.watchdog.failed == 1
+    assert shown(hass) == {}
+    await pass_time(hass, freezer, 80)
+    assert entry.runtime_data.watchdog.failed == 2
+    assert set(shown(hass)) == {"recovery_given_up"}
+    script.error = ErrorCode.NO_RESPONSE
+    await entry.runtime_data.coordinator.async_refresh()
+    assert set(shown(hass)) == {"recovery_given_up", "unit_not_found"}
+    script.error = None
+    await entry.runtime_data.coordinator.async_refresh()
+    assert shown(hass) == {}
+
+
+async def test_repair_of_an_entry_that_is_unloaded(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """It goes with the entry, and is back when the entry is loaded again and still has no reading."""
+    await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert shown(hass) == {}
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert set(shown(hass)) == {"held_by_other"}
+
+
+async def test_try_again(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    flow: Flow,
+) -> None:
+    """What the user did has helped, or the form says why not."""
+    await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
+    result = await flow.begin("held_by_other")
+    assert (result["type"], result["step_id"]) == ("form", "confirm")
+    assert result["description_placeholders"]["name"] == "BTRIC134000035"
+    assert result["data_schema"] == []
+    polls = script.polls
+    result = await flow.submit()
+    assert result["errors"] == {"base": "still_failing"}
+    assert "refuses the connection" in result["description_placeholders"]["problem"]
+    assert script.polls == polls + 3
+    script.error = None
+    result = await flow.submit()
+    assert result["type"] == "create_entry"
+    assert shown(hass) == {}
+    assert entry.runtime_data.coordinator.status == "connected"
+
+
+async def test_read_in_process(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    flow: Flow,
+) -> None:
+    """The option is set, and the device is read inside Home Assistant; other options stay."""
+    await lose(hass, entry, script, freezer, ErrorCode.READER_CRASHED, stale_checks=10)
+    await flow.begin("reader_cannot_start")
+    script.error = None
+    result = await flow.submit()
+    assert result["type"] == "create_entry"
+    assert entry.options["path"] == "in_process"
+    assert entry.options["stale_checks"] == 10
+    assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert shown(hass) == {}
+
+
+@pytest.mark.parametrize(
+    ("answers", "options", "unit"), [({"unit": 7}, {"unit": 7}, 7), ({}, {}, 32)]
+)
+async def test_other_unit(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    flow: Flow,
+    answers: dict[str, int],
+    options: dict[str, int],
+    unit: int,
+) -> None:
+    """The one that is entered, or the one that is found by trying."""
+    script.device = VirtualDevice(unit=99, clock=lambda: NOW)
+    await lose(hass, entry, script, freezer, ErrorCode.NO_RESPONSE, unit=99, stale_checks=10)
+    result = await flow.begin("unit_not_found")
+    assert [field["name"] for field in result["data_schema"]] == ["unit"]
+    script.error = None
+    script.device = VirtualDevice(unit=unit, clock=lambda: NOW)
+    result = await flow.submit(**answers)
+    assert result["type"] == "create_entry"
+    assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}
+    assert script.plans[-1].unit == unit
+    assert entry.runtime_data.coordinator.status == "connected"
+
+
+async def test_device_that_is_not_loaded_any_more(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    flow: Flow,
+) -> None:
+    """The flow says so."""
+    await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
+    await flow.begin("held_by_other")
+    await hass.config_entries.async_unload(entry.entry_id)
+    result = await flow.submit()
+    assert (result["type"], result["reason"]) == ("abort", "not_loaded")
