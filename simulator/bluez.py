@@ -146,13 +146,14 @@ class Bluez:
         address: str | None,
         seconds: float | None,
         times: int | None,
+        adapter: str | None = None,
     ) -> None:
-        """Switch a fault on, for one device or for all."""
+        """Switch a fault on, for one device or for all, on one adapter or on all."""
         if name is FaultName.ADAPTER_GONE:
-            self.unplug()
+            self.unplug(adapter)
             return
         for peripheral in self._named(address):
-            peripheral.faults.set(name, seconds=seconds, times=times)
+            peripheral.faults.set(name, seconds=seconds, times=times, adapter=adapter)
 
     def clear_faults(self, name: FaultName | None, address: str | None) -> None:
         """Switch faults off; who waits for a device that can be reached again is connected."""

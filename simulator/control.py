@@ -63,6 +63,7 @@ class Control:
                     address,
                     options.get("seconds"),
                     options.get("times"),
+                    options.get("adapter"),
                 )
             case "clear":
                 name = options.get("name")

@@ -151,6 +151,9 @@ class Devices:
         self._last_heard.pop(path, None)
         self._tree.remove(path)
 
+    def _reachable(self, path: str) -> bool:
+        return self.peripheral(path).reachable_by(path.split("/")[3])
+
     # Connections
 
     async def connect(self, message: Message) -> Answer:
@@ -172,7 +175,7 @@ class Devices:
     def serve_pending(self) -> None:
         """Go on with every connect whose device can be reached."""
         for path, pending in list(self._pending.items()):
-            if self.peripheral(path).reachable and not self._link_tasks.get(path):
+            if self._reachable(path) and not self._link_tasks.get(path):
                 self._link_tasks[path] = [self._spawn(self._establish(path, pending))]
 
     async def _establish(self, path: str, pending: Pending) -> None:
@@ -181,10 +184,14 @@ class Devices:
         await asyncio.sleep(peripheral.radio.connect_time)
         if path not in self._pending:
             return
-        if not peripheral.reachable:
+        if not self._reachable(path):
             self._link_tasks.pop(path, None)
             return
         del self._pending[path]
+        if peripheral.faults.has(FaultName.STALE_OBJECT):
+            self._link_tasks.pop(path, None)
+            self._settle(pending, failed("br-connection-unknown"))  # sic, for LE too
+            return
         if peripheral.faults.take(FaultName.REFUSES):
             self._link_tasks.pop(path, None)
             self._settle(pending, failed("le-connection-abort-by-remote"))
@@ -260,6 +267,7 @@ class Devices:
         self.end_link(path)
         await asyncio.sleep(0.02)
         self._forget(path)
+        self.peripheral(path).faults.clear(FaultName.STALE_OBJECT)
         return "", []
 
     def adapter_gone(self, adapter: str) -> None:

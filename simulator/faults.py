@@ -13,7 +13,9 @@ class FaultName(StrEnum):
     HELD = "held"
     """Another phone is connected: no advertisements; a connect waits without end."""
     DEAF = "deaf"
-    """Advertises, but a connect waits without end."""
+    """Advertises, but a connect waits without end (by any adapter, unless one is named)."""
+    STALE_OBJECT = "stale_object"
+    """Connects fail until BlueZ has forgotten the device, and heard it anew."""
     REFUSES = "refuses"
     """Advertises, but refuses connections."""
     DROPS = "drops"
@@ -45,6 +47,7 @@ class Fault:
 
     seconds: float = 0.0
     times: int | None = None
+    adapter: str | None = None
 
 
 class Faults:
@@ -55,11 +58,16 @@ class Faults:
         self._active: dict[FaultName, Fault] = {}
 
     def set(
-        self, name: FaultName, *, seconds: float | None = None, times: int | None = None
+        self,
+        name: FaultName,
+        *,
+        seconds: float | None = None,
+        times: int | None = None,
+        adapter: str | None = None,
     ) -> None:
         """Switch a fault on."""
         self._active[name] = Fault(
-            DEFAULT_SECONDS.get(name, 0.0) if seconds is None else seconds, times
+            DEFAULT_SECONDS.get(name, 0.0) if seconds is None else seconds, times, adapter
         )
 
     def clear(self, name: FaultName | None = None) -> None:
@@ -69,9 +77,10 @@ class Faults:
         else:
             self._active.pop(name, None)
 
-    def has(self, *names: FaultName) -> bool:
-        """Whether one of these faults is on; nothing is used up."""
-        return any(name in self._active for name in names)
+    def has(self, *names: FaultName, adapter: str | None = None) -> bool:
+        """Whether one of these faults is on, for that adapter; nothing is used up."""
+        active = [self._active[name] for name in names if name in self._active]
+        return any(fault.adapter in (None, adapter) for fault in active)
 
     def take(self, name: FaultName) -> Fault | None:
         """Return a fault if it strikes now, and count it."""

@@ -4,7 +4,7 @@ import asyncio
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import json
 import os
@@ -142,6 +142,8 @@ class HomeAssistant:
     session: aiohttp.ClientSession
     token: str = ""
     socket: aiohttp.ClientWebSocketResponse | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What came of the events that were subscribed to."""
     _number: int = 0
 
     @property
@@ -221,10 +223,24 @@ class HomeAssistant:
         async with asyncio.timeout(CALL_LIMIT):
             while True:
                 message = await self.socket.receive_json()
+                if message["type"] == "event":
+                    self.events.append(message["event"])
                 if message.get("id") == number and message["type"] == "result":
                     if not message["success"]:
                         raise HomeAssistantError(f"{kind}: {message['error']}")
                     return message["result"]
+
+    async def act(self, action: str, **data: Any) -> dict[str, Any]:
+        """Call an action of BluPow and return what it returns. Raises HomeAssistantError."""
+        answer = await self.call(
+            "call_service",
+            domain="blupow",
+            service=action,
+            service_data=data,
+            return_response=True,
+        )
+        response: dict[str, Any] = answer["response"]
+        return response
 
     async def states(self) -> dict[str, dict[str, Any]]:
         """Return all states by entity id."""

@@ -53,11 +53,10 @@ class Peripheral:
     connected_path: str | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def reachable(self) -> bool:
+    def reachable_by(self, adapter: str) -> bool:
         """Whether a connect would go through."""
         return not self.connected_path and not self.faults.has(
-            FaultName.OUT_OF_RANGE, FaultName.HELD, FaultName.DEAF
+            FaultName.OUT_OF_RANGE, FaultName.HELD, FaultName.DEAF, adapter=adapter
         )
 
     @property

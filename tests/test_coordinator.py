@@ -319,6 +319,52 @@ async def test_heard_again(
     assert state(hass, STATUS) == "connected"
 
 
+async def test_heard_again_after_a_silence(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Home Assistant takes minutes to forget a device: 30 s without an advertisement count too."""
+    await set_up(hass, entry, heartbeat_interval=600)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 80)
+    polls = script.polls
+    assert entry.runtime_data.coordinator.link.breaker.open
+    await pass_time(hass, freezer, 60)
+    assert script.polls == polls
+    await pass_time(hass, freezer, 28, heard=False)
+    hear(hass, service_info())
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == polls
+    await pass_time(hass, freezer, 30, heard=False)
+    assert script.polls == polls
+    script.error = None
+    hear(hass, service_info())
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == polls + 1
+    assert state(hass, STATUS) == "connected"
+
+
+async def test_heard_again_while_a_poll_runs(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """If that poll fails all the same, the next advertisement brings another one."""
+    await set_up(hass, entry, update_interval=300, heartbeat_interval=600)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 300, heard=False)
+    script.gate.clear()
+    polls = script.polls
+    poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    hear(hass, service_info())
+    assert script.polls == polls + 1
+    script.gate.set()
+    await poll
+    script.error = None
+    await pass_time(hass, freezer, 1)
+    assert script.polls == polls + 2
+    assert state(hass, STATUS) == "connected"
+
+
 async def test_adverts_do_not_queue_up_polls(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:

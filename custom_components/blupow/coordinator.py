@@ -33,6 +33,8 @@ _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
+SILENT_TIME: Final = 30.0
+"""An advertisement after so many seconds without one tells that the device is back."""
 FIRST_POLL_WAIT: Final = 10.0
 """So long the set-up waits for the first reading; then it comes when it comes."""
 
@@ -83,12 +85,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         self._set_breaker(kept.breaker)
         self.fresh_readings = 0
         """Since the set-up."""
-        self._started = time.monotonic()
+        self._started = self._advert_at = time.monotonic()
         self._flight = asyncio.Lock()
         self._rung: Rung | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
+        self._heard_again = False
 
     @property
     def virtual(self) -> bool:
@@ -212,9 +215,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     @callback
     def _on_advertisement(self, heard: bluetooth.BluetoothServiceInfoBleak) -> None:
         """Poll at once when a device that was not heard is heard again, by who can connect."""
-        if self._flight.locked() or not heard.connectable or not self._was_not_heard:
+        if not heard.connectable:
             return
         now = time.monotonic()
+        self._heard_again = self._heard_again or now - self._advert_at >= SILENT_TIME
+        self._advert_at = now
+        if self._flight.locked() or not self._is_back:
+            return
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
         self._advert_poll_at = now
@@ -225,14 +232,14 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         )
 
     @property
-    def _was_not_heard(self) -> bool:
-        """Whether the last poll failed because the device was not heard."""
+    def _is_back(self) -> bool:
+        """Whether the last poll failed, and the device was heard again after a silence since."""
         error = self.link.last_error
-        return error is not None and error.code is ErrorCode.NOT_ADVERTISING
+        return error is not None and (error.code is ErrorCode.NOT_ADVERTISING or self._heard_again)
 
     async def _poll_again(self) -> None:
         """Poll, unless another poll was faster."""
-        if self._was_not_heard:
+        if self._is_back:
             await self.async_refresh()
 
     @override
@@ -265,6 +272,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_update_data(self) -> Snapshot:
         """Take one reading; when it fails the last one serves for a while."""
         started = time.monotonic()
+        self._heard_again = False
         try:
             path, reading = await self._fly(self._poller.read(self.link.failures, self._rung))
         except EndedForReconnect as err:
