@@ -65,7 +65,7 @@ def inverters(count: int, adapters: Sequence[str], *, fast: bool) -> list[Periph
     made = []
     for number in range(count):
         raw = f"{FIRST_ADDRESS + number:012X}"
-        radio = Radio(rssi={name: -60 - 9 * position for position, name in enumerate(adapters)})
+        radio = Radio(rssi={name: -60 - 20 * position for position, name in enumerate(adapters)})
         if fast:
             radio.interval = 0.2
             radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01

@@ -4,99 +4,32 @@ from datetime import datetime
 import os
 from pathlib import Path
 import signal
-from typing import Any
 
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from simulator.__main__ import ADAPTER_ADDRESS
-from simulator.control import ControlClient, control
-from simulator.home_assistant import HomeAssistant, free_port, home_assistant
+from simulator.control import control
+from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
-from ..simulated import INVERTER_ADDRESS, INVERTER_NAME
 from .processes import readers_on
-
-INTERVAL = 10
-CACHE = 25
-GRACE = 45
-OPTIONS = {
-    "update_interval": INTERVAL,
-    "connect_timeout": 5,
-    "cache_time": CACHE,
-    "grace_time": GRACE,
-    "path": "automatic",
-}
-FORBIDDEN_IN_LOG = (
-    "was never awaited",
-    "Task exception was never retrieved",
-    "blocking call",
-    "Detected that custom integration",
-    "Unexpected error fetching",
+from .scene import (
+    CACHE,
+    GRACE,
+    INTERVAL,
+    LAST,
+    MODEL,
+    OPTIONS,
+    PREFIX,
+    PROBLEM,
+    STATUS,
+    VOLTAGE,
+    Scene,
+    check_log,
+    discovered_and_added,
+    one_reader,
 )
-PREFIX = f"sensor.{INVERTER_NAME.lower()}"
-STATUS = f"{PREFIX}_connection_status"
-PROBLEM = f"{PREFIX}_problem"
-MODEL = f"{PREFIX}_model"
-VOLTAGE = f"{PREFIX}_battery_voltage"
-LAST = f"{PREFIX}_last_reading"
-
-
-class Scene:
-    """Home Assistant, the simulated radio, and what is looked for."""
-
-    def __init__(self, hass: HomeAssistant, radio: ControlClient, bus_address: str) -> None:
-        """Begin."""
-        self.hass = hass
-        self.radio = radio
-        self.bus_address = bus_address
-
-    async def state(self, entity_id: str) -> str:
-        """Return a state."""
-        state: str = (await self.hass.states())[entity_id]["state"]
-        return state
-
-    async def values(self) -> dict[str, str]:
-        """Return the states of the measurements."""
-        return {
-            entity_id: state["state"]
-            for entity_id, state in (await self.hass.states()).items()
-            if entity_id.startswith(PREFIX)
-            and state["attributes"].get("state_class") == "measurement"
-        }
-
-    async def connects(self) -> int:
-        """Return how often the inverter was connected."""
-        state = await self.radio.state()
-        number: int = state["devices"][INVERTER_ADDRESS]["counts"]["links"]
-        return number
-
-    async def wait_state(self, entity_id: str, wanted: str, limit: float = 60) -> dict[str, Any]:
-        """Wait for a state, and return it whole."""
-
-        async def look() -> dict[str, Any] | None:
-            state = (await self.hass.states()).get(entity_id)
-            return state if state is not None and state["state"] == wanted else None
-
-        seen: dict[str, Any] = await self.hass.wait_for(f"{entity_id} {wanted}", look, limit)
-        return seen
-
-    async def wait_fresh(self, limit: float = 60) -> None:
-        """Wait for a reading that is newer than the last one."""
-        before = await self.state(LAST)
-
-        async def look() -> bool:
-            return await self.state(LAST) != before and await self.state(STATUS) == "connected"
-
-        await self.hass.wait_for("a fresh reading", look, limit)
-
-    async def wait_nothing_left(self) -> None:
-        """Wait until neither a reader process nor a link is there."""
-
-        async def look() -> bool:
-            return not readers_on(self.bus_address) and not await self.radio.links()
-
-        await self.hass.wait_for("no process and no link", look, 30)
 
 
 @pytest.mark.usefixtures("real_sockets")
@@ -114,8 +47,11 @@ async def test_the_main_job(tmp_path: Path) -> None:
         ) as hass:
             scene = Scene(hass, radio, devices.bus_address)
             await discovered_and_added(scene)
+            await has_its_values(scene)
             await out_of_range_and_back(scene)
+            await scene.settle()
             await reader_killed(scene)
+            await scene.settle()
             await refused_by_a_busy_device(scene)
             await through_home_assistant(scene)
             # stopped in the middle of a reading
@@ -124,39 +60,12 @@ async def test_the_main_job(tmp_path: Path) -> None:
             assert await hass.stop() == 0
             assert readers_on(devices.bus_address) == []
             assert await radio.links() == []
-        log = hass.log.read_text()
-    for text in FORBIDDEN_IN_LOG:
-        assert text not in log
-    ours = [line for line in log.splitlines() if "custom_components.blupow" in line]
-    assert not [
-        line
-        for line in ours
-        if " ERROR " in line or (" WARNING " in line and "not been tested" not in line)
-    ]
-    # one line a transition, each of a kind
-    lines = [line.split("] ", 1)[1] for line in ours if " INFO " in line]
-    assert lines
-    assert all(line.startswith("[") for line in lines)
-    assert len(lines) < 20
+        check_log(hass.log.read_text(), most_lines=30)
 
 
-async def one_reader(scene: Scene) -> int | None:
-    """Return the reader process in whose reading the device is connected."""
-    running = readers_on(scene.bus_address)
-    links = (await scene.radio.state())["links"]
-    return running[0] if running and links else None
-
-
-async def discovered_and_added(scene: Scene) -> None:
-    """Home Assistant finds the inverter; the user adds it; its sensors have its values."""
+async def has_its_values(scene: Scene) -> None:
+    """The sensors have what the inverter sends."""
     hass = scene.hass
-    flow = await hass.discovered()
-    assert flow["context"]["unique_id"] == INVERTER_ADDRESS
-    assert flow["context"]["title_placeholders"] == {"name": INVERTER_NAME}
-    result = await hass.answer_flow(flow["flow_id"], {})
-    assert result["type"] == "create_entry"
-    assert result["title"] == INVERTER_NAME
-    await scene.wait_state(STATUS, "connected")
     states = await hass.states()
     assert states[MODEL]["state"] == "RIV1230RCH-SPS"
     assert 12.5 < float(states[VOLTAGE]["state"]) < 14

@@ -18,11 +18,14 @@ HEARD_AGAIN_LIMIT: Final = 15.0
 async def close_links(hass: HomeAssistant, address: str) -> list[str]:
     """End every link that BlueZ holds to a device, on any adapter; return their object paths.
 
-    One that Home Assistant itself has made for another integration is none of ours.
+    One that Home Assistant itself has made for another integration is none of ours. A device that
+    was held is waited for until it is heard.
     """
     if held_by_home_assistant(hass, address):
         return []
-    return await bluez.release(address)
+    if closed := await bluez.release(address):
+        await _heard_again(hass, address)
+    return closed
 
 
 async def look_again(hass: HomeAssistant) -> None:
@@ -37,13 +40,19 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
     when Home Assistant started counts as its own, so that this last resort does not ask whose it is.
     Returns as soon as the device is heard, or after a while all the same.
     """
+    removed = await bluez.remove(address)
+    await _heard_again(hass, address)
+    return removed
+
+
+async def _heard_again(hass: HomeAssistant, address: str) -> None:
+    """Wait for the next advertisement of a device, at most for a while; have it looked for meanwhile."""
     heard = asyncio.Event()
 
     @callback
     def on_advertisement(_: bluetooth.BluetoothServiceInfoBleak) -> None:
         heard.set()
 
-    removed = await bluez.remove(address)
     cancel = bluetooth.async_register_advertisement_callback(hass, on_advertisement, address)
     scan = asyncio.create_task(look_again(hass), name="blupow active scan")
     try:
@@ -55,4 +64,3 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
         cancel()
         scan.cancel()
         await asyncio.wait((scan,))
-    return removed
