@@ -60,7 +60,6 @@ async def test_diagnostics(
         "cache",
         "watchdog",
         "recovery",
-        "recovery",
     ]
     assert found["bluetooth"]["scanners"] == []
     assert found["bluetooth"]["reachability"]

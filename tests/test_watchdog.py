@@ -265,8 +265,10 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
     ladder: Ladder,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """60, 120, 240, 300 s, from the limit on 900 s for ever; each failure is told as one."""
+    """60, 120, 240, 300 s, from the limit on 900 s for ever; each failure is told as one, the slow ones once."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
     await lose(hass, entry, script, stale_checks=1, recovery_limit=5)
     times = []
     for second in range(6000):
@@ -284,6 +286,15 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
     assert {event.data["step"] for event in events} == {None}
     assert len(events) == len(times)
     assert script.most_at_once == 1
+    told = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
+    assert told == [
+        "[watchdog] BTRIC134000035: no fresh reading for 360 s: scripted no_response",
+        *(
+            f"[recovery] BTRIC134000035: recovery {number} failed, the next one begins in {pause} s: "
+            "scripted no_response"
+            for number, pause in enumerate((60, 120, 240, 300, 900), 1)
+        ),
+    ]
 
 
 @pytest.mark.parametrize(("jitter", "pause"), [(0.8, 48), (1.2, 72)])

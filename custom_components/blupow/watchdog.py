@@ -172,9 +172,10 @@ class Watchdog:
         if trigger is Trigger.DAILY:
             await self._climb(trigger, (Rung.CLOSE_LINK,))
             return
-        self._coordinator.link.journal.note(
-            Topic.WATCHDOG, f"no fresh reading for {silence:.0f} s: {self._error.message}"
-        )
+        if not self.failed:
+            self._coordinator.link.journal.note(
+                Topic.WATCHDOG, f"no fresh reading for {silence:.0f} s: {self._error.message}"
+            )
         recovery = await self._climb(trigger, tuple(Rung))
         if not recovery.worked:
             self._see_to_next()
@@ -210,7 +211,7 @@ class Watchdog:
         if recovery.worked:
             what = f"step {recovery.rung}" if recovery.rung else "another poll"
             self._note(f"{what} brought a fresh reading {after}")
-        else:
+        elif trigger is not Trigger.WATCHDOG:
             self._note(f"no step brought a fresh reading {after}: {self._error.message}")
         facts = {
             "trigger": trigger.value,
@@ -227,7 +228,11 @@ class Watchdog:
         pause = self._rule.pause(self.failed, random.uniform(*RECOVERY_JITTER))
         self.next_recovery = dt_util.utcnow() + timedelta(seconds=pause)
         self._cancel_next = async_call_later(self._hass, pause, self._on_next)
-        self._note(f"recovery {self.failed} failed; the next one begins in {pause:.0f} s")
+        text = f"recovery {self.failed} failed, the next one begins in {pause:.0f} s"
+        journal = self._coordinator.link.journal
+        # the slow ones go on for ever, and are all alike
+        tell = journal.detail if self._rule.given_up(self.failed - 1) else journal.note
+        tell(Topic.RECOVERY, f"{text}: {self._error.message}")
         self._coordinator.async_update_listeners()
 
     def _notify(self, silence: float, rung: Rung) -> None:
