@@ -29,7 +29,8 @@ class Script:
 
     device: VirtualDevice = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
     error: ErrorCode | None = None
-    stage: Stage = Stage.READ
+    stage: Stage | None = None
+    """Where the error strikes; None is where it usually does."""
     fault: Exception | None = None
     gate: asyncio.Event = field(default_factory=_open_gate)
     """Readings wait here."""
@@ -72,7 +73,9 @@ class ScriptedReader:
         if script.fault:
             raise script.fault
         if script.error:
-            raise ReaderError(script.error, f"scripted {script.error}", stage=script.stage)
+            usual = Stage.START if script.error is ErrorCode.NOT_ADVERTISING else Stage.READ
+            stage = script.stage or usual
+            raise ReaderError(script.error, f"scripted {script.error}", stage=stage)
         link = VirtualLink(script.device)
         reader = Reader(link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks)
         try:

@@ -262,7 +262,7 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
     reconnect = asyncio.create_task(act(hass, "force_reconnect", **target))
     with pytest.raises(HomeAssistantError) as caught:
         await registers
-    assert caught.value.translation_key == "reader_timeout"
+    assert caught.value.translation_key == "interrupted"
     script.gate.set()
     assert (await reconnect)["step"] == 1
     assert script.most_at_once == 1

@@ -15,8 +15,10 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow import coordinator as coordinator_module
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.errors import Interrupted
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
 from custom_components.blupow.readers import PathKind
@@ -349,7 +351,7 @@ async def test_heard_again_while_a_poll_runs(
     """If that poll fails all the same, the next advertisement brings another one."""
     await set_up(hass, entry, update_interval=300, heartbeat_interval=600)
     script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 300, heard=False)
+    await pass_time(hass, freezer, 290, heard=False)
     script.gate.clear()
     polls = script.polls
     poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
@@ -578,7 +580,7 @@ async def test_polls_stretch_while_nothing_answers(
 async def test_advertisement_ends_the_stretching(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """A device that is heard again is polled at the pace that the user wants, even if a poll fails."""
+    """If it brings the device back; one that is heard but cannot be read is none that is back."""
     await set_up(hass, entry, heartbeat_interval=600)
     script.error = ErrorCode.NOT_ADVERTISING
     await pass_time(hass, freezer, 62, heard=False)
@@ -588,9 +590,86 @@ async def test_advertisement_ends_the_stretching(
     hear(hass, service_info(rssi=-70))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == polls + 1
-    await pass_time(hass, freezer, 31)
+    await pass_time(hass, freezer, 90)
+    assert script.polls == polls + 1
+    assert entry.runtime_data.coordinator.link.breaker.open
+    script.error = None
+    await pass_time(hass, freezer, 31, heard=False)
+    hear(hass, service_info(rssi=-60))
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == polls + 2
-    assert not entry.runtime_data.coordinator.link.breaker.open
+    await pass_time(hass, freezer, 31)
+    assert script.polls == polls + 3
+
+
+async def test_device_that_is_heard_by_the_wrong_adapter(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Heard all the time, but not where the options want it: its advertisements bring no polls."""
+    await set_up(hass, entry, heartbeat_interval=600)
+    script.error, script.stage = ErrorCode.NOT_ADVERTISING, Stage.CONNECT
+    await pass_time(hass, freezer, 290)
+    assert script.polls == 3
+    assert entry.runtime_data.coordinator.link.breaker.open
+
+
+async def test_own_attempts_are_no_silence(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A device is silent while it is being connected: what follows is no return."""
+    await set_up(hass, entry, heartbeat_interval=600)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 62)
+    script.gate.clear()
+    poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    freezer.tick(timedelta(seconds=45))
+    script.gate.set()
+    await poll
+    polls = script.polls
+    await pass_time(hass, freezer, 100)
+    assert script.polls == polls
+
+
+async def test_poll_that_falls_due_while_registers_are_read(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """It is left out, and the next one comes."""
+    await set_up(hass, entry)
+    script.gate.clear()
+    span = Span(start=4000, words=1)
+    coordinator = entry.runtime_data.coordinator
+    reading = asyncio.create_task(coordinator.async_read_registers(span))
+    for _ in range(45):
+        freezer.tick(timedelta(seconds=1))
+        async_fire_time_changed(hass)
+        await asyncio.sleep(0)
+    assert script.polls == 2
+    script.gate.set()
+    await reading
+    await pass_time(hass, freezer, 61)
+    assert script.polls in (3, 4)
+
+
+async def test_registers_that_wait_when_home_assistant_stops(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """They are not read any more."""
+    await set_up(hass, entry)
+    script.gate.clear()
+    coordinator = entry.runtime_data.coordinator
+    poll = asyncio.create_task(coordinator.async_refresh())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    reading = asyncio.create_task(coordinator.async_read_registers(Span(start=4000, words=1)))
+    await asyncio.sleep(0)
+    await entry.runtime_data.stop()
+    await poll
+    with pytest.raises(Interrupted):
+        await reading
+    assert script.at_once == 0
+    assert script.polls == 2
 
 
 async def test_stretched_polls_outlast_a_change_of_options(

@@ -91,5 +91,5 @@ def test_disk_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFi
         file.write(f"line {number}")
     file.stop()
     (told,) = caplog.messages
-    assert told.startswith("The log file cannot be written: ")
+    assert told.startswith("[poll] The log file cannot be written: ")
     assert "No such file or directory" in told

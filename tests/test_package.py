@@ -226,7 +226,7 @@ def test_every_error_has_its_text() -> None:
     own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
     assert own == {"invalid_address", "not_heard_any_more", "model_not_told"}
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
-    assert own == {"no_such_device", "no_such_registers"}
+    assert own == {"no_such_device", "no_such_registers", "interrupted"}
 
 
 def test_every_step_is_described() -> None:

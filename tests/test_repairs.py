@@ -1,5 +1,6 @@
 """Repairs: when they are shown, when they vanish, and what their flows mend."""
 
+import asyncio
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -12,6 +13,8 @@ from custom_components.blupow.issues import cause
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.readers import PathKind
+from custom_components.blupow.repairs import ReadInProcess
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -158,10 +161,10 @@ async def test_recovery_given_up(
     await set_up(hass, entry, stale_checks=1, recovery_limit=2)
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 365)
-    assert entry.runtime_data.watchdog.failed == 1
+    assert entry.runtime_data.coordinator.link.failed_recoveries == 1
     assert shown(hass) == {}
     await pass_time(hass, freezer, 80)
-    assert entry.runtime_data.watchdog.failed == 2
+    assert entry.runtime_data.coordinator.link.failed_recoveries == 2
     assert set(shown(hass)) == {"recovery_given_up"}
     script.error = ErrorCode.NO_RESPONSE
     await entry.runtime_data.coordinator.async_refresh()
@@ -252,6 +255,41 @@ async def test_other_unit(
     assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}
     assert script.plans[-1].unit == unit
     assert entry.runtime_data.coordinator.status == "connected"
+
+
+async def test_browser_that_goes_away(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """The entry is not left half loaded, and what was begun is done."""
+    await lose(hass, entry, script, freezer, ErrorCode.READER_CRASHED, stale_checks=10)
+    flow = ReadInProcess(entry)
+    flow.hass = hass
+    script.error = None
+    script.gate.clear()
+    answer = asyncio.create_task(flow.async_step_confirm({}))
+    while not script.at_once:
+        await asyncio.sleep(0)
+    answer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    script.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.options["path"] == "in_process"
+    assert shown(hass) == {}
+
+
+async def test_repair_outlasts_a_change_of_options(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """It is not over because something else was changed."""
+    await set_up(hass, entry, stale_checks=1, recovery_limit=1)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 365)
+    assert set(shown(hass)) == {"recovery_given_up"}
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert set(shown(hass)) == {"recovery_given_up"}
 
 
 async def test_device_that_is_not_loaded_any_more(

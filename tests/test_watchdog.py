@@ -17,9 +17,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow import poller
+from custom_components.blupow.errors import Interrupted
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.modbus import EXCEPTION_FLAG, seal
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.link_state import LinkState
 from custom_components.blupow.watchdog import Watchdog
 from homeassistant.components.persistent_notification import _async_get_or_create_notifications
 from homeassistant.core import Event, HomeAssistant
@@ -99,6 +101,12 @@ class Moved(VirtualDevice):
 def watchdog(entry: MockConfigEntry) -> Watchdog:
     """Return the watchdog of an entry."""
     found: Watchdog = entry.runtime_data.watchdog
+    return found
+
+
+def link(entry: MockConfigEntry) -> LinkState:
+    """Return what is known about the link of an entry."""
+    found: LinkState = entry.runtime_data.coordinator.link
     return found
 
 
@@ -222,8 +230,8 @@ async def test_the_step_that_heals_ends_the_recovery(
     assert script.plans[-1].fresh_services
     await pass_time(hass, freezer, 31)
     assert not script.plans[-1].fresh_services
-    assert watchdog(entry).failed == 0
-    assert watchdog(entry).next_recovery is None
+    assert link(entry).failed_recoveries == 0
+    assert link(entry).next_recovery is None
     await pass_time(hass, freezer, 1800, step=5)
     assert len(events) == 1
 
@@ -276,7 +284,7 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
         if ladder.climbed() > len(times):
             times.append(second + 1)
             assert watchdog(entry).given_up is (len(times) >= 5)
-            assert watchdog(entry).next_recovery is not None
+            assert link(entry).next_recovery is not None
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert times[0] == 360
     assert pauses[:4] == pytest.approx([60, 120, 240, 300], abs=1)
@@ -339,15 +347,15 @@ async def test_any_fresh_reading_resets_it_all(
     assert (ladder.climbed(), watchdog(entry).given_up) == (2, True)
     script.error = None
     await entry.runtime_data.coordinator.async_refresh()
-    assert watchdog(entry).failed == 0
+    assert link(entry).failed_recoveries == 0
     assert not watchdog(entry).given_up
-    assert watchdog(entry).next_recovery is None
+    assert link(entry).next_recovery is None
     await pass_time(hass, freezer, 1000, step=5)
     assert ladder.climbed() == 2
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 400)
     assert ladder.climbed() == 3
-    assert watchdog(entry).failed == 1
+    assert link(entry).failed_recoveries == 1
 
 
 async def test_poll_that_hangs_is_ended(
@@ -402,6 +410,72 @@ async def test_unload_in_the_middle_of_a_recovery(
     await pass_time(hass, freezer, 1000, step=5)
     assert ladder.steps == [STEPS[0]]
     assert events == []
+
+
+async def test_unload_in_the_middle_of_a_forced_reconnect(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    ladder: Ladder,
+    events: list[Event],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who asked is told so; a recovery that was not carried out is not told as failed."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    await set_up(hass, entry)
+    script.gate.clear()
+    force = asyncio.create_task(watchdog(entry).async_force())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(Interrupted):
+        await force
+    assert script.at_once == 0
+    assert events == []
+    assert "[recovery]" not in caplog.text
+
+
+async def test_forced_reconnect_outlasts_who_asked(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    ladder: Ladder,
+    events: list[Event],
+) -> None:
+    """A browser that is closed meanwhile does not end it."""
+    await set_up(hass, entry)
+    script.gate.clear()
+    force = asyncio.create_task(watchdog(entry).async_force())
+    while not script.at_once:
+        await asyncio.sleep(0)
+    force.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await force
+    script.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [event.data["worked"] for event in events] == [True]
+
+
+async def test_other_options_do_not_reset_the_recoveries(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    ladder: Ladder,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Only a fresh reading does: the failures and the pause go on after a reload."""
+    await lose(hass, entry, script, stale_checks=1, recovery_limit=1)
+    await pass_time(hass, freezer, 362)
+    following = link(entry).next_recovery
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert watchdog(entry).given_up
+    assert link(entry).next_recovery == following
+    await pass_time(hass, freezer, 890, step=5)
+    assert ladder.climbed() == 1
+    await pass_time(hass, freezer, 15)
+    assert ladder.climbed() == 2
+    assert link(entry).failed_recoveries == 2
 
 
 async def test_daily_reconnect(
@@ -469,15 +543,15 @@ async def test_forced_reconnect_skips_the_pause(
     """It climbs the whole ladder, and counts neither as a failed nor as a worked recovery."""
     await lose(hass, entry, script, stale_checks=1)
     await pass_time(hass, freezer, 362)
-    assert (ladder.climbed(), watchdog(entry).failed) == (1, 1)
+    assert (ladder.climbed(), link(entry).failed_recoveries) == (1, 1)
     with pytest.raises(ReaderError, match="scripted no_response"):
         await watchdog(entry).async_force()
-    assert (ladder.climbed(), watchdog(entry).failed) == (2, 1)
+    assert (ladder.climbed(), link(entry).failed_recoveries) == (2, 1)
     ladder.heals = STEPS[2]
     recovery = await watchdog(entry).async_force()
     assert (recovery.worked, recovery.rung) == (True, 3)
     assert entry.runtime_data.coordinator.link.recoveries == 0
-    assert watchdog(entry).failed == 0
+    assert link(entry).failed_recoveries == 0
     assert [event.data["trigger"] for event in events] == ["watchdog", "user", "user"]
     await pass_time(hass, freezer, 100)
     assert ladder.climbed() == 3
@@ -490,7 +564,10 @@ async def test_reconnects_and_polls_take_turns(
     ladder: Ladder,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    """Two presses of the button, polls and an update by the user never run over one another."""
+    """Two presses of the button, polls and an update by the user never run over one another.
+
+    The second press has waited for the first one's fresh reading, and needs none of its own.
+    """
     await set_up(hass, entry)
     script.gate.clear()
     coordinator = entry.runtime_data.coordinator
@@ -511,9 +588,12 @@ async def test_reconnects_and_polls_take_turns(
         await asyncio.sleep(0)
     assert script.at_once == 1
     script.gate.set()
-    await asyncio.gather(*waiting)
+    _, first, second, _ = await asyncio.gather(*waiting)
+    assert (first.worked, first.rung) == (True, 1)
+    assert (second.worked, second.rung) == (True, None)
+    assert second.seconds == 60
     assert script.most_at_once == 1
-    assert ladder.steps == [STEPS[0]] * 2
+    assert ladder.steps == [STEPS[0]]
     assert state(hass, STATUS) == "connected"
 
 

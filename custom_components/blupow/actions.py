@@ -126,7 +126,7 @@ async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
 async def _health_check(call: ServiceCall) -> ServiceResponse:
     """Tell how the link is, and what to do; nothing is asked of the device."""
     runtime = _runtime(call)
-    coordinator, watchdog, link = runtime.coordinator, runtime.watchdog, runtime.coordinator.link
+    coordinator, link = runtime.coordinator, runtime.coordinator.link
     snapshot, share = link.snapshot, link.availability.share(time.monotonic())
     errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
     return {
@@ -154,13 +154,7 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
             for poll in errors
             if poll.error is not None
         ],
-        "recovery": {
-            "worked": link.recoveries,
-            "failed_in_a_row": watchdog.failed,
-            "given_up": watchdog.given_up,
-            "under_way": watchdog.recovering,
-            "next": watchdog.next_recovery.isoformat() if watchdog.next_recovery else None,
-        },
+        "recovery": runtime.watchdog.report(),
     }
 
 

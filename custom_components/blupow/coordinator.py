@@ -17,9 +17,10 @@ from homeassistant.util import dt as dt_util
 
 from . import events
 from .const import DOMAIN
+from .errors import Interrupted
 from .events import LinkEvent
 from .journal import Journal, Topic
-from .lib.blupow_ble.errors import ErrorCode, ReaderError
+from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span, Value
 from .lib.blupow_ble.resilience import CIRCUIT_INTERVAL, CircuitBreaker, ConnectionStatus, Rung
 from .lib.blupow_ble.result import Reading
@@ -52,14 +53,6 @@ class BaseClassLines(logging.Filter):
 _BASE_LOGGER.addFilter(BaseClassLines())
 
 
-class EndedForReconnect(ReaderError):
-    """What was under way was ended, because a reconnect was wanted."""
-
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__(ErrorCode.READER_TIMEOUT, "it was ended for a reconnect")
-
-
 class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     """Polls one device and keeps its last reading. One thing at a time is done with the device."""
 
@@ -82,10 +75,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if kept is None or kept.model != self.model:
             kept = LinkState(journal=Journal(self.name), model=self.model)
         self.link = kept
+        self.link.journal.name = self.name
         self._set_breaker(kept.breaker)
         self.fresh_readings = 0
         """Since the set-up."""
-        self._started = self._advert_at = time.monotonic()
+        self._started = time.monotonic()
         self._flight = asyncio.Lock()
         self._rung: Rung | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -198,19 +192,25 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     async def async_read_registers(self, span: Span) -> Reading:
         """Read registers by number, after a poll that is under way. Raises ReaderError."""
         async with self._flight:
+            if self._shutdown_requested:
+                raise Interrupted
             reading: Reading = await self._fly(self._poller.read_span(self.link.failures, span))
             return reading
 
     async def _fly(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Have something done with the device, so that it can be ended from outside."""
         self._task = asyncio.create_task(work, name=f"{self.name} reading")
+        self._heard_again = False
         try:
             return await self._task
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise EndedForReconnect from None
+            raise Interrupted from None
+        finally:
+            # a device that is connected, or being connected, is silent
+            self.link.heard_at = max(self.link.heard_at, time.monotonic())
 
     @callback
     def _on_advertisement(self, heard: bluetooth.BluetoothServiceInfoBleak) -> None:
@@ -218,14 +218,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if not heard.connectable:
             return
         now = time.monotonic()
-        self._heard_again = self._heard_again or now - self._advert_at >= SILENT_TIME
-        self._advert_at = now
+        self._heard_again = self._heard_again or now - self.link.heard_at >= SILENT_TIME
+        self.link.heard_at = now
         if self._flight.locked() or not self._is_back:
             return
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
         self._advert_poll_at = now
-        self._set_breaker(CircuitBreaker())
         # Not begun at once: Home Assistant calls this before it itself knows of the advertisement.
         self.config_entry.async_create_background_task(
             self.hass, self._poll_again(), f"{self.name} heard again", eager_start=False
@@ -235,7 +234,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     def _is_back(self) -> bool:
         """Whether the last poll failed, and the device was heard again after a silence since."""
         error = self.link.last_error
-        return error is not None and (error.code is ErrorCode.NOT_ADVERTISING or self._heard_again)
+        if error is None:
+            return False
+        nobody_heard_it = error.code is ErrorCode.NOT_ADVERTISING and error.stage is Stage.START
+        return nobody_heard_it or self._heard_again
 
     async def _poll_again(self) -> None:
         """Poll, unless another poll was faster."""
@@ -251,8 +253,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         raise_on_entry_error: bool = False,
     ) -> None:
         """Refresh when nothing else is done with the device; failures are logged here, not there."""
-        if scheduled and self._flight.locked():
-            return  # what is under way schedules the next poll when it ends
+        if scheduled and self._flight.locked() and not self._shutdown_requested:
+            self._schedule_refresh()
+            return
         async with self._flight:
             await super()._async_refresh(
                 log_failures=False,
@@ -272,12 +275,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     async def _async_update_data(self) -> Snapshot:
         """Take one reading; when it fails the last one serves for a while."""
         started = time.monotonic()
-        self._heard_again = False
         try:
             path, reading = await self._fly(self._poller.read(self.link.failures, self._rung))
-        except EndedForReconnect as err:
-            if self._shutdown_requested:
-                raise asyncio.CancelledError from err
+        except Interrupted as err:
             return self._stand_in(err)
         except ReaderError as err:
             self._failed(err, started)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
-from homeassistant.components.diagnostics import REDACTED
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_ADDRESS, CONF_NAME
 from homeassistant.core import HomeAssistant
 
@@ -23,7 +23,10 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: BluPowConfigEntry
 ) -> dict[str, Any]:
     """Return what is known; nothing is asked of the device."""
-    found: dict[str, Any] = {"data": dict(entry.data), "options": dict(entry.options)}
+    found: dict[str, Any] = {
+        "data": async_redact_data(entry.data, {CONF_ADDRESS, CONF_NAME}),
+        "options": dict(entry.options),
+    }
     secrets = [entry.data[CONF_NAME], entry.title]
     if (runtime := getattr(entry, "runtime_data", None)) is not None:
         found |= _runtime(hass, runtime)
@@ -33,7 +36,7 @@ async def async_get_config_entry_diagnostics(
 
 
 def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
-    coordinator, watchdog, link = runtime.coordinator, runtime.watchdog, runtime.coordinator.link
+    coordinator, link = runtime.coordinator, runtime.coordinator.link
     now = time.monotonic()
     return {
         "settings": asdict(coordinator.settings),
@@ -48,13 +51,7 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
             "observed": round(link.availability.observed(now)),
         },
         "circuit_breaker": asdict(link.breaker),
-        "recovery": {
-            "worked": link.recoveries,
-            "failed_in_a_row": watchdog.failed,
-            "given_up": watchdog.given_up,
-            "under_way": watchdog.recovering,
-            "next": watchdog.next_recovery,
-        },
+        "recovery": runtime.watchdog.report(),
         "identity": link.identity,
         "snapshot": _snapshot(coordinator),
         "polls": [
@@ -133,10 +130,7 @@ def _serial_numbers(coordinator: BluPowCoordinator) -> list[str]:
 def _redacted(found: Any, secrets: list[str]) -> Any:
     """Return the same without addresses and secrets, wherever they stand."""
     if isinstance(found, Mapping):
-        return {
-            str(key): REDACTED if key in (CONF_ADDRESS, CONF_NAME) else _redacted(value, secrets)
-            for key, value in found.items()
-        }
+        return {str(key): _redacted(value, secrets) for key, value in found.items()}
     if isinstance(found, list | tuple):
         return [_redacted(item, secrets) for item in found]
     if not isinstance(found, str):

@@ -41,7 +41,7 @@ class Journal:
 
     def __init__(self, name: str) -> None:
         """Begin."""
-        self._name = name
+        self.name = name
         self.lines: deque[Line] = deque(maxlen=KEPT_LINES)
         self.file: LogFile | None = None
         """Set while the user wants a log file."""
@@ -58,6 +58,6 @@ class Journal:
         self._write(logging.DEBUG, topic, text)
 
     def _write(self, level: int, topic: Topic, text: str) -> None:
-        _LOGGER.log(level, "[%s] %s: %s", topic, self._name, text)
+        _LOGGER.log(level, "[%s] %s: %s", topic, self.name, text)
         if self.file is not None:
-            self.file.write(f"[{topic}] {self._name}: {text}")
+            self.file.write(f"[{topic}] {self.name}: {text}")

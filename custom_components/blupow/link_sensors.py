@@ -16,11 +16,11 @@ from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.errors import ErrorCode
+from .lib.blupow_ble.profiles.declaration import Unit
 from .lib.blupow_ble.resilience import ConnectionStatus
-from .settings import WantedPath
+from .readers import PathKind
 
 NONE: Final = "none"
-VIRTUAL: Final = "virtual"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ LINK_SENSORS: Final = (
     BluPowLinkSensorDescription(
         key="success_rate",
         translation_key="success_rate",
-        native_unit_of_measurement="%",
+        native_unit_of_measurement=Unit.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
         value_fn=lambda coordinator: coordinator.link.success_rate,
@@ -84,7 +84,7 @@ LINK_SENSORS: Final = (
     BluPowLinkSensorDescription(
         key="availability",
         translation_key="availability",
-        native_unit_of_measurement="%",
+        native_unit_of_measurement=Unit.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         value_fn=_availability,
@@ -142,7 +142,7 @@ LINK_SENSORS: Final = (
         key="path",
         translation_key="path",
         device_class=SensorDeviceClass.ENUM,
-        options=[WantedPath.ISOLATED.value, WantedPath.IN_PROCESS.value, VIRTUAL],
+        options=[kind.value for kind in PathKind],
         entity_registry_enabled_default=False,
         value_fn=lambda coordinator: (
             coordinator.link.snapshot.path.kind.value if coordinator.link.snapshot else None

@@ -44,6 +44,14 @@ class LinkState:
     availability: Availability = field(default_factory=Availability)
     recoveries: int = 0
     """Recoveries of the watchdog that worked."""
+    stale_checks: int = 0
+    """Heartbeats in a row that found the last fresh reading stale."""
+    failed_recoveries: int = 0
+    """Recoveries in a row that brought no fresh reading."""
+    next_recovery: datetime | None = None
+    """When the next one begins, after one that failed."""
+    heard_at: float = float("-inf")
+    """When the device was heard last, or was last busy with us, by the monotonic clock."""
     told_status: ConnectionStatus | None = None
     told_lost: bool = False
     """The connection was announced as lost, and not yet as restored."""

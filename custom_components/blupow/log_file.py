@@ -61,7 +61,7 @@ class _Writer(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         if not self._told:
             self._told = True
-            _LOGGER.warning("The log file cannot be written: %s", sys.exception())
+            _LOGGER.warning("[poll] The log file cannot be written: %s", sys.exception())
 
 
 _FILE: HassKey[LogFile] = HassKey(f"{DOMAIN}_log_file")

@@ -8,7 +8,7 @@ from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_PROFILE, CONF_UNIT
-from .lib.blupow_ble.errors import ErrorCode
+from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span
@@ -19,10 +19,12 @@ from .readers.in_process import InProcessReader
 from .readers.isolated import IsolatedReader
 from .readers.path import find_path, virtual_path
 from .readers.recovery import close_links, look_again, rediscover
+from .readers.turns import turn
 from .settings import Settings
 
 AVOID_TIME: Final = 1800.0
-"""A way that failed while another one worked is avoided so long, where another one is there."""
+"""An adapter that failed while another one worked is avoided so long; twice as long if it fails again."""
+LONGEST_AVOID_TIME: Final = 4 * 3600.0
 
 
 class Poller:
@@ -43,9 +45,9 @@ class Poller:
         self._unit: int | None = settings.unit or entry.data.get(CONF_UNIT)
         self._blocks: dict[str, BlockRecord] = {}
         self._readers: dict[PathKind, Reader] = {}
-        self._last_source: str | None = None
+        self._failed_source: str | None = None
         self._avoid: str | None = None
-        self._avoid_until = 0.0
+        self._avoid_time = self._avoid_until = 0.0
 
     @property
     def virtual(self) -> bool:
@@ -65,13 +67,27 @@ class Poller:
         """Take one reading, after what a rung of a recovery does before it. Raises ReaderError."""
         if rung is not None and not self.virtual:
             await self._prepare(rung)
-        failed_way = self._last_source if rung is Rung.LOOK_AGAIN else None
-        path = await self._find_path(failed_way or self._avoided)
-        reading = await self._reader(path.kind).read(path, self._plan(failures, rung))
-        if failed_way is not None and path.source != failed_way:
-            self._avoid, self._avoid_until = failed_way, time.monotonic() + AVOID_TIME
+        failed, self._failed_source = self._failed_source, None
+        avoid = failed if rung is Rung.LOOK_AGAIN else None
+        path = await self._find_path(avoid or self._avoided)
+        try:
+            reading = await self._reader(path.kind).read(path, self._plan(failures, rung))
+        except ReaderError:
+            self._failed_source = path.source
+            if path.source == self._avoid:
+                self._avoid_source(path.source, min(2 * self._avoid_time, LONGEST_AVOID_TIME))
+            raise
+        if avoid is not None and path.source != avoid:
+            self._avoid_source(avoid, AVOID_TIME)
+        elif path.source == self._avoid:
+            self._avoid = None
         self._learn(reading)
         return path, reading
+
+    def _avoid_source(self, source: str, seconds: float) -> None:
+        """Take another adapter than this one for a while, where there is another one."""
+        self._avoid, self._avoid_time = source, seconds
+        self._avoid_until = time.monotonic() + seconds
 
     async def read_span(self, failures: int, span: Span) -> Reading:
         """Read registers by number. Raises ReaderError."""
@@ -86,26 +102,25 @@ class Poller:
     async def _prepare(self, rung: Rung) -> None:
         """Do what a rung does before its reading."""
         await self.stop()
-        match rung:
-            case Rung.CLOSE_LINK:
-                await close_links(self._hass, self.address)
-            case Rung.LOOK_AGAIN:
-                await look_again(self._hass)
-            case Rung.REDISCOVER:
-                self._unit = self._settings.unit
-                await rediscover(self._hass, self.address)
+        async with turn(self._hass, self.address):
+            match rung:
+                case Rung.CLOSE_LINK:
+                    await close_links(self._hass, self.address)
+                case Rung.LOOK_AGAIN:
+                    await look_again(self._hass)
+                case Rung.REDISCOVER:
+                    self._unit = self._settings.unit
+                    await rediscover(self._hass, self.address)
 
     @property
     def _avoided(self) -> str | None:
-        """The way that failed lately while another one worked."""
+        """The adapter that failed lately while another one worked."""
         return self._avoid if time.monotonic() < self._avoid_until else None
 
     async def _find_path(self, avoid: str | None) -> Path:
         if self.virtual:
             return virtual_path()
-        path = await find_path(self._hass, self.address, self._name, self._settings.path, avoid)
-        self._last_source = path.source
-        return path
+        return await find_path(self._hass, self.address, self._name, self._settings.path, avoid)
 
     def _reader(self, kind: PathKind) -> Reader:
         """Return the reader for a kind of path."""

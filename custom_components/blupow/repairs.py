@@ -1,5 +1,6 @@
 """The flows that mend what a repair tells of."""
 
+import asyncio
 from typing import Any, override
 
 import probatio
@@ -36,7 +37,6 @@ async def async_create_fix_flow(
 class BluPowRepair(RepairsFlow):
     """A flow that changes something, and has worked when the device is read."""
 
-    step_id = "confirm"
     schema: probatio.Schema | None = None
 
     def __init__(self, entry: BluPowConfigEntry) -> None:
@@ -54,22 +54,31 @@ class BluPowRepair(RepairsFlow):
         errors: dict[str, str] = {}
         problem = ""
         if user_input is not None:
-            await self.change(user_input)
+            # a browser that goes away must not leave the entry half loaded
+            mending = self.hass.async_create_task(self._mend(user_input), "blupow repair")
+            failed = await asyncio.shield(mending)
             if self._entry.state is not ConfigEntryState.LOADED:
                 return self.async_abort(reason="not_loaded")
-            try:
-                await self._entry.runtime_data.watchdog.async_force()
-            except ReaderError as err:
-                errors["base"] = "still_failing"
-                problem = message_of(err, self._entry.title)
-            else:
+            if failed is None:
                 return self.async_create_entry(data={})
+            errors["base"] = "still_failing"
+            problem = message_of(failed, self._entry.title)
         return self.async_show_form(
             step_id="confirm",
             data_schema=self.schema or probatio.Schema({}),
             errors=errors,
             description_placeholders={"name": self._entry.title, "problem": problem},
         )
+
+    async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:
+        """Change it, and read the device by all means; return why it cannot be read."""
+        await self.change(user_input)
+        if self._entry.state is ConfigEntryState.LOADED:
+            try:
+                await self._entry.runtime_data.watchdog.async_force()
+            except ReaderError as err:
+                return err
+        return None
 
     async def change(self, user_input: dict[str, Any]) -> None:
         """Change what is wrong; nothing where the user has done it."""

@@ -24,6 +24,10 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     return {
         "devices": len(coordinators),
         "devices_connected": sum(item.status in FRESH for item in coordinators),
-        "devices_recovering": sum(entry.runtime_data.watchdog.failed > 0 for entry in entries),
+        "devices_recovering": sum(
+            entry.runtime_data.watchdog.recovering
+            or entry.runtime_data.coordinator.link.failed_recoveries > 0
+            for entry in entries
+        ),
         "connectable_scanners": bluetooth.async_scanner_count(hass, connectable=True),
     }

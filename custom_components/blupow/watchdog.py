@@ -1,11 +1,13 @@
 """The heartbeat, and the recovery that climbs the ladder when readings stay away."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 import random
 import time
+from typing import Any
 
 from homeassistant.components import persistent_notification
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -19,6 +21,7 @@ from homeassistant.util import dt as dt_util
 from . import events
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
+from .errors import Interrupted
 from .events import LinkEvent
 from .journal import Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
@@ -53,35 +56,45 @@ class Watchdog:
         self._coordinator = coordinator
         self._entry = coordinator.config_entry
         self._rule = coordinator.settings.watchdog
-        self._stale_checks = 0
-        self.failed = 0
-        """Recoveries in a row that brought no fresh reading."""
-        self.next_recovery: datetime | None = None
-        """When the next one begins, after one that failed."""
+        self._link = coordinator.link
         self._ladder = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_next: CALLBACK_TYPE | None = None
         self._cancel: list[CALLBACK_TYPE] = []
 
     @property
     def given_up(self) -> bool:
         """Whether only the slow recoveries are left."""
-        return self._rule.given_up(self.failed)
+        return self._rule.given_up(self._link.failed_recoveries)
 
     @property
     def recovering(self) -> bool:
         """Whether the ladder is being climbed."""
         return self._ladder.locked()
 
+    def report(self) -> dict[str, Any]:
+        """Return where the recoveries stand."""
+        following = self._link.next_recovery
+        return {
+            "worked": self._link.recoveries,
+            "failed_in_a_row": self._link.failed_recoveries,
+            "given_up": self.given_up,
+            "under_way": self.recovering,
+            "next": following.isoformat() if following else None,
+        }
+
     @callback
     def start(self) -> None:
-        """Start the heartbeat, and the daily reconnect if one is wanted."""
+        """Start the heartbeat, the daily reconnect if one is wanted, and go on with a recovery's pause."""
         settings = self._coordinator.settings
         interval = timedelta(seconds=settings.heartbeat_interval)
         self._cancel = [
             async_track_time_interval(self._hass, self._beat, interval),
             self._coordinator.async_add_listener(self._on_update),
         ]
+        if self._link.next_recovery is not None:
+            left = (self._link.next_recovery - dt_util.utcnow()).total_seconds()
+            self._cancel_next = async_call_later(self._hass, max(left, 0), self._on_next)
         if (daily := settings.daily_reconnect) is not None:
             self._cancel.append(
                 async_track_time_change(
@@ -98,7 +111,7 @@ class Watchdog:
         for cancel in self._cancel:
             cancel()
         self._cancel = []
-        self._forget_next()
+        self._cancel_pause()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -108,53 +121,62 @@ class Watchdog:
     def _beat(self, _: datetime) -> None:
         """Count heartbeats that find the last fresh reading stale; enough of them begin a recovery."""
         self._coordinator.async_update_listeners()  # ages go on while nothing is polled
-        if self.recovering or self.next_recovery is not None or self._entry.pref_disable_polling:
+        link = self._link
+        if self.recovering or link.next_recovery is not None or self._entry.pref_disable_polling:
             return
-        self._stale_checks = self._rule.counted(self._stale_checks, self._coordinator.age)
-        if self._rule.due(self._stale_checks):
-            self._begin(Trigger.WATCHDOG)
+        link.stale_checks = self._rule.counted(link.stale_checks, self._coordinator.age)
+        if self._rule.due(link.stale_checks):
+            self._begin(self._recover())
 
     @callback
     def _on_update(self) -> None:
         """Begin anew after any fresh reading."""
-        if self._coordinator.link.failures or self._rule.stale(self._coordinator.age):
+        if self._link.failures or self._rule.stale(self._coordinator.age):
             return
-        self.failed = self._stale_checks = 0
-        self._forget_next()
+        self._link.failed_recoveries = self._link.stale_checks = 0
+        self._link.next_recovery = None
+        self._cancel_pause()
 
     @callback
     def _on_daily(self, _: datetime) -> None:
         if not self.recovering:
-            self._begin(Trigger.DAILY)
+            self._begin(self._climb(Trigger.DAILY, (Rung.CLOSE_LINK,)))
 
     @callback
     def _on_next(self, _: datetime) -> None:
-        self._cancel_next = self.next_recovery = None
+        self._cancel_next = self._link.next_recovery = None
         if not self.recovering:
-            self._begin(Trigger.WATCHDOG)
+            self._begin(self._recover())
 
-    def _forget_next(self) -> None:
+    def _cancel_pause(self) -> None:
         if self._cancel_next is not None:
             self._cancel_next()
             self._cancel_next = None
-        self.next_recovery = None
 
     def _note(self, text: str) -> None:
-        self._coordinator.link.journal.note(Topic.RECOVERY, text)
+        self._link.journal.note(Topic.RECOVERY, text)
 
-    def _begin(self, trigger: Trigger) -> None:
+    def _begin[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Have something done that ends with the watchdog."""
         task = self._entry.async_create_background_task(
-            self._hass, self._recover(trigger), f"{self._entry.title} recovery"
+            self._hass, work, f"{self._entry.title} recovery"
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def async_force(self) -> Recovery:
-        """Climb the ladder now, whatever the back-off says.
+        """Climb the ladder now, whatever the back-off says; who asked may leave meanwhile.
 
-        Raises ReaderError, the last rung's, when none brought a fresh reading.
+        Raises ReaderError: the last rung's, when none brought a fresh reading, or Interrupted.
         """
-        recovery = await self._climb(Trigger.USER, tuple(Rung))
+        climb = self._begin(self._climb(Trigger.USER, tuple(Rung)))
+        try:
+            recovery = await asyncio.shield(climb)
+        except asyncio.CancelledError:
+            if climb.cancelled():
+                raise Interrupted from None
+            raise
         if not recovery.worked:
             raise self._error
         return recovery
@@ -162,36 +184,33 @@ class Watchdog:
     @property
     def _error(self) -> ReaderError:
         """What is wrong now."""
-        return self._coordinator.link.last_error or ReaderError(
+        return self._link.last_error or ReaderError(
             ErrorCode.READER_TIMEOUT, "no reading came to its end"
         )
 
-    async def _recover(self, trigger: Trigger) -> None:
+    async def _recover(self) -> None:
         """Climb the ladder; after a failure see to the next time."""
         silence = self._coordinator.silence
-        if trigger is Trigger.DAILY:
-            await self._climb(trigger, (Rung.CLOSE_LINK,))
-            return
-        if not self.failed:
-            self._coordinator.link.journal.note(
+        if not self._link.failed_recoveries:
+            self._link.journal.note(
                 Topic.WATCHDOG, f"no fresh reading for {silence:.0f} s: {self._error.message}"
             )
-        recovery = await self._climb(trigger, tuple(Rung))
+        recovery = await self._climb(Trigger.WATCHDOG, tuple(Rung))
         if not recovery.worked:
             self._see_to_next()
             return
         if recovery.rung is not None:
-            self._coordinator.link.recoveries += 1
+            self._link.recoveries += 1
             if self._coordinator.settings.notify_on_recovery:
                 self._notify(silence, recovery.rung)
         self._coordinator.async_update_listeners()
 
     async def _climb(self, trigger: Trigger, rungs: tuple[Rung, ...]) -> Recovery:
         """Try rung by rung until one brings a fresh reading."""
+        started = time.monotonic()
+        before = self._coordinator.fresh_readings
         async with self._ladder:
-            started = time.monotonic()
-            problem = self._error.code if self._coordinator.link.failures else None
-            before = self._coordinator.fresh_readings
+            problem = self._error.code if self._link.failures else None
             worked = None
             for rung in rungs:
                 if await self._coordinator.async_reconnect(rung, before):
@@ -224,14 +243,14 @@ class Watchdog:
 
     def _see_to_next(self) -> None:
         """Begin the next recovery after a pause; there always is a next one."""
-        self.failed += 1
-        pause = self._rule.pause(self.failed, random.uniform(*RECOVERY_JITTER))
-        self.next_recovery = dt_util.utcnow() + timedelta(seconds=pause)
-        self._cancel_next = async_call_later(self._hass, pause, self._on_next)
-        text = f"recovery {self.failed} failed, the next one begins in {pause:.0f} s"
-        journal = self._coordinator.link.journal
+        link = self._link
         # the slow ones go on for ever, and are all alike
-        tell = journal.detail if self._rule.given_up(self.failed - 1) else journal.note
+        tell = link.journal.detail if self.given_up else link.journal.note
+        link.failed_recoveries += 1
+        pause = self._rule.pause(link.failed_recoveries, random.uniform(*RECOVERY_JITTER))
+        link.next_recovery = dt_util.utcnow() + timedelta(seconds=pause)
+        self._cancel_next = async_call_later(self._hass, pause, self._on_next)
+        text = f"recovery {link.failed_recoveries} failed, the next one begins in {pause:.0f} s"
         tell(Topic.RECOVERY, f"{text}: {self._error.message}")
         self._coordinator.async_update_listeners()
 

@@ -46,7 +46,10 @@ class ReadPlan:
     span: Span | None = None
     """Registers asked for by number, instead of the blocks."""
     fresh_services: bool = False
-    """Nothing that was remembered of the device's services is used."""
+    """In-process, nothing that was remembered of the device's services is used.
+
+    A process of its own remembers none; BlueZ forgets its own memory with the device.
+    """
 
 
 class Reader(Protocol):

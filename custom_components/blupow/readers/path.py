@@ -35,7 +35,8 @@ async def find_path(
 ) -> Path:
     """Return the way to a device by what Home Assistant hears. Nothing is scanned.
 
-    The adapter or proxy to avoid is taken only when no other one hears the device.
+    The adapter to avoid is taken only when no other one of this machine hears the device: over
+    proxies Home Assistant chooses by itself, and counts their failures.
     Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
     """
     if not bluetooth.async_scanner_count(hass, connectable=True):
@@ -104,7 +105,7 @@ def _choose(
     if wanted is WantedPath.ISOLATED:
         return _best_local(hass, best, avoid), PathKind.ISOLATED, "set in the options"
     reason = f"heard best by {best.name}"
-    if best.source == avoid and (others := _heard_by_others(hass, best)):
+    if best.source == avoid and (others := _other_adapters(hass, best)):
         failed, best = best, max(others, key=lambda candidate: candidate.rssi)
         reason = f"{failed.name} failed, heard by {best.name} too"
     if best.bluez_path:
@@ -112,8 +113,8 @@ def _choose(
     return best, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
 
 
-def _heard_by_others(hass: HomeAssistant, best: _Candidate) -> list[_Candidate]:
-    """Return the other adapters and proxies that hear a device and can connect."""
+def _other_adapters(hass: HomeAssistant, best: _Candidate) -> list[_Candidate]:
+    """Return the other adapters of this machine that hear a device."""
     heard = bluetooth.async_scanner_devices_by_address(hass, best.device.address, connectable=True)
     candidates = [
         _Candidate(
@@ -124,19 +125,18 @@ def _heard_by_others(hass: HomeAssistant, best: _Candidate) -> list[_Candidate]:
         )
         for item in heard
     ]
-    return [candidate for candidate in candidates if candidate.source != best.source]
+    return [item for item in candidates if item.source != best.source and item.bluez_path]
 
 
 def _best_local(hass: HomeAssistant, best: _Candidate, avoid: str | None) -> _Candidate:
     """Return the adapter of this machine that hears the device best. Raises ReaderError(not_advertising)."""
-    candidates = [best, *_heard_by_others(hass, best)]
-    local = [candidate for candidate in candidates if candidate.bluez_path]
+    local = ([best] if best.bluez_path else []) + _other_adapters(hass, best)
     local = [candidate for candidate in local if candidate.source != avoid] or local
     if not local:
         raise ReaderError(
             ErrorCode.NOT_ADVERTISING,
             "no adapter of this machine hears the device, and the options allow no other way",
-            stage=Stage.START,
+            stage=Stage.CONNECT,  # it is heard, though
         )
     return max(local, key=lambda candidate: candidate.rssi)
 

@@ -66,6 +66,7 @@ class ReaderProcess:
         self._last_words: deque[str] = deque(maxlen=5)
         self._answered = False
         self._disconnected = False
+        self._stage = Stage.START
 
     @property
     def pid(self) -> int | None:
@@ -116,8 +117,9 @@ class ReaderProcess:
             message = await self._next_message()
             match message.get("event"):
                 case "hello":
-                    continue
+                    self._stage = Stage.CONNECT
                 case "progress":
+                    self._stage = _stage_of(message)
                     self._on_progress(message)
                 case "result" | "error":
                     return self._open(message)
@@ -165,7 +167,7 @@ class ReaderProcess:
         return ReaderError(
             ErrorCode.READER_CRASHED,
             f"the reader ended with code {code} ({words})",
-            stage=Stage.START,
+            stage=self._stage,
         )
 
     async def _pump_logs(self) -> None:
@@ -273,6 +275,14 @@ class ReaderProcess:
         if code < 0 and not self._disconnected and not device.virtual:
             # ended by a signal: it had no chance to disconnect, and BlueZ keeps its link
             await bluez.release(device.address, device.path)
+
+
+def _stage_of(message: Message) -> Stage:
+    """Return how far a child is. Raises ReaderError(bad_reply)."""
+    try:
+        return Stage(message["stage"])
+    except (KeyError, ValueError) as err:
+        raise _bad_reply("unknown stage") from err
 
 
 def _bad_reply(text: str) -> ReaderError:
