@@ -32,6 +32,8 @@ class Script:
     stage: Stage | None = None
     """Where the error strikes; None is where it usually does."""
     fault: Exception | None = None
+    deaf: set[str] = field(default_factory=set)
+    """Adapters that hear the device, but never connect to it."""
     gate: asyncio.Event = field(default_factory=_open_gate)
     """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
@@ -64,6 +66,8 @@ class ScriptedReader:
         script.most_at_once = max(script.most_at_once, script.at_once)
         try:
             await script.gate.wait()
+            if path.source in script.deaf:
+                raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
             return await self._read(plan)
         finally:
             script.at_once -= 1

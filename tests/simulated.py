@@ -1,5 +1,6 @@
 """A simulated BlueZ for a test module, and the hand that disturbs it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+from custom_components.blupow.lib.blupow_ble import process as process_module
 from simulator.bus import address
 from simulator.control import ControlClient, control
 
@@ -37,6 +39,27 @@ def run_simulator(*options: str) -> Iterator[str]:
             process.terminate()
             process.stdout.close()
             assert process.wait() == 0
+
+
+async def leave_a_link(bus_address: str, path: str | None = None) -> None:
+    """Connect in a process that dies without a word: by a known object, or after a scan."""
+    device = (
+        f"known_device({INVERTER_ADDRESS!r}, {INVERTER_NAME!r}, {path!r})"
+        if path
+        else f"await find_device({INVERTER_ADDRESS!r}, 5)"
+    )
+    code = (
+        "import asyncio, os\n"
+        "from blupow_ble.link import BleLink, find_device, known_device\n"
+        "async def main():\n"
+        f"    await BleLink({device}, 5).connect()\n"
+        "    os._exit(0)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = process_module.child_environment() | {"DBUS_SYSTEM_BUS_ADDRESS": bus_address}
+    command = process_module.child_command()[:2]
+    child = await asyncio.create_subprocess_exec(*command, "-c", code, env=environment)
+    assert await child.wait() == 0
 
 
 @asynccontextmanager

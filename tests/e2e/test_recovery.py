@@ -1,6 +1,5 @@
 """Recoveries, end to end: each step heals the fault that is made for it, and what none heals is told."""
 
-import asyncio
 import os
 from pathlib import Path
 import signal
@@ -8,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import process as process_module
 from simulator.__main__ import ADAPTER_ADDRESS
 from simulator.control import control
 from simulator.home_assistant import HomeAssistantError, free_port, home_assistant
 from simulator.process import simulator
 
-from ..simulated import INVERTER_ADDRESS, INVERTER_NAME, INVERTER_PATH
+from ..simulated import INVERTER_NAME, INVERTER_PATH, leave_a_link
 from .processes import readers_on
 from .scene import (
     GRACE,
@@ -124,7 +122,7 @@ async def stale_link(scene: Patient) -> None:
     Read by a process of its own the device would not even be missed: that one takes the link over.
     """
     await scene.healthy(WATCHFUL | {"path": "in_process"})
-    await leave_a_link(scene, OTHER_PATH)
+    await leave_a_link(scene.bus_address, OTHER_PATH)
     assert await scene.radio.links() == [OTHER_PATH]
     told = await scene.recovery()
     assert (told["worked"], told["step"], told["problem"]) == (True, 1, "connect_timeout")
@@ -189,22 +187,3 @@ async def held_by_a_phone(scene: Patient) -> None:
     assert health["recovery"]["next"] is None
     assert not health["recovery"]["given_up"]
     await scene.wait_nothing_left()
-
-
-async def leave_a_link(scene: Patient, path: str) -> None:
-    """Connect in a process that dies without a word."""
-    code = (
-        "import asyncio, os\n"
-        "from blupow_ble.link import BleLink, known_device\n"
-        "async def main():\n"
-        f"    device = known_device({INVERTER_ADDRESS!r}, {INVERTER_NAME!r}, {path!r})\n"
-        "    await BleLink(device, 5).connect()\n"
-        "    os._exit(0)\n"
-        "asyncio.run(main())\n"
-    )
-    environment = process_module.child_environment()
-    environment["DBUS_SYSTEM_BUS_ADDRESS"] = scene.bus_address
-    child = await asyncio.create_subprocess_exec(
-        *(*process_module.child_command()[:2], "-c", code), env=environment
-    )
-    assert await child.wait() == 0

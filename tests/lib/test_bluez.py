@@ -2,35 +2,19 @@
 
 import asyncio
 
-from custom_components.blupow.lib.blupow_ble import bluez, process as process_module
+from custom_components.blupow.lib.blupow_ble import bluez
 from simulator.control import ControlClient
 
-from ..simulated import INVERTER_ADDRESS, INVERTER_PATH
+from ..simulated import INVERTER_ADDRESS, INVERTER_PATH, leave_a_link
 
 
-async def leave_a_link() -> None:
-    """Connect in a process that dies without a word."""
-    code = (
-        "import asyncio, os\n"
-        "from blupow_ble.link import BleLink, find_device\n"
-        "async def main():\n"
-        f"    device = await find_device({INVERTER_ADDRESS!r}, 5)\n"
-        "    await BleLink(device, 5).connect()\n"
-        "    os._exit(0)\n"
-        "asyncio.run(main())\n"
-    )
-    command = process_module.child_command()[:2]
-    child = await asyncio.create_subprocess_exec(
-        *(*command, "-c", code), env=process_module.child_environment()
-    )
-    assert await child.wait() == 0
-
-
-async def test_leftover_link_is_found_and_ended(simulated: ControlClient) -> None:
+async def test_leftover_link_is_found_and_ended(
+    simulated: ControlClient, simulated_bus: str
+) -> None:
     """A dead client's link stays; it is seen, and released by its path."""
     assert await bluez.connected_paths(INVERTER_ADDRESS) == []
     assert await bluez.release(INVERTER_ADDRESS) == []
-    await leave_a_link()
+    await leave_a_link(simulated_bus)
     assert await simulated.links() == [INVERTER_PATH]
     assert await bluez.connected_paths(INVERTER_ADDRESS.lower()) == [INVERTER_PATH]
     assert await bluez.release(INVERTER_ADDRESS) == [INVERTER_PATH]
@@ -56,13 +40,15 @@ async def test_bluez_that_does_not_run(simulated: ControlClient) -> None:
     assert await bluez.has_adapter(INVERTER_PATH)
 
 
-async def test_device_is_forgotten_and_found_again(simulated: ControlClient) -> None:
+async def test_device_is_forgotten_and_found_again(
+    simulated: ControlClient, simulated_bus: str
+) -> None:
     """With its link; the next advertisement that is heard makes a new object."""
-    await leave_a_link()
+    await leave_a_link(simulated_bus)
     assert INVERTER_PATH in (await simulated.state())["known"]
     assert await bluez.remove(INVERTER_ADDRESS) == [INVERTER_PATH]
     assert await simulated.links() == []
     assert INVERTER_PATH not in (await simulated.state())["known"]
     assert await bluez.remove(INVERTER_ADDRESS) == []
-    await leave_a_link()
+    await leave_a_link(simulated_bus)
     assert await simulated.links() == [INVERTER_PATH]

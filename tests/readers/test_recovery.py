@@ -1,0 +1,112 @@
+"""What the steps of a recovery do, on the simulated BlueZ."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.blupow.readers import recovery
+from custom_components.blupow.readers.recovery import close_links, look_again, rediscover
+from homeassistant.components import bluetooth
+from homeassistant.core import HomeAssistant
+from simulator.control import ControlClient
+
+from ..bluetooth import hear, service_info
+from ..simulated import INVERTER_ADDRESS, INVERTER_PATH, disturb, leave_a_link, run_simulator
+
+
+@pytest.fixture(scope="module")
+def simulated_bus() -> Iterator[str]:
+    """Run a simulated BlueZ without the delays of a real radio."""
+    yield from run_simulator("--fast")
+
+
+@pytest.fixture
+async def simulated(
+    hass: HomeAssistant,
+    enable_bluetooth: None,
+    simulated_bus: str,
+    real_sockets: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[ControlClient]:
+    """Have BlueZ know the inverter, by a link that a dead program has left."""
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", simulated_bus)
+    async with disturb(simulated_bus) as client:
+        await leave_a_link(simulated_bus)
+        assert await client.links() == [INVERTER_PATH]
+        yield client
+
+
+async def held_by_home_assistant(hass: HomeAssistant) -> list[str]:
+    """Close links while Home Assistant counts one to the device as its own."""
+    scanner = SimpleNamespace(get_allocations=lambda: SimpleNamespace(allocated=[INVERTER_ADDRESS]))
+    with patch.object(bluetooth, "async_current_scanners", return_value=[scanner]):
+        return await close_links(hass, INVERTER_ADDRESS)
+
+
+async def test_leftover_link_is_closed(
+    hass: HomeAssistant, simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the device is waited for until it is heard; a device without one is not waited for."""
+    closing = asyncio.create_task(close_links(hass, INVERTER_ADDRESS))
+    while await simulated.links():
+        await asyncio.sleep(0.01)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    hear(hass, service_info())
+    assert await closing == [INVERTER_PATH]
+    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 3600)
+    assert await close_links(hass, INVERTER_ADDRESS) == []
+
+
+async def test_link_of_another_integration_is_not_closed(
+    hass: HomeAssistant, simulated: ControlClient
+) -> None:
+    """It is no leftover."""
+    assert await held_by_home_assistant(hass) == []
+    assert await simulated.links() == [INVERTER_PATH]
+
+
+async def test_device_is_forgotten_and_heard_anew(
+    hass: HomeAssistant, simulated: ControlClient
+) -> None:
+    """With its object goes its link; an advertisement ends the wait."""
+    forgetting = asyncio.create_task(rediscover(hass, INVERTER_ADDRESS))
+    while INVERTER_PATH in (await simulated.state())["known"]:
+        await asyncio.sleep(0.01)
+    assert await simulated.links() == []
+    assert not forgetting.done()
+    hear(hass, service_info())
+    assert await forgetting == [INVERTER_PATH]
+
+
+async def test_device_that_is_not_heard_is_waited_for_only_so_long(
+    hass: HomeAssistant, simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reading that follows tells that it is not there."""
+    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 0.05)
+    before = len(asyncio.all_tasks())
+    assert await rediscover(hass, INVERTER_ADDRESS) == [INVERTER_PATH]
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_wait_that_is_cancelled(hass: HomeAssistant, simulated: ControlClient) -> None:
+    """No scan goes on, and nobody listens any more."""
+    before = len(asyncio.all_tasks())
+    forgetting = asyncio.create_task(rediscover(hass, INVERTER_ADDRESS))
+    while INVERTER_PATH in (await simulated.state())["known"]:
+        await asyncio.sleep(0.01)
+    forgetting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await forgetting
+    assert len(asyncio.all_tasks()) == before
+
+
+async def test_active_scan_is_home_assistants(hass: HomeAssistant, enable_bluetooth: None) -> None:
+    """No scanner of our own beside it."""
+    with patch.object(bluetooth, "async_request_active_scan") as scan:
+        await look_again(hass)
+    scan.assert_awaited_once_with(hass, 10.0)
