@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from custom_components.blupow.link_sensors import LINK_SENSORS
 from simulator.control import ControlClient
 from simulator.home_assistant import HomeAssistant
 
@@ -34,6 +35,7 @@ FORBIDDEN_IN_LOG = (
 PREFIX = f"sensor.{INVERTER_NAME.lower()}"
 STATUS = f"{PREFIX}_connection_status"
 PROBLEM = f"{PREFIX}_problem"
+LINK = {description.key for description in LINK_SENSORS}
 MODEL = f"{PREFIX}_model"
 VOLTAGE = f"{PREFIX}_battery_voltage"
 LAST = f"{PREFIX}_last_reading"
@@ -78,6 +80,7 @@ class Scene:
             for entity_id, state in (await self.hass.states()).items()
             if entity_id.startswith(PREFIX)
             and state["attributes"].get("state_class") == "measurement"
+            and entity_id.removeprefix(f"{PREFIX}_") not in LINK
         }
 
     async def connects(self) -> int:
