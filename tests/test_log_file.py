@@ -43,7 +43,10 @@ async def test_story_of_two_devices(
         await hass.config_entries.async_unload(virtual_entry.entry_id)
     finally:
         logging.getLogger("custom_components.blupow").setLevel(logging.NOTSET)
-    lines = [line.split(" ", 2)[2] for line in (folder / "blupow.log").read_text().splitlines()]
+    lines = [
+        line.partition("[custom_components.blupow] ")[2]
+        for line in (folder / "blupow.log").read_text().splitlines()
+    ]
     name, virtual = "BTRIC134000035", "Virtual inverter (test mode)"
     failed = "failed {} times in a row: no_response: scripted no_response"
     assert lines == [
@@ -71,15 +74,15 @@ async def test_no_file_without_the_option(
 
 def test_rotation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is large enough is put aside; three older ones are kept."""
-    monkeypatch.setattr(log_file, "LARGEST", 200)
+    monkeypatch.setattr(log_file, "LARGEST", 300)
     file = LogFile(tmp_path / "blupow.log")
     file.start()
     for number in range(40):
-        file.write(f"[poll] line {number:02}")
+        file.write(logging.INFO, f"[poll] line {number:02}")
     file.stop()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["blupow.log", "blupow.log.1", "blupow.log.2", "blupow.log.3"]
-    assert all(path.stat().st_size <= 200 for path in tmp_path.iterdir())
+    assert all(path.stat().st_size <= 300 for path in tmp_path.iterdir())
     assert (tmp_path / "blupow.log").read_text().splitlines()[-1].endswith("[poll] line 39")
 
 
@@ -88,7 +91,7 @@ def test_disk_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFi
     file = LogFile(tmp_path / "missing" / "blupow.log")
     file.start()
     for number in range(5):
-        file.write(f"line {number}")
+        file.write(logging.INFO, f"line {number}")
     file.stop()
     (told,) = caplog.messages
     assert told.startswith("[poll] The log file cannot be written: ")

@@ -60,4 +60,4 @@ class Journal:
     def _write(self, level: int, topic: Topic, text: str) -> None:
         _LOGGER.log(level, "[%s] %s: %s", topic, self.name, text)
         if self.file is not None:
-            self.file.write(f"[{topic}] {self.name}: {text}")
+            self.file.write(level, f"[{topic}] {self.name}: {text}")

@@ -19,6 +19,10 @@ LARGEST: Final = 1_000_000
 """Bytes; then the file becomes blupow.log.1 and a new one is begun."""
 OLDER_FILES: Final = 3
 
+_NAME: Final = f"custom_components.{DOMAIN}"
+_FORMAT: Final = "%(asctime)s.%(msecs)03d %(levelname)s [%(name)s] %(message)s"
+"""As Home Assistant's own log has it."""
+
 
 class LogFile:
     """A file that several devices write to; it is open while one of them does."""
@@ -41,9 +45,9 @@ class LogFile:
         for writer in self._listener.handlers:
             writer.close()
 
-    def write(self, line: str) -> None:
+    def write(self, level: int, line: str) -> None:
         """Have a line written; never blocks."""
-        self._handler.emit(logging.LogRecord(DOMAIN, logging.INFO, "", 0, line, None, None))
+        self._handler.emit(logging.LogRecord(_NAME, level, "", 0, line, None, None))
 
 
 class _Writer(RotatingFileHandler):
@@ -54,7 +58,7 @@ class _Writer(RotatingFileHandler):
         super().__init__(
             path, maxBytes=LARGEST, backupCount=OLDER_FILES, encoding="utf-8", delay=True
         )
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self.setFormatter(logging.Formatter(_FORMAT, datefmt="%Y-%m-%d %H:%M:%S"))
         self._told = False
 
     @override
