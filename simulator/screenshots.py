@@ -1,4 +1,4 @@
-"""`python -m simulator.screenshots`: pictures of the discovered inverter and of its device page."""
+"""`python -m simulator.screenshots`: pictures of the discovered inverter, its device page and a repair."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from typing import Final
 from playwright.async_api import Browser, Page, async_playwright
 
 from .__main__ import ADAPTER_ADDRESS
+from .control import ControlClient, control
 from .home_assistant import USER, HomeAssistant, free_port, home_assistant
 from .process import simulator
 
@@ -25,6 +26,19 @@ ARGUMENTS: Final = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+IMPATIENT: Final = {
+    "update_interval": 10,
+    "cache_time": 20,
+    "grace_time": 20,
+    "path": "automatic",
+    "heartbeat_interval": 10,
+    "stale_age": 20,
+    "stale_checks": 10,
+    "recovery_limit": 10,
+    "notify_on_recovery": False,
+    "log_file": False,
+}
+"""Options with which a repair does not take minutes to come."""
 LIMIT: Final = 60_000.0
 SETTLE: Final = 3_000.0
 """Icons and maps of the page arrive a little later; nothing announces them."""
@@ -70,12 +84,33 @@ async def show_device(page: Page, running: HomeAssistant, folder: Path) -> None:
     await page.screenshot(path=folder / "device.png", full_page=True)
 
 
+async def show_repair(
+    page: Page, running: HomeAssistant, radio: ControlClient, folder: Path
+) -> None:
+    """Show the repair of an inverter that another program holds, and its form."""
+    (entry,) = await running.call("config_entries/get", domain="blupow")
+    await running.set_options(entry["entry_id"], IMPATIENT)
+    await radio.fault("refuses")
+
+    async def look() -> bool:
+        issues = (await running.call("repairs/list_issues"))["issues"]
+        return any(issue["translation_key"] == "held_by_other" for issue in issues)
+
+    await running.wait_for("the repair", look, 120)
+    await page.goto(f"{running.url}/config/repairs")
+    await page.get_by_text("is held by another program").first.click()
+    await page.get_by_text("Close the Renogy app").first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "repair.png")
+
+
 async def take(program: str, folder: Path) -> None:
-    """Take both pictures."""
+    """Take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="blupow-") as temporary:
         async with (
             simulator(Path(temporary) / "bus") as devices,
+            control(devices.bus_address) as radio,
             home_assistant(
                 Path(temporary) / "config",
                 devices.bus_address,
@@ -90,6 +125,7 @@ async def take(program: str, folder: Path) -> None:
                 flow_id = await show_discovered(page, running, folder)
                 await running.answer_flow(flow_id, {})
                 await show_device(page, running, folder)
+                await show_repair(page, running, radio, folder)
             finally:
                 await browser.close()
 
@@ -101,7 +137,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go (docs/images)")
     options = parser.parse_args()
     asyncio.run(take(options.browser, options.folder))
-    print(f"two pictures in {options.folder}")
+    print(f"three pictures in {options.folder}")
     return 0
 
 
