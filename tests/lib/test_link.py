@@ -249,6 +249,7 @@ async def test_without_a_bus(
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address.format(folder=tmp_path))
     assert await bluez.connected_paths(ADDRESS) == []
     assert await bluez.release(ADDRESS, PATH) == []
+    assert await bluez.remove(ADDRESS) == []
     assert not await bluez.has_adapter(PATH)
 
 
@@ -269,3 +270,4 @@ async def test_without_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not bluez.available()
     assert await bluez.connected_paths(ADDRESS) == []
     assert await bluez.release(ADDRESS) == []
+    assert await bluez.remove(ADDRESS) == []

@@ -149,12 +149,30 @@ async def test_child_that_ends_without_an_answer(code: str, text: str) -> None:
     assert text in error.message
 
 
+HELLO = '{"v":1,"event":"hello"}'
+READS = '{"v":1,"event":"progress","stage":"read"}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "stage"),
+    [([], Stage.START), ([HELLO], Stage.START), ([HELLO, READS], Stage.READ)],
+)
+async def test_step_in_which_a_child_ended(lines: list[str], stage: Stage) -> None:
+    """One that ends before its first step could not start: it says hello before it imports bleak."""
+    code = "".join(f"print({line!r}, flush=True); " for line in lines)
+    error = await fails(ReaderProcess(request(), command=python(code)))
+    assert error.code is ErrorCode.READER_CRASHED
+    assert error.stage is stage
+
+
 @pytest.mark.parametrize(
     ("line", "text"),
     [
         ("SUCCESS: {}", "Expecting value"),
         ('{"v":2,"event":"hello"}', "version 1"),
         ('{"v":1,"event":"party"}', "unknown event 'party'"),
+        ('{"v":1,"event":"progress"}', "unknown stage"),
+        ('{"v":1,"event":"progress","stage":"dance"}', "unknown stage"),
         ('{"v":1,"event":"result","id":8}', "answer to 8 instead of 7"),
         ('{"v":1,"event":"result","id":null}', "answer to None instead of 7"),
         ('{"v":1,"event":"result","id":7}', "malformed result"),

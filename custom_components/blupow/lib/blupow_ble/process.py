@@ -117,7 +117,7 @@ class ReaderProcess:
             message = await self._next_message()
             match message.get("event"):
                 case "hello":
-                    self._stage = Stage.CONNECT
+                    continue
                 case "progress":
                     self._stage = _stage_of(message)
                     self._on_progress(message)
