@@ -802,3 +802,31 @@ async def test_duration_of_polls(
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 40)
     assert float(state(hass, f"{prefix}last_duration")) == 8
+
+
+async def test_availability_begins_with_the_first_poll(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """The seconds before its outcome are no outage; a device that is not there is unavailable from then on."""
+    availability = "sensor.btric134000035_availability"
+    script.gate.clear()
+    entry.add_to_hass(hass)
+    setting_up = asyncio.create_task(hass.config_entries.async_setup(entry.entry_id))
+    while not script.at_once:
+        await asyncio.sleep(0)
+    freezer.tick(timedelta(seconds=8))
+    script.gate.set()
+    await setting_up
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await pass_time(hass, freezer, 35)
+    assert float(state(hass, availability)) == 100
+
+
+async def test_availability_of_a_device_that_is_not_there(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Nothing was shown in all the time that is known."""
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await set_up(hass, entry)
+    await pass_time(hass, freezer, 65)
+    assert float(state(hass, "sensor.btric134000035_availability")) == 0

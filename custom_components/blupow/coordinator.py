@@ -359,9 +359,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Note a change of the status, and see to it that ageing alone is noted too."""
         self._tell_status()
         freshness, silence = self.settings.freshness, self.silence
-        self.link.availability = self.link.availability.noted(
-            time.monotonic(), available=self.within_grace
-        )
+        if self.link.polls:  # before the first one is over there is nothing to miss
+            self.link.availability = self.link.availability.noted(
+                time.monotonic(), available=self.within_grace
+            )
         if not freshness.available(silence) and not self.link.told_lost:
             self.link.told_lost = True
             error = self.link.last_error
