@@ -19,8 +19,10 @@ from .processes import descriptors, memory, readers_on
 SEED = 20261121
 POLLS = 500
 INVERTERS = 10
-# a fault of the adapter strikes all at once, so the pace-maker switches it, not the pollers
-FAULTS = [None, *(fault for fault in FaultName if fault is not FaultName.ADAPTER_GONE)]
+# a fault of the adapter strikes all at once, so the pace-maker switches it, not the pollers; and what
+# only a recovery heals says nothing about a reader
+ELSEWHERE = (FaultName.ADAPTER_GONE, FaultName.STALE_OBJECT)
+FAULTS = [None, *(fault for fault in FaultName if fault not in ELSEWHERE)]
 ADAPTER_GONE_EVERY = 125
 SCAN = ("scan", "--time", "1.5")
 
