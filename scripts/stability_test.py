@@ -24,6 +24,7 @@ from blupow_ble.errors import ReaderError
 from blupow_ble.link import device_path, find_device
 from blupow_ble.messages import Device, Request
 from blupow_ble.process import ReaderProcess
+from blupow_ble.plan import UnitPlan
 from blupow_ble.profiles import PROFILES
 from blupow_ble.resilience import child_deadline, connect_timeout
 from simulator.bus import BusError
@@ -245,8 +246,7 @@ async def measure(
             Request(
                 id=number,
                 device=device,
-                profile=options.profile,
-                unit=unit,
+                units=(UnitPlan(profile=PROFILES[options.profile], unit=unit),),
                 connect_timeout=timeout,
                 deadline=child_deadline(timeout),
             )
@@ -259,7 +259,7 @@ async def measure(
             report.errors[err.code.value] += 1
         else:
             failures = 0
-            unit = reading.unit
+            unit = reading.main.unit
             report.connects.append(reading.timings.connect)
             report.totals.append(time.monotonic() - started)
         await process.close()

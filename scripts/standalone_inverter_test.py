@@ -16,6 +16,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble import bluez
 from blupow_ble.errors import ReaderError
 from blupow_ble.link import BleLink, find_device
+from blupow_ble.plan import UnitPlan
 from blupow_ble.profiles import PROFILES
 from blupow_ble.reading import Reader
 from blupow_ble.resilience import CONNECT_TIMEOUT
@@ -115,9 +116,9 @@ async def run(options: argparse.Namespace) -> None:
         finally:
             await link.disconnect()
         steps.begin("connecting again and reading all blocks")
-        reader = Reader(link, PROFILES["inverter"], unit=options.unit)
+        reader = Reader(link, [UnitPlan(profile=PROFILES["inverter"], unit=options.unit)])
         try:
-            reading = await reader.read()
+            reading = (await reader.read()).main
         finally:
             await reader.close()
         steps.done(

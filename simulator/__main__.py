@@ -2,15 +2,16 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 import json
 import logging
 from pathlib import Path
 import signal
 import sys
 import tempfile
+from typing import Final
 
-from blupow_ble.virtual import VirtualDevice
+from blupow_ble.virtual import Module, VirtualDevice, virtual_bus, virtual_device
 
 from .bluez import Bluez
 from .bus import BusError, address, private_bus
@@ -20,6 +21,19 @@ from .peripheral import Peripheral, Radio
 
 FIRST_NAME = 134000035
 FIRST_ADDRESS = 0xC4D36A000035
+OTHERS_ADDRESS = 0xC4D36A660001
+OTHERS: Final[Mapping[str, tuple[str, Callable[[], Module]]]] = {
+    "controller": ("BT-TH-{:08X}", lambda: virtual_device("controller")),
+    "dcdc": ("BT-TH-{:08X}", lambda: virtual_device("dcdc")),
+    "battery": ("BT-TH-{:08X}", lambda: virtual_device("battery")),
+    "srne": ("BT-TH-{:08X}", lambda: virtual_device("srne")),
+    "shunt": ("RTMShunt300A1B2", lambda: virtual_device("shunt")),
+    "hub": (
+        "BT-TH-{:08X}",
+        lambda: virtual_bus([("battery", 48), ("battery", 49), ("controller", 96)]),
+    ),
+}
+"""What else can be simulated: its name, and what is behind it."""
 ADAPTER_ADDRESS = "00:1A:7D:DA:71:{:02X}"
 
 
@@ -27,6 +41,10 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 50:
         raise argparse.ArgumentTypeError(f"{text!r} is not within 1-50")
     return int(text)
+
+
+def _count_or_none(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,7 +56,15 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="faults: " + ", ".join(FaultName),
     )
     parser.add_argument("--folder", type=Path, help="where the socket goes (a new folder in /tmp)")
-    parser.add_argument("--inverters", type=_count, default=1, help="how many (1)")
+    parser.add_argument("--inverters", type=_count_or_none, default=1, help="how many (1)")
+    parser.add_argument(
+        "--also",
+        action="append",
+        choices=list(OTHERS),
+        default=[],
+        metavar="KIND",
+        help="another device too: " + ", ".join(OTHERS),
+    )
     parser.add_argument("--adapters", type=_count, default=1, help="how many (1)")
     parser.add_argument("--fast", action="store_true", help="without the delays of a real radio")
     parser.add_argument(
@@ -62,23 +88,43 @@ def build_parser() -> argparse.ArgumentParser:
 
 def inverters(count: int, adapters: Sequence[str], *, fast: bool) -> list[Peripheral]:
     """Return virtual inverters BTRIC134000035, BTRIC134000036, ..."""
-    made = []
-    for number in range(count):
-        raw = f"{FIRST_ADDRESS + number:012X}"
-        radio = Radio(rssi={name: -60 - 20 * position for position, name in enumerate(adapters)})
-        if fast:
-            radio.interval = 0.2
-            radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01
-            radio.reply_time = radio.fragment_gap = 0.002
-        made.append(
-            Peripheral(
-                address=":".join(raw[i : i + 2] for i in range(0, 12, 2)),
-                name=f"BTRIC{FIRST_NAME + number}",
-                device=VirtualDevice(),
-                radio=radio,
-            )
+    return [
+        Peripheral(
+            address=_address(FIRST_ADDRESS + number),
+            name=f"BTRIC{FIRST_NAME + number}",
+            device=VirtualDevice(),
+            radio=_radio(adapters, fast=fast),
         )
-    return made
+        for number in range(count)
+    ]
+
+
+def others(kinds: Sequence[str], adapters: Sequence[str], *, fast: bool) -> list[Peripheral]:
+    """Return a virtual device of each kind."""
+    return [
+        Peripheral(
+            address=_address(address := OTHERS_ADDRESS + list(OTHERS).index(kind)),
+            name=OTHERS[kind][0].format(address & 0xFFFFFFFF),
+            device=OTHERS[kind][1](),
+            radio=_radio(adapters, fast=fast),
+        )
+        for kind in kinds
+    ]
+
+
+def _address(number: int) -> str:
+    raw = f"{number:012X}"
+    return ":".join(raw[i : i + 2] for i in range(0, 12, 2))
+
+
+def _radio(adapters: Sequence[str], *, fast: bool) -> Radio:
+    radio = Radio(rssi={name: -60 - 20 * position for position, name in enumerate(adapters)})
+    if fast:
+        radio.interval = 0.2
+        radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01
+        radio.reply_time = radio.fragment_gap = 0.002
+        radio.push_interval = 0.05
+    return radio
 
 
 async def run(options: argparse.Namespace, folder: Path) -> None:
@@ -92,7 +138,10 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         bluez = Bluez(
             address(folder),
             adapters,
-            inverters(options.inverters, names, fast=options.fast),
+            [
+                *inverters(options.inverters, names, fast=options.fast),
+                *others(options.also, names, fast=options.fast),
+            ],
         )
         await bluez.start()
         try:

@@ -14,6 +14,8 @@ type Answer = tuple[str, list[Any]]
 
 ROUND_TRIP: Final = 0.03
 """Seconds that a request over the air takes."""
+PUSH_FRAGMENT: Final = 55
+"""A shunt's frame arrives in two halves (captured)."""
 
 
 class Characteristics:
@@ -75,6 +77,8 @@ class Characteristics:
         self._linked(path)
         self._listeners.setdefault(path, set()).add(message.sender or "")
         self._tree.update(path, CHARACTERISTIC, {"Notifying": Variant("b", True)})
+        if gatt.characteristic_at(path) == gatt.PUSH and len(self._listeners[path]) == 1:
+            self._spawn(self._push(path))
         return "", []
 
     def stop_notify(self, message: Message) -> Answer:
@@ -114,11 +118,25 @@ class Characteristics:
         reply, delay = answer
         await asyncio.sleep(delay)
         path = gatt.notify_path(device)
-        size = peripheral.radio.fragment
-        for start in range(0, len(reply), size):
+        await self._deliver(path, links, reply, peripheral.radio.fragment)
+
+    async def _push(self, path: str) -> None:
+        """Have a shunt send its frames as long as somebody listens."""
+        peripheral = self._devices.peripheral(gatt.device_of(path))
+        links = peripheral.counts["links"]
+        while path in self._listeners and peripheral.counts["links"] == links:
+            frame = peripheral.pushed()
+            if frame is not None:
+                await self._deliver(path, links, frame, PUSH_FRAGMENT)
+            await asyncio.sleep(peripheral.radio.push_interval)
+
+    async def _deliver(self, path: str, links: int, data: bytes, size: int) -> None:
+        """Send data over a link in fragments."""
+        peripheral = self._devices.peripheral(gatt.device_of(path))
+        for start in range(0, len(data), size):
             if start:
                 await asyncio.sleep(peripheral.radio.fragment_gap)
             if path not in self._listeners or peripheral.counts["links"] != links:
                 return
-            fragment = Variant("ay", reply[start : start + size])
+            fragment = Variant("ay", data[start : start + size])
             self._tree.update(path, CHARACTERISTIC, {"Value": fragment}, repeat=True)

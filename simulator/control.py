@@ -76,7 +76,7 @@ class Control:
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):
                         values = {int(key): int(word) for key, word in options["values"].items()}
-                        item.device.overrides |= values
+                        item.device.overrides.update(values)
             case "unplug":
                 bluez.unplug(options.get("adapter"))
             case "plug_in":

@@ -218,10 +218,14 @@ class Devices:
         if peripheral.faults.take(FaultName.NO_SERVICES):
             return
         await asyncio.sleep(peripheral.radio.resolve_time)
-        for child, interfaces in gatt.exported(path, peripheral.radio.fragment + 3):
+        for child, interfaces in gatt.exported(
+            path, peripheral.radio.fragment + 3, peripheral.table
+        ):
             if child not in self._tree:
                 self._tree.add(child, interfaces)
-        self._tree.update(path, DEVICE, {"UUIDs": Variant("as", list(gatt.SERVICE_UUIDS))})
+        self._tree.update(
+            path, DEVICE, {"UUIDs": Variant("as", gatt.service_uuids(peripheral.table))}
+        )
         self._tree.update(path, DEVICE, {"ServicesResolved": Variant("b", True)})
 
     async def _drop_later(self, path: str, seconds: float) -> None:

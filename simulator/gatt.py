@@ -1,4 +1,4 @@
-"""The GATT table of a BT-2 module (captured), as BlueZ exports it."""
+"""The GATT tables of a BT-2 module (captured) and of a shunt, as BlueZ exports them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,9 @@ class Characteristic:
 NOTIFY: Final = Characteristic(0x002D, 0xFFF1, ("read", "notify"))
 WRITE: Final = Characteristic(0x001C, 0xFFD1, ("read", "write-without-response", "write"))
 
-TABLE: Final = (
+type Table = tuple[tuple[int, int, tuple[Characteristic, ...]], ...]
+
+MODULE: Final[Table] = (
     (0x0010, 0x180A, (Characteristic(0x0011, 0x2A29, ("read",), b"Renogy"),)),
     (
         0x001B,
@@ -40,7 +42,14 @@ TABLE: Final = (
     (0x002C, 0xFFF0, (NOTIFY,)),
 )
 
-SERVICE_UUIDS: Final = tuple(_BASE.format(uuid) for _, uuid, _ in TABLE)
+PUSH: Final = Characteristic(0x0042, 0xC411, ("notify",))
+
+SHUNT: Final[Table] = ((0x0040, 0xC011, (PUSH, Characteristic(0x0045, 0xC111, ("write",)))),)
+
+
+def service_uuids(table: Table) -> list[str]:
+    """Return the services of a table."""
+    return [_BASE.format(uuid) for _, uuid, _ in table]
 
 
 def notify_path(device: str) -> str:
@@ -51,7 +60,9 @@ def notify_path(device: str) -> str:
 def characteristic_at(path: str) -> Characteristic:
     """Return the characteristic of a path."""
     handle = int(path[-4:], 16)
-    return next(item for _, _, items in TABLE for item in items if item.handle == handle)
+    return next(
+        item for _, _, items in (*MODULE, *SHUNT) for item in items if item.handle == handle
+    )
 
 
 def device_of(path: str) -> str:
@@ -59,9 +70,9 @@ def device_of(path: str) -> str:
     return path.rsplit("/", 2)[0]
 
 
-def exported(device: str, mtu: int) -> Iterator[tuple[str, Interfaces]]:
+def exported(device: str, mtu: int, table: Table) -> Iterator[tuple[str, Interfaces]]:
     """Go through the objects that BlueZ exports once the services are known."""
-    for service_handle, service_uuid, characteristics in TABLE:
+    for service_handle, service_uuid, characteristics in table:
         service = f"{device}/service{service_handle:04x}"
         yield (
             service,

@@ -8,12 +8,11 @@ import struct
 from typing import Final
 
 from blupow_ble.modbus import EXCEPTION_FLAG, seal
-from blupow_ble.virtual import VirtualDevice
+from blupow_ble.virtual import Module
 from dbus_fast import Variant
 
+from . import gatt
 from .faults import FaultName, Faults
-
-RENOGY_SERVICE: Final = "0000ffd0-0000-1000-8000-00805f9b34fb"
 
 _FLAGS: Final = 0x01
 _SERVICES: Final = 0x03
@@ -39,6 +38,8 @@ class Radio:
     fragment_gap: float = 0.012
     fragment: int = 20
     """Bytes in a notification."""
+    push_interval: float = 1.0
+    """Of a device that sends by itself."""
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Peripheral:
 
     address: str
     name: str
-    device: VirtualDevice
+    device: Module
     radio: Radio
     faults: Faults = field(default_factory=Faults)
     connected_path: str | None = None
@@ -67,6 +68,16 @@ class Peripheral:
         )
 
     @property
+    def table(self) -> gatt.Table:
+        """Its services."""
+        return gatt.SHUNT if self.device.pushes else gatt.MODULE
+
+    @property
+    def _service(self) -> int:
+        """The service that it advertises."""
+        return 0xC011 if self.device.pushes else 0xFFD0
+
+    @property
     def _company(self) -> int:
         """The company id of a Renogy module is the beginning of its address (captured advertisements)."""
         low, high = bytes.fromhex(self.address.replace(":", ""))[:2]
@@ -80,7 +91,7 @@ class Peripheral:
         """Return the advertisement as (type, data)."""
         return [
             (_FLAGS, b"\x06"),
-            (_SERVICES, struct.pack("<H", 0xFFD0)),
+            (_SERVICES, struct.pack("<H", self._service)),
             (_MANUFACTURER, struct.pack("<H", self._company) + self._payload),
             (_NAME, self.name.encode()),
         ]
@@ -90,7 +101,7 @@ class Peripheral:
         return {
             "Name": Variant("s", self.name),
             "Alias": Variant("s", self.name),
-            "UUIDs": Variant("as", [RENOGY_SERVICE]),
+            "UUIDs": Variant("as", [f"0000{self._service:04x}-0000-1000-8000-00805f9b34fb"]),
             "ManufacturerData": Variant("a{qv}", {self._company: Variant("ay", self._payload)}),
             "AdvertisingFlags": Variant("ay", b"\x06"),
         }
@@ -99,6 +110,16 @@ class Peripheral:
         """Return the signal strength of one advertisement."""
         jitter = random.randint(-self.radio.jitter, self.radio.jitter)
         return max(-100, min(-20, self.radio.rssi[adapter] + jitter))
+
+    def pushed(self) -> bytes | None:
+        """Return the frame that it sends by itself; None: silence."""
+        frame = self.device.frame()
+        if self.faults.take(FaultName.SILENT):
+            return None
+        if self.faults.take(FaultName.TRUNCATED):
+            frame = frame[: len(frame) // 2]
+        self.counts["replies"] += 1
+        return frame
 
     def answer(self, request: bytes) -> tuple[bytes, float] | None:
         """Return the reply to a request and when it comes; None: silence."""

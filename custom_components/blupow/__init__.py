@@ -2,13 +2,14 @@
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
 from .actions import async_setup_actions
-from .const import DOMAIN, PLATFORMS
+from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, PLATFORMS
 from .coordinator import BluPowCoordinator
-from .device import complete_device
+from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
+from .history import HistoryImport
 from .issues import Issues
 from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
@@ -41,21 +42,24 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await coordinator.async_start()
+    register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    known = dict(coordinator.link.identity)
+    remove_stale_devices(hass, coordinator)
+    known = [dict(unit.identity) for unit in coordinator.units]
 
     @callback
     def update_device() -> None:
-        """Complete the device once it has said what it is."""
+        """Complete the devices once they have said what they are."""
         nonlocal known
-        if coordinator.link.identity != known:
-            known = dict(coordinator.link.identity)
-            complete_device(hass, coordinator)
+        if (told := [dict(unit.identity) for unit in coordinator.units]) != known:
+            known = told
+            complete_devices(hass, coordinator)
 
     entry.async_on_unload(coordinator.async_add_listener(update_device))
     issues = Issues(hass, entry)
     entry.async_on_unload(issues.clear)
     entry.async_on_unload(coordinator.async_add_listener(issues.update))
+    entry.async_on_unload(HistoryImport(hass, coordinator).start())
     runtime.watchdog.start()
     issues.update()
     return True
@@ -78,3 +82,17 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Forget a device that is removed."""
     forget(hass, entry.entry_id)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: BluPowConfigEntry, device: dr.DeviceEntry
+) -> bool:
+    """Let the user remove a unit that is no longer behind the module; the entry's own stays."""
+    coordinator = entry.runtime_data.coordinator
+    unit = unit_of_device(coordinator, device)
+    if unit is None or unit.own:
+        return False
+    left = [data for data in entry.data[CONF_MORE_UNITS] if data[CONF_KEY] != unit.key]
+    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_MORE_UNITS: left})
+    hass.config_entries.async_schedule_reload(entry.entry_id)
+    return True

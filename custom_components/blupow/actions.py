@@ -1,4 +1,4 @@
-"""The actions: reconnect, tell how the link is, read registers for support."""
+"""The actions: reconnect, tell how the link is, read registers for support, the days that are kept."""
 
 from enum import StrEnum
 import time
@@ -19,10 +19,14 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_get_config_entry
 
 from .const import DOMAIN
+from .coordinator import BluPowCoordinator
+from .device import unit_of_device
 from .errors import failure, message_of
+from .history import async_read_history
 from .lib.blupow_ble.errors import ReaderError
 from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
 from .runtime import BluPowRuntime
+from .units import UnitState
 
 ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
 ATTR_START: Final = "start"
@@ -37,6 +41,7 @@ class Action(StrEnum):
     FORCE_RECONNECT = "force_reconnect"
     HEALTH_CHECK = "health_check"
     READ_REGISTERS = "read_registers"
+    GET_HISTORY = "get_history"
 
 
 TARGET: Final = {
@@ -85,6 +90,13 @@ def async_setup_actions(hass: HomeAssistant) -> None:
         REGISTERS_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
+    hass.services.async_register(
+        DOMAIN,
+        Action.GET_HISTORY,
+        _get_history,
+        TARGET_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
 
 
 def _runtime(call: ServiceCall) -> BluPowRuntime:
@@ -108,6 +120,14 @@ def _entry_of_device(hass: HomeAssistant, device_id: str) -> str:
         translation_key="no_such_device",
         translation_placeholders={"device_id": device_id},
     )
+
+
+def _unit(call: ServiceCall, coordinator: BluPowCoordinator) -> UnitState:
+    """Return the unit that an action is for: the entry's own unless another one's device is named."""
+    device_id = call.data.get(ATTR_DEVICE_ID)
+    device = dr.async_get(call.hass).async_get(device_id) if device_id else None
+    unit = unit_of_device(coordinator, device) if device else None
+    return unit or coordinator.own
 
 
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
@@ -185,7 +205,9 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
             translation_domain=DOMAIN, translation_key="no_such_registers"
         ) from err
     try:
-        reading = await runtime.coordinator.async_read_registers(span)
+        reading = await runtime.coordinator.async_read_registers(
+            (span,), _unit(call, runtime.coordinator)
+        )
     except ReaderError as err:
         raise failure(err, runtime.coordinator.name) from err
     words = reading.registers[span.start]
@@ -194,4 +216,27 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
         "start": span.start,
         "words": list(words),
         "hex": " ".join(f"{word:04X}" for word in words),
+    }
+
+
+async def _get_history(call: ServiceCall) -> ServiceResponse:
+    """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
+    runtime = _runtime(call)
+    unit = _unit(call, runtime.coordinator)
+    history = unit.profile.history_of(unit.model)
+    if history is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_history",
+            translation_placeholders={"name": runtime.coordinator.name},
+        )
+    try:
+        days = await async_read_history(runtime.coordinator, unit, history)
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    return {
+        "days": [
+            {"date": day.date.isoformat(), "days_ago": day.days_ago, **day.values} for day in days
+        ],
+        "units": {field.key: field.unit.value for field in history.fields},
     }

@@ -1,21 +1,20 @@
-"""Binary sensors: whether the device reports a fault."""
+"""Binary sensors: the faults and alarms that units report, and what is on or off."""
 
-from typing import Any, Final, override
+from typing import Any, override
 
-from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
-from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import BluPowReadingEntity
+from .coordinator import BluPowCoordinator
+from .descriptions import FAULT, describe_flag, describe_group
+from .entity import BluPowReadingEntity, unique_id
+from .lib.blupow_ble.profiles.declaration import Fault, FaultGroup, Field, Kind
 from .runtime import BluPowConfigEntry
+from .units import UnitState
 
 PARALLEL_UPDATES = 0
-
-FAULTS: Final = "faults"
-FAULT: Final = BinarySensorEntityDescription(
-    key="fault", translation_key="fault", device_class=BinarySensorDeviceClass.PROBLEM
-)
 
 
 async def async_setup_entry(
@@ -23,34 +22,98 @@ async def async_setup_entry(
     entry: BluPowConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the fault sensor once the device has sent its faults."""
+    """Set up the binary sensors once the unit has sent what they show, now or before."""
     coordinator = entry.runtime_data.coordinator
-    added = False
+    known_before = {
+        registered.unique_id
+        for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    }
+    flags = [
+        (unit, field)
+        for unit in coordinator.units
+        for field in unit.register_map.fields
+        if field.kind is Kind.FLAG
+    ]
+    faults = [unit for unit in coordinator.units if unit.profile.faults]
 
     @callback
-    def add_fault() -> None:
-        nonlocal added
-        if not added and isinstance(coordinator.value(FAULTS), list):
-            added = True
-            async_add_entities([BluPowFault(coordinator, FAULT)])
+    def add_binary_sensors() -> None:
+        due = [
+            (unit, field)
+            for unit, field in flags
+            if not field.optional
+            or unit.value(field.key) is not None
+            or unique_id(coordinator, unit, field.key) in known_before
+        ]
+        for found in due:
+            flags.remove(found)
+        telling = [unit for unit in faults if unit.active_faults is not None]
+        for unit in telling:
+            faults.remove(unit)
+        async_add_entities(
+            [
+                *(BluPowFlag(coordinator, unit, field) for unit, field in due),
+                *(
+                    BluPowFault(coordinator, unit, group)
+                    for unit in telling
+                    for group in groups_of(unit)
+                ),
+            ]
+        )
 
-    add_fault()
-    entry.async_on_unload(coordinator.async_add_listener(add_fault))
+    add_binary_sensors()
+    entry.async_on_unload(coordinator.async_add_listener(add_binary_sensors))
+
+
+def groups_of(unit: UnitState) -> list[FaultGroup | None]:
+    """Return the groups of a unit's faults; None is that of all of them."""
+    return [None, *dict.fromkeys(fault.group for fault in unit.profile.faults)]
+
+
+class BluPowFlag(BluPowReadingEntity, BinarySensorEntity):
+    """Something that is on or off."""
+
+    def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, field: Field) -> None:
+        """Initialize the binary sensor of a field."""
+        super().__init__(coordinator, unit, describe_flag(field))
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether it is on; None if this reading did not tell."""
+        value = self.unit.value(self.entity_description.key)
+        return value if isinstance(value, bool) else None
 
 
 class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
-    """Whether the device reports a fault."""
+    """Whether a unit reports a fault of a group."""
+
+    def __init__(
+        self, coordinator: BluPowCoordinator, unit: UnitState, group: FaultGroup | None
+    ) -> None:
+        """Initialize the binary sensor of a group, or of all of them."""
+        super().__init__(coordinator, unit, FAULT if group is None else describe_group(group))
+        self._group = group
+
+    @property
+    def _active(self) -> list[Fault] | None:
+        """The group's active faults, the worst first; None if this reading did not tell."""
+        if (active := self.unit.active_faults) is None:
+            return None
+        return [
+            fault
+            for fault in self.unit.profile.faults
+            if fault.name in active and self._group in (None, fault.group)
+        ]
 
     @property
     @override
     def is_on(self) -> bool | None:
         """Return whether a fault is active; None if this reading did not tell."""
-        faults = self.coordinator.value(FAULTS)
-        return bool(faults) if isinstance(faults, list) else None
+        return None if self._active is None else bool(self._active)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return the active faults."""
-        faults = self.coordinator.value(FAULTS)
-        return {"active": faults} if isinstance(faults, list) else None
+        """Return the texts of the active faults."""
+        return None if self._active is None else {"active": [fault.text for fault in self._active]}

@@ -1,4 +1,4 @@
-"""Set-up by discovery, by picking, by an address, or of a virtual inverter; reconfigure."""
+"""Set-up by discovery, by picking, by an address, or of a virtual device; reconfigure."""
 
 from dataclasses import dataclass, field, replace
 import re
@@ -10,7 +10,7 @@ from homeassistant.components.bluetooth import (
     BluetoothServiceInfoBleak,
     async_discovered_service_info,
 )
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.selector import (
@@ -22,55 +22,71 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import CONF_PROFILE, CONF_UNIT, DOMAIN
-from .lib.blupow_ble.errors import ReaderError
+from .coordinator import BluPowCoordinator
+from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.profiles import profile_for_name
+from .lib.blupow_ble.plan import UnitPlan
+from .lib.blupow_ble.profiles import PROFILES, may_be_renogy, model_for_name, profile_for_name
 from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.profiles.inverter import INVERTER
-from .lib.blupow_ble.resilience import connect_timeout
-from .lib.blupow_ble.result import Reading
+from .lib.blupow_ble.resilience import CONNECT_TIMEOUT, connect_timeout
+from .lib.blupow_ble.result import Finding, UnitReading
 from .options_flow import BluPowOptionsFlow
-from .readers import PathKind, ReadPlan
+from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
 from .readers.in_process import InProcessReader
 from .readers.isolated import IsolatedReader
 from .readers.path import find_path, virtual_path
 from .settings import Settings
+from .units import new_units, with_units
 
-MODULE_PREFIX: Final = "BT-TH-"
-"""A BT-1 or BT-2 module: its name does not tell what is behind it."""
-VIRTUAL_NAME: Final = "Virtual inverter (test mode)"
 AUTOMATIC: Final = "automatic"
+CONF_UNITS: Final = "units"
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A device that is about to be set up."""
+    """A device that is about to be set up. Without a family, it is found out by asking."""
 
     address: str
     name: str
-    profile: Profile
+    profile: Profile | None
     model: Model | None = None
+    unit: int | None = None
     settings: Settings = field(default_factory=Settings)
 
 
-async def read_once(hass: HomeAssistant, candidate: Candidate) -> Reading:
+async def _path_to(hass: HomeAssistant, candidate: Candidate) -> tuple[Path, Reader]:
+    """Return the way to a device and who takes it. Raises ReaderError."""
+    if candidate.address == VIRTUAL:
+        return virtual_path(), IsolatedReader(hass)
+    path = await find_path(hass, candidate.address, candidate.name, candidate.settings.path)
+    in_process = path.kind is PathKind.IN_PROCESS
+    return path, InProcessReader(hass) if in_process else IsolatedReader(hass)
+
+
+async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
+    """Find out what is behind a module, by asking. Raises ReaderError."""
+    path, reader = await _path_to(hass, candidate)
+    (found,) = await reader.find(path, FindPlan(connect_timeout=CONNECT_TIMEOUT))
+    await reader.stop()
+    profile = PROFILES[found.profile]
+    model = profile.model(found.model) if found.model else None
+    return replace(candidate, profile=profile, model=model, unit=found.unit)
+
+
+async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
     settings = candidate.settings
-    if candidate.address == VIRTUAL:
-        path = virtual_path()
-    else:
-        path = await find_path(hass, candidate.address, candidate.name, settings.path)
+    path, reader = await _path_to(hass, candidate)
     plan = ReadPlan(
-        profile=candidate.profile,
-        model=candidate.model,
-        unit=settings.unit,
-        blocks=tuple(block.key for block in candidate.profile.register_map(candidate.model).blocks),
+        units=(
+            UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
+        ),
         connect_timeout=connect_timeout(0, settings.connect_timeout),
     )
-    reader = InProcessReader(hass) if path.kind is PathKind.IN_PROCESS else IsolatedReader(hass)
-    return await reader.read(path, plan)
+    return (await reader.read(path, plan)).main
 
 
 def normalised(address: str) -> str | None:
@@ -82,11 +98,6 @@ def normalised(address: str) -> str | None:
     return joined if _ADDRESS.fullmatch(joined) else None
 
 
-def may_be_renogy(name: str) -> bool:
-    """Whether an advertised name can be a Renogy device of a family that is known."""
-    return profile_for_name(name) is not None or name.upper().startswith(MODULE_PREFIX)
-
-
 class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
     """Set up a device."""
 
@@ -96,6 +107,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
     def __init__(self) -> None:
         """Initialize the flow."""
         self._candidate: Candidate | None = None
+        self._found: list[Finding] = []
 
     @staticmethod
     @callback
@@ -109,13 +121,12 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         self, discovery_info: BluetoothServiceInfoBleak
     ) -> ConfigFlowResult:
         """Handle a device that Home Assistant's Bluetooth has found."""
-        profile = profile_for_name(discovery_info.name)
-        if profile is None:
+        if not may_be_renogy(discovery_info.name):
             return self.async_abort(reason="not_supported")
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
         name = discovery_info.name.strip()
-        self._candidate = Candidate(address=discovery_info.address, name=name, profile=profile)
+        self._candidate = _candidate(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
 
@@ -203,29 +214,55 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_virtual(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Set up a virtual inverter, which needs no hardware."""
+        """Set up a virtual device, which needs no hardware."""
         errors: dict[str, str] = {}
-        await self.async_set_unique_id(VIRTUAL)
-        self._abort_if_unique_id_configured()
         if user_input is not None:
-            virtual = Candidate(address=VIRTUAL, name=VIRTUAL_NAME, profile=INVERTER)
+            profile = PROFILES[user_input[CONF_PROFILE]]
+            await self.async_set_unique_id(f"{VIRTUAL}_{profile.key}")
+            self._abort_if_unique_id_configured()
+            name = f"Virtual {profile.name} (test mode)"
+            virtual = Candidate(address=VIRTUAL, name=name, profile=profile)
             if result := await self._try(virtual, errors):
                 return result
-        return self.async_show_form(step_id="virtual", errors=errors)
+        return self.async_show_form(
+            step_id="virtual",
+            data_schema=self.add_suggested_values_to_schema(
+                _profile_schema(), user_input or {CONF_PROFILE: INVERTER.key}
+            ),
+            errors=errors,
+        )
+
+    async def async_step_family(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the family of a device that nothing tells it of, and read it as that one."""
+        assert self._candidate is not None
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            profile = PROFILES[user_input[CONF_PROFILE]]
+            if result := await self._try(replace(self._candidate, profile=profile), errors):
+                return result
+        return self.async_show_form(
+            step_id="family",
+            data_schema=self.add_suggested_values_to_schema(_profile_schema(), user_input),
+            errors=errors,
+            description_placeholders={"name": self._candidate.name},
+        )
 
     async def async_step_model(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the model of a device that does not name it, and read it as that one."""
         assert self._candidate is not None
+        assert self._candidate.profile is not None
         errors: dict[str, str] = {}
-        models = self._candidate.profile.models
+        profile = self._candidate.profile
         if user_input is not None:
-            model = self._candidate.profile.model(user_input[CONF_MODEL])
+            model = profile.model(user_input[CONF_MODEL])
             if result := await self._try(replace(self._candidate, model=model), errors):
                 return result
-        schema = _model_schema([model.key for model in models])
+        options = [SelectOptionDict(value=item.key, label=item.devices) for item in profile.models]
         return self.async_show_form(
             step_id="model",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input),
+            data_schema=self.add_suggested_values_to_schema(
+                _choice(CONF_MODEL, options), user_input
+            ),
             errors=errors,
             description_placeholders={"name": self._candidate.name},
         )
@@ -233,30 +270,106 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Let the user overrule the model, and read the device as that model."""
+        """Let the user say what the device is, or find others behind its module."""
+        entry = self._get_reconfigure_entry()
+        profile = PROFILES[entry.data[CONF_PROFILE]]
+        if profile.push is not None or entry.data[CONF_ADDRESS] == VIRTUAL:
+            return await self.async_step_kind()
+        return self.async_show_menu(
+            step_id="reconfigure",
+            menu_options=["kind", "find_units"],
+            description_placeholders={"name": entry.title},
+        )
+
+    async def async_step_kind(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Let the user overrule the family and the model, and read the device as that."""
         errors: dict[str, str] = {}
         entry = self._get_reconfigure_entry()
-        known = profile_for_name(entry.data[CONF_NAME]) or INVERTER
+        kinds = {
+            f"{profile.key}:{model.key}": (profile, model)
+            for profile in PROFILES.values()
+            for model in profile.models
+        }
         if user_input is not None:
-            wanted = user_input[CONF_MODEL]
-            candidate = Candidate(
-                address=entry.data[CONF_ADDRESS],
-                name=entry.data[CONF_NAME],
-                profile=known,
-                model=None if wanted == AUTOMATIC else known.model(wanted),
-                settings=Settings.from_options(entry.options),
-            )
-            if (reading := await self._read(candidate, errors)) is not None:
+            profile, model = kinds.get(user_input[CONF_MODEL], (None, None))
+            candidate = _candidate(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+            if entry.data[CONF_ADDRESS] == VIRTUAL:
+                candidate = replace(candidate, profile=PROFILES[entry.data[CONF_PROFILE]])
+            if profile is not None:
+                candidate = replace(candidate, profile=profile, model=model)
+            candidate = replace(candidate, settings=Settings.from_options(entry.options))
+            if (told := await self._read(candidate, errors)) is not None:
+                candidate, reading = told
                 if names_no_model(candidate, reading):
                     errors[CONF_MODEL] = "model_not_told"
                 else:
-                    return self.async_update_reload_and_abort(entry, data=_data(candidate, reading))
-        schema = _model_schema([AUTOMATIC, *(model.key for model in known.models)])
-        current = {CONF_MODEL: entry.data.get(CONF_MODEL) or AUTOMATIC}
+                    data = entry.data | _data(candidate, reading)
+                    return self.async_update_reload_and_abort(entry, data=data)
+        options = [
+            SelectOptionDict(value=AUTOMATIC, label="Automatic"),
+            *(
+                SelectOptionDict(value=key, label=f"{profile.name}: {model.devices}")
+                for key, (profile, model) in kinds.items()
+            ),
+        ]
+        current = f"{entry.data[CONF_PROFILE]}:{entry.data.get(CONF_MODEL)}"
         return self.async_show_form(
-            step_id="reconfigure",
-            data_schema=self.add_suggested_values_to_schema(schema, user_input or current),
+            step_id="kind",
+            data_schema=self.add_suggested_values_to_schema(
+                _choice(CONF_MODEL, options),
+                user_input or {CONF_MODEL: current if current in kinds else AUTOMATIC},
+            ),
             errors=errors,
+            description_placeholders={"name": entry.title},
+        )
+
+    async def async_step_find_units(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Look for other units behind the module, once the user says so."""
+        errors: dict[str, str] = {}
+        entry = self._get_reconfigure_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            coordinator: BluPowCoordinator = entry.runtime_data.coordinator
+            try:
+                self._found = await coordinator.async_find_units()
+            except ReaderError as err:
+                errors["base"] = err.code.value
+            else:
+                if new_units(coordinator.units, self._found):
+                    return await self.async_step_add_units()
+                errors["base"] = "no_more_units"
+        return self.async_show_form(
+            step_id="find_units",
+            errors=errors,
+            description_placeholders={"name": entry.title},
+        )
+
+    async def async_step_add_units(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Add the units that the user chooses of those that were found."""
+        entry = self._get_reconfigure_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        units = entry.runtime_data.coordinator.units
+        found = {str(finding.unit): finding for finding in new_units(units, self._found)}
+        if user_input is not None:
+            chosen = [found[key] for key in user_input[CONF_UNITS] if key in found]
+            data = with_units(entry.data, units, self._found, chosen)
+            return self.async_update_reload_and_abort(entry, data=data)
+        options = [
+            SelectOptionDict(value=key, label=_label(finding)) for key, finding in found.items()
+        ]
+        selector = SelectSelector(
+            SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+        )
+        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=list(found)): selector})
+        return self.async_show_form(
+            step_id="add_units",
+            data_schema=schema,
             description_placeholders={"name": entry.title},
         )
 
@@ -266,46 +379,82 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         """Set up the device of an address, or note why not."""
         await self.async_set_unique_id(address, raise_on_progress=False)
         self._abort_if_unique_id_configured()
-        profile = profile_for_name(name) or INVERTER
-        return await self._try(Candidate(address=address, name=name, profile=profile), errors)
+        return await self._try(_candidate(address, name), errors)
 
     async def _try(self, candidate: Candidate, errors: dict[str, str]) -> ConfigFlowResult | None:
         """Make an entry of a device that can be read, or note why it cannot."""
-        reading = await self._read(candidate, errors)
-        if reading is None:
+        told = await self._read(candidate, errors)
+        if told is None:
+            if candidate.profile is None and errors["base"] == ErrorCode.NO_RESPONSE:
+                # connected, but nothing is recognised: the user may know what it is
+                self._candidate = candidate
+                return await self.async_step_family()
             return None
+        candidate, reading = told
         if names_no_model(candidate, reading):
             self._candidate = candidate
             return await self.async_step_model()
         return self.async_create_entry(title=candidate.name, data=_data(candidate, reading))
 
-    async def _read(self, candidate: Candidate, errors: dict[str, str]) -> Reading | None:
-        """Read a device, or note why it cannot be read."""
+    async def _read(
+        self, candidate: Candidate, errors: dict[str, str]
+    ) -> tuple[Candidate, UnitReading] | None:
+        """Find out what a device is and read it, or note why it cannot be read."""
         try:
-            return await read_once(self.hass, candidate)
+            if candidate.profile is None:
+                candidate = await identify(self.hass, candidate)
+            assert candidate.profile is not None
+            return candidate, await read_once(self.hass, candidate, candidate.profile)
         except ReaderError as err:
             errors["base"] = err.code.value
             return None
 
 
-def names_no_model(candidate: Candidate, reading: Reading) -> bool:
+def _candidate(address: str, name: str) -> Candidate:
+    """Return a device as its name tells it."""
+    profile = profile_for_name(name)
+    model = model_for_name(profile, name) if profile is not None else None
+    return Candidate(address=address, name=name, profile=profile, model=model)
+
+
+def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
     """Whether nobody knows the model: registers must not be taken for another model's."""
-    told = candidate.profile.model_field.key in reading.values
-    return candidate.model is None and not told
+    assert candidate.profile is not None
+    if candidate.model is not None or not candidate.profile.must_know_model:
+        return False
+    model_field = candidate.profile.model_field
+    return model_field is None or model_field.key not in reading.values
 
 
-def _model_schema(models: list[str]) -> probatio.Schema:
-    """Return the schema of a form that asks for the model."""
-    selector = SelectSelector(
-        SelectSelectorConfig(
-            options=models, translation_key=CONF_MODEL, mode=SelectSelectorMode.DROPDOWN
-        )
+def _choice(key: str, options: list[SelectOptionDict]) -> probatio.Schema:
+    """Return the schema of a form that asks for one of several."""
+    config = SelectSelectorConfig(
+        options=options, translation_key=key, mode=SelectSelectorMode.DROPDOWN
     )
-    return probatio.Schema({probatio.Required(CONF_MODEL): selector})
+    return probatio.Schema({probatio.Required(key): SelectSelector(config)})
 
 
-def _data(candidate: Candidate, reading: Reading) -> dict[str, Any]:
+def _profile_schema() -> probatio.Schema:
+    """Return the schema of a form that asks for the family."""
+    options = [
+        SelectOptionDict(value=profile.key, label=profile.name) for profile in PROFILES.values()
+    ]
+    return _choice(CONF_PROFILE, options)
+
+
+def _label(finding: Finding) -> str:
+    """Return a unit that was found, for people."""
+    facts = (
+        PROFILES[finding.profile].name,
+        finding.model_text,
+        f"serial number {finding.serial_number}" if finding.serial_number else None,
+    )
+    return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)
+
+
+def _data(candidate: Candidate, reading: UnitReading) -> dict[str, Any]:
     """Return the data of an entry: what it takes to find and understand the device."""
+    assert candidate.profile is not None
     return {
         CONF_ADDRESS: candidate.address,
         CONF_NAME: candidate.name,

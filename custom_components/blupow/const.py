@@ -9,5 +9,8 @@ MANUFACTURER: Final = "Renogy"
 
 CONF_PROFILE: Final = "profile"
 CONF_UNIT: Final = "unit"
+CONF_MORE_UNITS: Final = "more_units"
+CONF_KEY: Final = "key"
+CONF_SERIAL_NUMBER: Final = "serial_number"
 
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]

@@ -1,7 +1,7 @@
 """One reading per interval becomes a snapshot; what is known about the link is known here."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
@@ -21,14 +21,16 @@ from .errors import Interrupted
 from .events import LinkEvent
 from .journal import Journal, Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span, Value
+from .lib.blupow_ble.plan import OWN_UNIT
+from .lib.blupow_ble.profiles.declaration import Span
 from .lib.blupow_ble.resilience import CIRCUIT_INTERVAL, CircuitBreaker, ConnectionStatus, Rung
-from .lib.blupow_ble.result import Reading
+from .lib.blupow_ble.result import Finding, Reading, UnitReading
 from .link_state import LinkState, Poll, forget
 from .poller import Poller
 from .readers import Path
 from .settings import Settings
 from .snapshot import Snapshot
+from .units import UnitState, units_of
 
 _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
@@ -53,6 +55,11 @@ class BaseClassLines(logging.Filter):
 _BASE_LOGGER.addFilter(BaseClassLines())
 
 
+def _same(before: UnitState | None, unit: UnitState) -> bool:
+    """Whether what is known of a unit is true of it as it is set up now."""
+    return before is not None and (before.profile, before.model) == (unit.profile, unit.model)
+
+
 class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     """Polls one device and keeps its last reading. One thing at a time is done with the device."""
 
@@ -69,12 +76,21 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             update_interval=timedelta(seconds=self.settings.update_interval),
             always_update=True,
         )
-        self._poller = Poller(hass, entry, self.settings, self.name)
-        self.address = self._poller.address
+        units = units_of(entry, self.settings.unit)
         kept = forget(hass, entry.entry_id)
-        if kept is None or kept.model != self.model:
-            kept = LinkState(journal=Journal(self.name), model=self.model)
+        if kept is None or not _same(kept.units.get(OWN_UNIT), units[0]):
+            kept = LinkState(journal=Journal(self.name))
         self.link = kept
+        known, kept.units = kept.units, {}
+        for unit in units:
+            if (before := known.get(unit.key)) is not None and _same(before, unit):
+                before.unit = unit.unit
+                unit = before
+            kept.units[unit.key] = unit
+        self.units: Final = list(kept.units.values())
+        """The entry's own first."""
+        self._poller = Poller(hass, entry, self.settings, self.name, self.units)
+        self.address = self._poller.address
         self.link.journal.name = self.name
         self._set_breaker(kept.breaker)
         self.fresh_readings = 0
@@ -93,14 +109,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         return self._poller.virtual
 
     @property
-    def model(self) -> Model | None:
-        """The model of the device, if it is known."""
-        return self._poller.model
-
-    @property
-    def register_map(self) -> RegisterMap:
-        """The blocks and fields of the device's model."""
-        return self._poller.register_map
+    def own(self) -> UnitState:
+        """The unit that the entry was made for."""
+        return self.units[0]
 
     @property
     def age(self) -> float | None:
@@ -124,8 +135,12 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def within_grace(self) -> bool:
-        """Whether entities still show the last reading."""
+        """Whether entities still show the last reading of one unit at least."""
         return self.settings.freshness.available(self.age)
+
+    def shows(self, unit: UnitState) -> bool:
+        """Whether entities still show the last reading of a unit."""
+        return self.settings.freshness.available(unit.age(time.monotonic()))
 
     @property
     def connect_timeout(self) -> float:
@@ -137,12 +152,6 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Signal strength of the last advertisement that Home Assistant has heard; None if none was."""
         heard = bluetooth.async_last_service_info(self.hass, self.address, connectable=True)
         return heard.rssi if heard else None
-
-    def value(self, key: str) -> Value | None:
-        """Return a value of the last reading; None if that device or that reading has none."""
-        if self.link.snapshot is not None and key in self.link.snapshot.values:
-            return self.link.snapshot.values[key]
-        return self.link.identity.get(key)
 
     async def async_start(self) -> None:
         """Begin: listen for the device and take the first reading, without holding up the set-up."""
@@ -189,13 +198,22 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
                 self._rung = None
             return self.fresh_readings != since
 
-    async def async_read_registers(self, span: Span) -> Reading:
-        """Read registers by number, after a poll that is under way. Raises ReaderError."""
+    async def async_read_registers(self, spans: Sequence[Span], unit: UnitState) -> UnitReading:
+        """Read registers of a unit by number, after a poll that is under way. Raises ReaderError."""
         async with self._flight:
             if self._shutdown_requested:
                 raise Interrupted
-            reading: Reading = await self._fly(self._poller.read_span(self.link.failures, span))
-            return reading
+            work = self._poller.read_spans(self.link.failures, tuple(spans), unit)
+            reading: Reading = await self._fly(work)
+            return reading.main
+
+    async def async_find_units(self) -> list[Finding]:
+        """Find all units behind the module, after a poll that is under way. Raises ReaderError."""
+        async with self._flight:
+            if self._shutdown_requested:
+                raise Interrupted
+            found: list[Finding] = await self._fly(self._poller.find_units())
+            return found
 
     async def _fly(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Have something done with the device, so that it can be ended from outside."""
@@ -291,25 +309,16 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     def _succeeded(self, path: Path, reading: Reading, started: float) -> Snapshot:
         """Keep a fresh reading."""
         link, now, silence = self.link, time.monotonic(), self.silence
-        values = dict(reading.values)
-        for block in self.register_map.blocks:
-            if block.identity:
-                for item in self.register_map.fields_of(block):
-                    if item.key in values:
-                        link.identity[item.key] = values.pop(item.key)
+        for unit in self.units:
+            self._keep_unit(unit, reading, now)
         before = link.snapshot.path if link.snapshot else path
         if (before.kind, before.source) != (path.kind, path.source):
             link.journal.note(Topic.PATH, f"now read {path.kind}: {path.reason}")
-        link.model = self.model
         link.snapshot = Snapshot(
-            values=values,
             taken_at=dt_util.utcnow(),
             taken_at_monotonic=now,
             path=path,
             timings=reading.timings,
-            failed=reading.failed,
-            dropped=tuple(reading.dropped),
-            registers=reading.registers,
             attempts=reading.attempts,
         )
         self.fresh_readings += 1
@@ -322,6 +331,20 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             self._fire(LinkEvent.CONNECTION_RESTORED, {"outage": round(silence)})
         self._after_poll()
         return link.snapshot
+
+    def _keep_unit(self, unit: UnitState, reading: Reading, now: float) -> None:
+        """Keep what a reading brought of one unit, and tell when it falls silent or answers again."""
+        told = reading.units.get(unit.key)
+        before = unit.silent
+        if told is not None:
+            unit.keep(told, dt_util.utcnow(), now)
+            if before is not None:
+                self.link.journal.note(Topic.POLL, f"unit {unit.unit} answers again")
+            return
+        unit.silent = reading.silent.get(unit.key, ErrorCode.NO_RESPONSE)
+        if before is None:
+            text = f"unit {unit.unit} does not answer while others do: {unit.silent}"
+            self.link.journal.note(Topic.POLL, text)
 
     def _failed(self, err: ReaderError, started: float) -> None:
         """Note that a poll failed, and why."""
@@ -371,7 +394,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        if (change := freshness.next_change(silence)) is not None:
+        now = time.monotonic()
+        ages = [silence, *(age for unit in self.units if (age := unit.age(now)) is not None)]
+        changes = [change for age in ages if (change := freshness.next_change(age)) is not None]
+        if (change := min(changes, default=None)) is not None:
             self._cancel_ageing = async_call_later(self.hass, change, self._on_aged)
 
     @callback

@@ -1,4 +1,6 @@
-"""The device as Home Assistant's registry shows it."""
+"""The devices as Home Assistant's registry shows them: the module, and each unit behind it."""
+
+from typing import Final
 
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant, callback
@@ -8,45 +10,120 @@ from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH, DeviceIn
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import About
+from .units import UnitState, unit_name
+
+MODULE: Final = "Bluetooth module"
 
 
-def device_info(coordinator: BluPowCoordinator) -> DeviceInfo:
-    """Return what is known about the device; more is known once it has been read."""
+def base_id(coordinator: BluPowCoordinator) -> str:
+    """Return what all ids of an entry begin with."""
     entry = coordinator.config_entry
+    return entry.unique_id or entry.entry_id
+
+
+def link_identifier(coordinator: BluPowCoordinator) -> tuple[str, str]:
+    """Return what the device registry knows the link by."""
+    return (DOMAIN, base_id(coordinator))
+
+
+def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
+    """Return what the link leads to: the device itself, or the module that several share."""
+    entry, own = coordinator.config_entry, coordinator.own
+    shared = len(coordinator.units) > 1
     return DeviceInfo(
-        identifiers={(DOMAIN, entry.unique_id or entry.entry_id)},
+        identifiers={link_identifier(coordinator)},
         connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
         name=entry.data.get(CONF_NAME, entry.title),
         manufacturer=MANUFACTURER,
-        model=_model(coordinator),
-        serial_number=_about(coordinator, About.SERIAL_NUMBER),
-        sw_version=_about(coordinator, About.VERSION),
+        model=MODULE if shared else _model(own),
+        serial_number=None if shared else own.about(About.SERIAL_NUMBER),
+        sw_version=None if shared else own.about(About.VERSION),
+        hw_version=None if shared else own.about(About.HARDWARE_VERSION),
+    )
+
+
+def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
+    """Return what is known about a unit; more is known once it has been read."""
+    if len(coordinator.units) == 1:
+        return link_device(coordinator)
+    return DeviceInfo(
+        identifiers={_identifier(coordinator, unit)},
+        via_device_id=dr.async_get_device_id_by_identifier(
+            coordinator.hass,
+            link_identifier(coordinator),
+            config_entry_id=coordinator.config_entry.entry_id,
+        ),
+        name=unit_name(coordinator.config_entry, unit),
+        manufacturer=MANUFACTURER,
+        model=_model(unit),
+        serial_number=unit.about(About.SERIAL_NUMBER),
+        sw_version=unit.about(About.VERSION),
+        hw_version=unit.about(About.HARDWARE_VERSION),
     )
 
 
 @callback
-def complete_device(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
-    """Show what the device has said about itself since its entities were added."""
+def register_module(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+    """Register the module that several units share, before these are connected via it."""
+    if len(coordinator.units) == 1:
+        return
+    entry = coordinator.config_entry
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={link_identifier(coordinator)},
+        connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
+        name=entry.data.get(CONF_NAME, entry.title),
+        manufacturer=MANUFACTURER,
+        model=MODULE,
+    )
+
+
+def unit_of_device(
+    coordinator: BluPowCoordinator, device: dr.DeviceEntry | dr.ChildDeviceEntry
+) -> UnitState | None:
+    """Return the unit that a device is; None for a module that several share."""
+    if len(coordinator.units) == 1 and link_identifier(coordinator) in device.identifiers:
+        return coordinator.own
+    for unit in coordinator.units:
+        if _identifier(coordinator, unit) in device.identifiers:
+            return unit
+    return None
+
+
+@callback
+def remove_stale_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+    """Remove devices of units that the entry no longer has."""
+    known = {link_identifier(coordinator)}
+    if len(coordinator.units) > 1:
+        known |= {_identifier(coordinator, unit) for unit in coordinator.units}
     registry = dr.async_get(hass)
     entry_id = coordinator.config_entry.entry_id
     for device in dr.async_entries_for_config_entry(registry, entry_id):
-        registry.async_update_device(
-            device.id,
-            model=_model(coordinator),
-            serial_number=_about(coordinator, About.SERIAL_NUMBER),
-            sw_version=_about(coordinator, About.VERSION),
-        )
+        if not known & device.identifiers:
+            registry.async_update_device(device.id, remove_config_entry_id=entry_id)
 
 
-def _model(coordinator: BluPowCoordinator) -> str | None:
-    """Return the model as the device names it, else as it was set up."""
-    known = coordinator.model.key if coordinator.model else None
-    return _about(coordinator, About.MODEL) or known
+@callback
+def complete_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+    """Show what the units have said about themselves since their entities were added."""
+    registry = dr.async_get(hass)
+    entry_id = coordinator.config_entry.entry_id
+    for device in dr.async_entries_for_config_entry(registry, entry_id):
+        if (unit := unit_of_device(coordinator, device)) is not None:
+            registry.async_update_device(
+                device.id,
+                model=_model(unit),
+                serial_number=unit.about(About.SERIAL_NUMBER),
+                sw_version=unit.about(About.VERSION),
+                hw_version=unit.about(About.HARDWARE_VERSION),
+            )
 
 
-def _about(coordinator: BluPowCoordinator, about: About) -> str | None:
-    """Return what the device said about itself."""
-    for field in coordinator.register_map.fields:
-        if field.about is about and (value := coordinator.link.identity.get(field.key)):
-            return str(value)
-    return None
+def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, str]:
+    return (DOMAIN, f"{base_id(coordinator)}_unit_{unit.key or 'own'}")
+
+
+def _model(unit: UnitState) -> str | None:
+    """Return the model as the unit names it, else as it was set up."""
+    known = unit.model.key if unit.model else None
+    return unit.about(About.MODEL) or known

@@ -15,6 +15,7 @@ from homeassistant.core import HomeAssistant
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import About
 from .runtime import BluPowConfigEntry, BluPowRuntime
+from .units import UnitState
 
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}([:_-][0-9A-Fa-f]{2}){5}")
 
@@ -52,8 +53,8 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
         },
         "circuit_breaker": asdict(link.breaker),
         "recovery": runtime.watchdog.report(),
-        "identity": link.identity,
         "snapshot": _snapshot(coordinator),
+        "units": [_unit(unit) for unit in coordinator.units],
         "polls": [
             {
                 "at": poll.at,
@@ -69,15 +70,9 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
 
 
 def _snapshot(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
-    """Return the last fresh reading with its registers, less those that hold a serial number."""
+    """Return how the last fresh reading came."""
     if (snapshot := coordinator.link.snapshot) is None:
         return None
-    private = {
-        register
-        for field in coordinator.register_map.fields
-        if field.about is About.SERIAL_NUMBER
-        for register in field.registers
-    }
     return {
         "taken_at": snapshot.taken_at,
         "cached": snapshot.cached,
@@ -88,6 +83,30 @@ def _snapshot(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
         },
         "timings": asdict(snapshot.timings),
         "attempts": snapshot.attempts,
+    }
+
+
+def _unit(unit: UnitState) -> dict[str, Any]:
+    """Return what is known of a unit, with its registers less those that hold a serial number."""
+    known = {
+        "key": unit.key,
+        "profile": unit.profile.key,
+        "model": unit.model.key if unit.model else None,
+        "unit": unit.unit,
+        "identity": unit.identity,
+        "silent": unit.silent,
+        "doubted": dict(unit.doubted),
+    }
+    if (snapshot := unit.snapshot) is None:
+        return known
+    private = {
+        register
+        for field in unit.register_map.fields
+        if field.about is About.SERIAL_NUMBER
+        for register in field.registers
+    }
+    return known | {
+        "taken_at": snapshot.taken_at,
         "values": snapshot.values,
         "failed_blocks": snapshot.failed,
         "dropped": snapshot.dropped,
@@ -120,11 +139,8 @@ def _bluetooth(hass: HomeAssistant, address: str) -> dict[str, Any]:
 
 
 def _serial_numbers(coordinator: BluPowCoordinator) -> list[str]:
-    return [
-        str(coordinator.link.identity[field.key])
-        for field in coordinator.register_map.fields
-        if field.about is About.SERIAL_NUMBER and field.key in coordinator.link.identity
-    ]
+    serial_numbers = [unit.about(About.SERIAL_NUMBER) for unit in coordinator.units]
+    return [number for number in serial_numbers if number is not None]
 
 
 def _redacted(found: Any, secrets: list[str]) -> Any:

@@ -6,11 +6,12 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .coordinator import BluPowCoordinator
-from .device import device_info
+from .device import base_id, link_device, unit_device
+from .units import UnitState
 
 
 class BluPowEntity(CoordinatorEntity[BluPowCoordinator]):
-    """An entity of a device. Always available: what it tells is known whatever the link does."""
+    """An entity of a link. Always available: what it tells is known whatever the link does."""
 
     _attr_has_entity_name = True
 
@@ -18,10 +19,8 @@ class BluPowEntity(CoordinatorEntity[BluPowCoordinator]):
         """Initialize the entity."""
         super().__init__(coordinator)
         self.entity_description = description
-        entry = coordinator.config_entry
-        unique_id = entry.unique_id or entry.entry_id
-        self._attr_unique_id = f"{unique_id}_{description.key}"
-        self._attr_device_info = device_info(coordinator)
+        self._attr_unique_id = f"{base_id(coordinator)}_{description.key}"
+        self._attr_device_info = link_device(coordinator)
 
     @property
     @override
@@ -31,10 +30,25 @@ class BluPowEntity(CoordinatorEntity[BluPowCoordinator]):
 
 
 class BluPowReadingEntity(BluPowEntity):
-    """An entity that shows what the device sent: available within the grace of the last reading."""
+    """An entity that shows what a unit sent: available within the grace of its last reading."""
+
+    def __init__(
+        self, coordinator: BluPowCoordinator, unit: UnitState, description: EntityDescription
+    ) -> None:
+        """Initialize the entity."""
+        super().__init__(coordinator, description)
+        self.unit = unit
+        self._attr_unique_id = unique_id(coordinator, unit, description.key)
+        self._attr_device_info = unit_device(coordinator, unit)
 
     @property
     @override
     def available(self) -> bool:
         """Return whether the last reading is still shown."""
-        return self.coordinator.within_grace
+        return self.coordinator.shows(self.unit)
+
+
+def unique_id(coordinator: BluPowCoordinator, unit: UnitState, key: str) -> str:
+    """Return the unique id of a unit's entity."""
+    parts = (base_id(coordinator), key) if unit.own else (base_id(coordinator), unit.key, key)
+    return "_".join(parts)

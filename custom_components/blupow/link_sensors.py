@@ -15,12 +15,11 @@ from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCatego
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
+from .descriptions import NONE
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.profiles.declaration import Unit
 from .lib.blupow_ble.resilience import ConnectionStatus
 from .readers import PathKind
-
-NONE: Final = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .journal import Journal
 from .lib.blupow_ble.errors import ReaderError
-from .lib.blupow_ble.profiles.declaration import Model, Value
 from .lib.blupow_ble.resilience import Availability, CircuitBreaker, ConnectionStatus
 from .snapshot import Snapshot
+from .units import UnitState
 
 KEPT_POLLS: Final = 100
 
@@ -32,10 +32,8 @@ class LinkState:
     """What is known about the link to a device."""
 
     journal: Journal
-    model: Model | None = None
+    units: dict[str, UnitState] = field(default_factory=dict)
     snapshot: Snapshot | None = None
-    identity: dict[str, Value] = field(default_factory=dict)
-    """What the device said about itself."""
     failures: int = 0
     """Failed polls in a row."""
     last_error: ReaderError | None = None

@@ -1,5 +1,6 @@
-"""Takes the readings of one device: by which way, of which blocks, as which unit and model."""
+"""Takes the readings of one link: by which way, of which blocks of each unit."""
 
+from collections.abc import Sequence
 import time
 from typing import Final
 
@@ -7,20 +8,27 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_PROFILE, CONF_UNIT
+from .const import CONF_UNIT
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.profiles.declaration import Model, RegisterMap, Span
-from .lib.blupow_ble.resilience import KNOWN_BLOCK, BlockRecord, Rung, connect_timeout
-from .lib.blupow_ble.result import Reading
-from .readers import Path, PathKind, Reader, ReadPlan
+from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
+from .lib.blupow_ble.profiles.declaration import Span
+from .lib.blupow_ble.resilience import (
+    CONNECT_TIMEOUT,
+    KNOWN_BLOCK,
+    BlockRecord,
+    Rung,
+    connect_timeout,
+)
+from .lib.blupow_ble.result import Finding, Reading, UnitReading
+from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
 from .readers.in_process import InProcessReader
 from .readers.isolated import IsolatedReader
 from .readers.path import find_path, virtual_path
 from .readers.recovery import close_links, look_again, rediscover
 from .readers.turns import turn
 from .settings import Settings
+from .units import UnitState
 
 AVOID_TIME: Final = 1800.0
 """An adapter that failed while another one worked is avoided so long; twice as long if it fails again."""
@@ -28,22 +36,24 @@ LONGEST_AVOID_TIME: Final = 4 * 3600.0
 
 
 class Poller:
-    """Takes the readings of one device, one at a time."""
+    """Takes the readings of the units behind one link, one at a time."""
 
     def __init__(
-        self, hass: HomeAssistant, entry: ConfigEntry, settings: Settings, name: str
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        settings: Settings,
+        name: str,
+        units: Sequence[UnitState],
     ) -> None:
-        """Prepare to read the device of an entry."""
+        """Prepare to read the units of an entry; its own comes first."""
         self._hass = hass
         self._entry = entry
         self._settings = settings
         self._name = name
         self.address: str = entry.data[CONF_ADDRESS]
-        self.profile = PROFILES[entry.data[CONF_PROFILE]]
-        model = entry.data.get(CONF_MODEL)
-        self.model: Model | None = self.profile.model(model) if model else None
-        self._unit: int | None = settings.unit or entry.data.get(CONF_UNIT)
-        self._blocks: dict[str, BlockRecord] = {}
+        self._units = units
+        self._blocks: dict[tuple[str, str], BlockRecord] = {}
         self._readers: dict[PathKind, Reader] = {}
         self._failed_source: str | None = None
         self._avoid: str | None = None
@@ -53,11 +63,6 @@ class Poller:
     def virtual(self) -> bool:
         """Whether the device is the virtual one."""
         return self.address == VIRTUAL
-
-    @property
-    def register_map(self) -> RegisterMap:
-        """The blocks and fields of the device's model."""
-        return self.profile.register_map(self.model)
 
     def connect_timeout(self, failures: int) -> float:
         """Return how long the next connection may take."""
@@ -89,10 +94,21 @@ class Poller:
         self._avoid, self._avoid_time = source, seconds
         self._avoid_until = time.monotonic() + seconds
 
-    async def read_span(self, failures: int, span: Span) -> Reading:
-        """Read registers by number. Raises ReaderError."""
+    async def read_spans(self, failures: int, spans: tuple[Span, ...], unit: UnitState) -> Reading:
+        """Read registers of a unit by number. Raises ReaderError."""
         path = await self._find_path(self._avoided)
-        return await self._reader(path.kind).read(path, self._plan(failures, span=span))
+        plan = ReadPlan(
+            units=(self._unit_plan(unit),),
+            connect_timeout=self.connect_timeout(failures),
+            spans=spans,
+        )
+        return await self._reader(path.kind).read(path, plan)
+
+    async def find_units(self) -> list[Finding]:
+        """Find all units behind the module, known ones too: they may have moved. Raises ReaderError."""
+        path = await self._find_path(self._avoided)
+        plan = FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True)
+        return await self._reader(path.kind).find(path, plan)
 
     async def stop(self) -> None:
         """Wait until no child and no link is left; a reading under way is cancelled by its own task."""
@@ -109,7 +125,7 @@ class Poller:
                 case Rung.LOOK_AGAIN:
                     await look_again(self._hass)
                 case Rung.REDISCOVER:
-                    self._unit = self._settings.unit
+                    self._units[0].unit = self._settings.unit
                     await rediscover(self._hass, self.address)
 
     @property
@@ -129,44 +145,58 @@ class Poller:
             self._readers[kind] = (InProcessReader if in_process else IsolatedReader)(self._hass)
         return self._readers[kind]
 
-    def _plan(self, failures: int, rung: Rung | None = None, span: Span | None = None) -> ReadPlan:
-        """Plan a reading: identity blocks until they were read, others unless they rest."""
-        now = time.monotonic()
+    def _plan(self, failures: int, rung: Rung | None = None) -> ReadPlan:
+        """Plan a reading of all units."""
         return ReadPlan(
-            profile=self.profile,
-            model=self.model,
-            unit=self._unit,
-            blocks=tuple(
-                block.key
-                for block in self.register_map.blocks
-                if self._blocks.get(block.key, BlockRecord()).due(now)
-            ),
+            units=tuple(self._unit_plan(unit) for unit in self._units),
             connect_timeout=self.connect_timeout(failures),
-            span=span,
             fresh_services=rung is not None,
         )
 
-    def _learn(self, reading: Reading) -> None:
-        """Keep what a reading told of the blocks, the unit and the model."""
+    def _unit_plan(self, unit: UnitState) -> UnitPlan:
+        """Plan the reading of a unit: identity blocks until they were read, others unless they rest."""
         now = time.monotonic()
-        for block in self.register_map.blocks:
-            record = self._blocks.get(block.key, BlockRecord())
+        return UnitPlan(
+            key=unit.key,
+            profile=unit.profile,
+            model=unit.model,
+            unit=unit.unit,
+            blocks=tuple(
+                block.key
+                for block in unit.register_map.blocks
+                if self._blocks.get((unit.key, block.key), BlockRecord()).due(now)
+            ),
+        )
+
+    def _learn(self, reading: Reading) -> None:
+        """Keep what a reading told of the blocks, the units' addresses and the models."""
+        for unit in self._units:
+            if (told := reading.units.get(unit.key)) is not None:
+                self._learn_blocks(unit, told)
+        if (own := reading.units.get(OWN_UNIT)) is not None:
+            self._remember(own)
+
+    def _learn_blocks(self, unit: UnitState, reading: UnitReading) -> None:
+        now = time.monotonic()
+        for block in unit.register_map.blocks:
+            key = (unit.key, block.key)
+            record = self._blocks.get(key, BlockRecord())
             code = reading.failed.get(block.key)
             if block.start in reading.registers:
-                self._blocks[block.key] = KNOWN_BLOCK if block.identity else record.after_answer()
+                self._blocks[key] = KNOWN_BLOCK if block.identity else record.after_answer()
             elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
                 refused = code is ErrorCode.MODBUS_EXCEPTION
-                self._blocks[block.key] = record.after_miss(now, refused=refused)
-        self._remember(reading)
+                self._blocks[key] = record.after_miss(now, refused=refused)
 
-    def _remember(self, reading: Reading) -> None:
-        """Keep the unit and the model that were found, over restarts too."""
-        found: dict[str, str | int] = {}
+    def _remember(self, reading: UnitReading) -> None:
+        """Keep the entry's own address and model that were found, over restarts too."""
+        found: dict[str, str | int | None] = {}
+        own = self._units[0]
         if self._settings.unit is None and self._entry.data.get(CONF_UNIT) != reading.unit:
             found[CONF_UNIT] = reading.unit
-        self._unit = self._settings.unit or reading.unit
-        new_model = reading.model is not None and self.model is None
-        if new_model and reading.model is not None:
+        own.unit = self._settings.unit or reading.unit
+        new_model = reading.model is not None and own.model is None
+        if new_model:
             found[CONF_MODEL] = reading.model
         if found:
             data = {**self._entry.data, **found}

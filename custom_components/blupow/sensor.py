@@ -1,86 +1,33 @@
-"""Sensors: what the device sent, and what is known about the link."""
+"""Sensors: what the units sent, what follows from it, and what is known about the link."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, override
+from typing import Any, override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import EntityCategory
+from homeassistant.components.sensor import SensorEntity
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
+from .bank import bank_sensors
 from .coordinator import BluPowCoordinator
-from .entity import BluPowEntity, BluPowReadingEntity
-from .lib.blupow_ble.profiles.declaration import About, Field, Kind, Unit
-from .link_sensors import LINK_SENSORS, NONE, BluPowLinkSensorDescription
+from .descriptions import (
+    LIST_KINDS,
+    NONE,
+    ON_THE_DEVICE_PAGE,
+    describe,
+    describe_computed,
+    describe_worst_fault,
+)
+from .energy import BluPowEstimatedEnergy
+from .entity import BluPowEntity, BluPowReadingEntity, unique_id
+from .lib.blupow_ble.profiles.declaration import Computed, Field, Kind
+from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 from .runtime import BluPowConfigEntry
+from .units import UnitState
 
 PARALLEL_UPDATES = 0
-
-DEVICE_CLASSES: Final = {
-    Unit.VOLT: SensorDeviceClass.VOLTAGE,
-    Unit.AMPERE: SensorDeviceClass.CURRENT,
-    Unit.WATT: SensorDeviceClass.POWER,
-    Unit.VOLT_AMPERE: SensorDeviceClass.APPARENT_POWER,
-    Unit.HERTZ: SensorDeviceClass.FREQUENCY,
-    Unit.CELSIUS: SensorDeviceClass.TEMPERATURE,
-    Unit.KILOWATT_HOUR: SensorDeviceClass.ENERGY,
-    Unit.MINUTE: SensorDeviceClass.DURATION,
-    Unit.HOUR: SensorDeviceClass.DURATION,
-}
-BATTERY_LEVELS: Final = frozenset({"battery_percentage"})
-DISABLED: Final = frozenset(
-    {"inverter_time_today", "bypass_time_today", "inverter_time_total", "bypass_time_total"}
-)
-"""Rarely wanted, hence not enabled by default."""
-ON_THE_DEVICE_PAGE: Final = frozenset({About.SERIAL_NUMBER, About.VERSION})
-
-
-def describe(field: Field) -> SensorEntityDescription:
-    """Return the description of a field's sensor."""
-    diagnostic = field.about is not None or field.key == "device_id"
-    category = EntityCategory.DIAGNOSTIC if diagnostic else None
-    enabled = field.key not in DISABLED
-    if field.kind in (Kind.ENUM, Kind.CODES):
-        names = list(dict.fromkeys(field.names.values()))
-        if field.kind is Kind.CODES:
-            names = [NONE, *names]
-        if field.other is not None:
-            names.append(field.other)
-        return SensorEntityDescription(
-            key=field.key,
-            translation_key=field.key,
-            device_class=SensorDeviceClass.ENUM,
-            options=names,
-        )
-    if field.unit is None:
-        return SensorEntityDescription(
-            key=field.key,
-            translation_key=field.key,
-            entity_category=category,
-            entity_registry_enabled_default=enabled,
-        )
-    device_class = DEVICE_CLASSES.get(field.unit)
-    if field.key in BATTERY_LEVELS:
-        device_class = SensorDeviceClass.BATTERY
-    return SensorEntityDescription(
-        key=field.key,
-        translation_key=field.key,
-        device_class=device_class,
-        native_unit_of_measurement=field.unit.value,
-        state_class=SensorStateClass.TOTAL_INCREASING
-        if field.counter
-        else SensorStateClass.MEASUREMENT,
-        suggested_display_precision=len(f"{abs(field.scale):g}".partition(".")[2]),
-        entity_category=category,
-        entity_registry_enabled_default=enabled,
-    )
 
 
 async def async_setup_entry(
@@ -88,35 +35,57 @@ async def async_setup_entry(
     entry: BluPowConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the sensors; optional ones once the device has sent their value, now or before."""
+    """Set up the sensors; optional ones once the unit has sent their value, now or before."""
     coordinator = entry.runtime_data.coordinator
     async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
-    waiting = {
-        field.key: field
-        for field in coordinator.register_map.fields
-        if field.about not in ON_THE_DEVICE_PAGE
-    }
+    async_add_entities(bank_sensors(coordinator))
+    for unit in coordinator.units:
+        async_add_entities(
+            BluPowEstimatedEnergy(coordinator, unit, estimate)
+            for estimate in unit.profile.estimates
+        )
     known_before = {
         registered.unique_id
         for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     }
+    waiting = [(unit, item) for unit in coordinator.units for item in sensors_of(unit)]
 
     @callback
     def add_sensors() -> None:
         due = [
-            field
-            for field in waiting.values()
-            if not field.optional
-            or coordinator.value(field.key) is not None
-            or f"{entry.unique_id}_{field.key}" in known_before
+            (unit, item)
+            for unit, item in waiting
+            if not (isinstance(item, Field) and item.optional)
+            or unit.value(item.key) is not None
+            or unique_id(coordinator, unit, item.key) in known_before
         ]
-        for field in due:
-            del waiting[field.key]
+        for found in due:
+            waiting.remove(found)
         if due:
-            async_add_entities(BluPowSensor(coordinator, field) for field in due)
+            async_add_entities(BluPowSensor(coordinator, unit, item) for unit, item in due)
 
     add_sensors()
     entry.async_on_unload(coordinator.async_add_listener(add_sensors))
+    unknown = [unit for unit in coordinator.units if unit.profile.faults]
+
+    @callback
+    def add_worst_faults() -> None:
+        due = [unit for unit in unknown if unit.active_faults is not None]
+        for unit in due:
+            unknown.remove(unit)
+        if due:
+            async_add_entities(BluPowWorstFault(coordinator, unit) for unit in due)
+
+    add_worst_faults()
+    entry.async_on_unload(coordinator.async_add_listener(add_worst_faults))
+
+
+def sensors_of(unit: UnitState) -> Iterable[Field | Computed]:
+    """Go through what becomes a sensor of a unit."""
+    for field in unit.register_map.fields:
+        if field.about not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS):
+            yield field
+    yield from unit.register_map.computed
 
 
 class BluPowLinkSensor(BluPowEntity, SensorEntity):
@@ -138,25 +107,33 @@ class BluPowLinkSensor(BluPowEntity, SensorEntity):
 
 
 class BluPowSensor(BluPowReadingEntity, SensorEntity):
-    """A sensor of a value that the device sends."""
+    """A sensor of a value that a unit sends, or that follows from what it sends."""
 
-    def __init__(self, coordinator: BluPowCoordinator, field: Field) -> None:
-        """Initialize the sensor of a field."""
-        super().__init__(coordinator, describe(field))
-        self._field = field
+    def __init__(
+        self, coordinator: BluPowCoordinator, unit: UnitState, item: Field | Computed
+    ) -> None:
+        """Initialize the sensor."""
+        described = describe(item) if isinstance(item, Field) else describe_computed(item)
+        super().__init__(coordinator, unit, described)
 
     @property
     @override
     def native_value(self) -> StateType:
-        """Return the value as the device sent it; the first one where it sends a list."""
-        value = self.coordinator.value(self._field.key)
-        if isinstance(value, list):
-            return value[0] if value else NONE
-        return value
+        """Return the value as the unit sent it."""
+        value = self.unit.value(self.entity_description.key)
+        return None if isinstance(value, list) else value
+
+
+class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
+    """The worst of the faults and alarms that a unit reports."""
+
+    def __init__(self, coordinator: BluPowCoordinator, unit: UnitState) -> None:
+        """Initialize the sensor."""
+        super().__init__(coordinator, unit, describe_worst_fault(unit.profile))
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return all active ones where the device sends a list."""
-        value = self.coordinator.value(self._field.key)
-        return {"active": value} if isinstance(value, list) else None
+    def native_value(self) -> StateType:
+        """Return the worst one; None if this reading did not tell."""
+        active = self.unit.active_faults
+        return None if active is None else self.unit.profile.worst(active) or NONE

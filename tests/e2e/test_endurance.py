@@ -9,7 +9,9 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.messages import Device, Request
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.process import ReaderProcess
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from simulator.control import ControlClient, control
 from simulator.faults import FaultName
 
@@ -71,9 +73,7 @@ class Marathon:
             Request(
                 id=self.left,
                 device=Device(address=address, name=address),
-                profile="inverter",
-                unit=32,
-                blocks=["battery"],
+                units=(UnitPlan(profile=INVERTER, unit=32, blocks=("battery",)),),
                 connect_timeout=4.0,
                 deadline=24.0,
             )
@@ -83,7 +83,7 @@ class Marathon:
         except ReaderError as err:
             self.codes.setdefault(fault, set()).add(err.code)
         else:
-            assert reading.values["battery_voltage"] > 12
+            assert reading.main.values["battery_voltage"] > 12
             self.good += 1
         await process.close()
         assert process.pid is not None

@@ -10,13 +10,13 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.child import Errand, JsonLines, emit
 from custom_components.blupow.lib.blupow_ble.messages import MAX_LINE, Device, Request
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 
 REQUEST = Request(
     id=7,
     device=Device(address="virtual", name="Virtual"),
-    profile="inverter",
-    unit=32,
-    blocks=[],
+    units=(UnitPlan(profile=INVERTER, unit=32, blocks=()),),
     connect_timeout=5,
     deadline=25,
 )

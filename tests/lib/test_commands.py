@@ -20,10 +20,10 @@ from .frames import CAPTURES, EXCEPTION_2, RIV4835_BATTERY, RIV4835_LIVE, Captur
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
 def test_decode_json(capture: Capture, capsys: pytest.CaptureFixture[str]) -> None:
     """The documented form, with the values of the captures."""
-    arguments = ["decode", "--profile", "inverter", "--model", capture.model]
+    arguments = ["decode", "--profile", capture.profile, "--model", capture.model]
     assert commands.main([*arguments, "--start", str(capture.start), capture.frame, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "profile": "inverter",
+        "profile": capture.profile,
         "model": capture.model,
         "start": capture.start,
         "values": capture.values,
@@ -123,7 +123,7 @@ def test_read_virtual_json(capsys: pytest.CaptureFixture[str]) -> None:
     """The documented form."""
     assert commands.main(["read", "--virtual", "inverter", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer) == {"values", "failed", "timings"}
+    assert set(answer) == {"profile", "values", "failed", "timings"}
     assert answer["failed"] == {}
     assert set(answer["timings"]) == {"connect", "read"}
     assert answer["values"]["model"] == "RIV1230RCH-SPS"

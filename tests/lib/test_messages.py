@@ -8,9 +8,12 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble import messages
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.lib.blupow_ble.messages import Device, Request
+from custom_components.blupow.lib.blupow_ble.messages import Device, Operation, Request
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.profiles.battery import BATTERY
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
-from custom_components.blupow.lib.blupow_ble.result import Reading, Timings
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
+from custom_components.blupow.lib.blupow_ble.result import Finding, Reading, Timings, UnitReading
 
 REQUEST = Request(
     id=7,
@@ -20,20 +23,31 @@ REQUEST = Request(
         path="/org/bluez/hci0/dev_C4_D3_6A_00_00_35",
         adapter="hci0",
     ),
-    profile="inverter",
-    model="RIV4835CSH1S",
-    unit=32,
-    blocks=["live", "battery"],
+    units=(
+        UnitPlan(profile=INVERTER, model=RIV4835CSH1S, unit=32, blocks=("live", "battery")),
+        UnitPlan(key="48", profile=BATTERY, unit=48),
+    ),
     connect_timeout=25.0,
     deadline=45.0,
 )
-READING = Reading(
+UNIT = UnitReading(
     unit=32,
     model="RIV1230RCH",
-    values={"battery_voltage": 13.2, "model": "X", "faults": ["fan_fault"], "solar_power": 1},
+    values={
+        "battery_voltage": 13.2,
+        "model": "X",
+        "faults": ["fan_fault"],
+        "solar_power": 1,
+        "load": True,
+    },
     failed={"energy": ErrorCode.NO_RESPONSE},
     dropped=["temperature"],
     registers={4000: (1, 2), 4109: (32,)},
+)
+SHUNT = UnitReading(unit=None, model=None, values={}, failed={}, dropped=[], registers={})
+READING = Reading(
+    units={"": UNIT, "s": SHUNT},
+    silent={"49": ErrorCode.NO_RESPONSE},
     timings=Timings(connect=0.4, read=0.6),
     attempts=2,
 )
@@ -45,13 +59,15 @@ def test_request_arrives_as_sent() -> None:
     bare = Request(
         id=1,
         device=Device(address="virtual", name="v"),
-        profile="inverter",
+        units=(UnitPlan(profile=INVERTER),),
         connect_timeout=5,
         deadline=25,
     )
     assert messages.parse_request(bare.encode()) == bare
-    span = replace(bare, span=Span(start=0xE000, words=60))
-    assert messages.parse_request(span.encode()) == span
+    spans = replace(bare, spans=(Span(start=0xE000, words=60), Span(start=1, words=2)))
+    assert messages.parse_request(spans.encode()) == spans
+    sweep = replace(REQUEST, op=Operation.SWEEP, units=(), budget=40.0)
+    assert messages.parse_request(sweep.encode()) == sweep
     assert bare.device.virtual
     assert not REQUEST.device.virtual
 
@@ -104,6 +120,7 @@ def changed(**changes: Any) -> bytes:
     """Return the request with other fields."""
     message = json.loads(REQUEST.encode())
     device = changes.pop("device", {})
+    message["units"][0] |= changes.pop("unit", {})
     message |= changes
     if isinstance(message["device"], dict) and isinstance(device, dict):
         message["device"] |= device
@@ -120,26 +137,38 @@ def changed(**changes: Any) -> bytes:
         (changed(op="format"), "unknown operation"),
         (changed(extra=1), "unknown fields: extra"),
         (changed(id="7"), "id"),
-        (changed(profile="toaster"), "unknown profile 'toaster'"),
-        (changed(profile=["inverter"]), "unknown profile"),
-        (changed(model="RVR40"), "unknown model"),
-        (changed(unit=0), "unit"),
-        (changed(unit=256), "unit"),
-        (changed(unit="32"), "unit"),
-        (changed(blocks="live"), "blocks"),
-        (changed(blocks=[1]), "blocks"),
-        (changed(span=[4000, 10]), "span is malformed"),
-        (changed(span={"start": 4000}), "span is malformed"),
-        (changed(span={"start": 4000, "words": "10"}), "span is malformed"),
-        (changed(span={"start": 4000, "words": True}), "span is malformed"),
-        (changed(span={"start": 4000, "words": 61}), "61 registers are not within 1-60"),
-        (changed(span={"start": 4000, "words": 0}), "0 registers"),
-        (changed(span={"start": 65530, "words": 10}), "10 registers from 65530 do not exist"),
-        (changed(span={"start": -1, "words": 1}), "do not exist"),
+        (changed(unit={"profile": "toaster"}), "unknown profile 'toaster'"),
+        (changed(unit={"profile": ["inverter"]}), "unknown profile"),
+        (changed(unit={"model": "RVR40"}), "unknown model"),
+        (changed(unit={"model": ["RVR40"]}), "unknown model"),
+        (changed(unit={"unit": 0}), "unit"),
+        (changed(unit={"unit": True}), "unit"),
+        (changed(unit={"key": 1}), "key must be text"),
+        (changed(unit={"key": "48"}), "two units have the same key"),
+        (changed(unit={"more": 1}), "a unit is malformed"),
+        (changed(units=[5]), "a unit is malformed"),
+        (changed(units=[]), "no unit to read"),
+        (changed(units=5), "units must be a list"),
+        (changed(spans=5), "spans must be a list"),
+        (changed(op=5), "unknown operation"),
+        (changed(op="sweep", device={"address": "virtual"}), "not looked for"),
+        (changed(unit={"unit": 256}), "unit"),
+        (changed(unit={"unit": "32"}), "unit"),
+        (changed(unit={"blocks": "live"}), "blocks"),
+        (changed(unit={"blocks": [1]}), "blocks"),
+        (changed(spans=[[4000, 10]]), "a span is malformed"),
+        (changed(spans=[{"start": 4000}]), "a span is malformed"),
+        (changed(spans=[{"start": 4000, "words": "10"}]), "a span is malformed"),
+        (changed(spans=[{"start": 4000, "words": True}]), "a span is malformed"),
+        (changed(spans=[{"start": 4000, "words": 61}]), "61 registers are not within 1-60"),
+        (changed(spans=[{"start": 4000, "words": 0}]), "0 registers"),
+        (changed(spans=[{"start": 65530, "words": 10}]), "10 registers from 65530 do not exist"),
+        (changed(spans=[{"start": -1, "words": 1}]), "do not exist"),
         (changed(connect_timeout=0), "connect_timeout"),
         (changed(connect_timeout="25"), "connect_timeout"),
         (changed(connect_timeout=True), "connect_timeout"),
         (changed(deadline=-1), "deadline"),
+        (changed(budget=None), "budget"),
         (changed(deadline=1000), "deadline"),
         (changed(device=5), "device is malformed"),
         (changed(device={"extra": 1}), "device is malformed"),
@@ -159,16 +188,31 @@ def test_bad_requests(line: bytes, text: str) -> None:
     assert caught.value.stage is Stage.START
 
 
-@pytest.mark.parametrize("value", [None, True, {}, [1], [["a"]]])
+@pytest.mark.parametrize("value", [None, {}, [1], [["a"]]])
 def test_bad_values(value: Any) -> None:
-    """A value is a number, a text or a list of texts."""
+    """A value is a number, a text, yes or no, or a list of texts."""
     message = json.loads(messages.encode(messages.result(7, READING)))
-    message["values"]["battery_voltage"] = value
+    message["units"][""]["values"]["battery_voltage"] = value
     with pytest.raises(TypeError, match="battery_voltage"):
         messages.parse_result(message)
 
 
-def test_result_without_a_model() -> None:
-    """The model may be unknown."""
-    message = json.loads(messages.encode(messages.result(7, READING))) | {"model": None}
-    assert messages.parse_result(message).model is None
+def test_result_without_units() -> None:
+    """A reading is one of one unit at least."""
+    message = json.loads(messages.encode(messages.result(7, READING))) | {"units": {}}
+    with pytest.raises(ValueError, match="no unit"):
+        messages.parse_result(message)
+
+
+def test_units_that_were_found_arrive_as_sent() -> None:
+    """With what they call themselves, as far as they do."""
+    found = [
+        Finding(unit=48, profile="battery", model="RBT", model_text="RBT50", serial_number="1"),
+        Finding(unit=1, profile="controller"),
+    ]
+    message = messages.decode(messages.encode(messages.found(7, found)))
+    assert (message["event"], message["id"]) == ("found", 7)
+    assert messages.parse_found(message) == found
+    message["units"][0]["profile"] = "toaster"
+    with pytest.raises(KeyError):
+        messages.parse_found(message)

@@ -17,10 +17,11 @@ from custom_components.blupow.lib.blupow_ble.modbus import (
 
 from .frames import (
     BROKEN,
-    CAPTURES,
+    ECHOES,
     EXCEPTION_2,
-    MODEL_REQUEST,
-    OTHER_REPLIES,
+    EXCEPTIONS,
+    MODBUS_CAPTURES,
+    REQUESTS,
     RIV4835_BATTERY,
     RIV4835_LIVE,
     Capture,
@@ -44,22 +45,9 @@ def test_crc_of_the_standard_check_string() -> None:
     assert crc16(b"123456789") == 0x4B37
 
 
-def test_request_is_the_captured_one() -> None:
-    """The vendor's app asks for the model with these bytes."""
-    assert ReadRequest(32, 4311, 8).encode().hex() == MODEL_REQUEST
-
-
-@pytest.mark.parametrize(
-    ("request_", "frame"),
-    [
-        (ReadRequest(1, 0x000A, 1), "0103000a0001a408"),
-        (ReadRequest(255, 0x0100, 34), "ff0301000022d1f1"),
-        (WriteRequest(255, 0xE002, 200), "ff06e00200c80b82"),
-        (WriteRequest(1, 0x010A, 1), "0106010a000169f4"),
-    ],
-)
-def test_requests_of_the_manual(request_: ReadRequest | WriteRequest, frame: str) -> None:
-    """The requests that the manual and the app's captures print."""
+@pytest.mark.parametrize(("frame", "request_"), REQUESTS.items(), ids=REQUESTS.keys())
+def test_requests(frame: str, request_: ReadRequest | WriteRequest) -> None:
+    """The requests that the documents print, and those captured from the vendor's app."""
     assert request_.encode().hex() == frame
 
 
@@ -84,17 +72,17 @@ def test_write_request_refuses_nonsense(arguments: tuple[int, int, int]) -> None
         WriteRequest(*arguments)
 
 
-@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
+@pytest.mark.parametrize("capture", MODBUS_CAPTURES, ids=lambda capture: str(capture.start))
 @pytest.mark.parametrize("size", [1, 20, 250])
 def test_captures_are_collected_from_fragments(capture: Capture, size: int) -> None:
     """A reply is complete with its last fragment, and not before."""
     frame = bytes.fromhex(capture.frame)
-    collector = ReplyCollector(ReadRequest(32, capture.start, frame[2] // 2))
+    collector = ReplyCollector(ReadRequest(frame[0], capture.start, frame[2] // 2))
     *first, last = [frame[i : i + size] for i in range(0, len(frame), size)]
     assert [collector.feed(fragment) for fragment in first] == [None] * len(first)
     reply = collector.feed(last)
     assert reply is not None
-    assert reply.unit == 32
+    assert reply.unit == frame[0]
     assert len(reply.words) == frame[2] // 2
 
 
@@ -109,10 +97,10 @@ def test_exception_is_an_answer() -> None:
     assert reply == Reply(32, exception=2)
 
 
-def test_echo_of_a_write_with_another_register() -> None:
+@pytest.mark.parametrize(("frame", "request_"), ECHOES.items(), ids=ECHOES.keys())
+def test_echoes_of_writes(frame: str, request_: WriteRequest) -> None:
     """Real devices echo another register: the echo only says that something was taken."""
-    echo = bytes.fromhex("01060100000149f6")
-    assert ReplyCollector(WriteRequest(1, 0x010A, 1)).feed(echo) == Reply(1)
+    assert ReplyCollector(request_).feed(bytes.fromhex(frame)) == Reply(1)
 
 
 def test_stale_frame_before_the_right_one() -> None:
@@ -170,21 +158,24 @@ def test_damaged_reply_is_never_taken(values: list[int], data: st.DataObject) ->
     assert ReplyCollector(ReadRequest(32, 4000, len(values))).feed(bytes(frame)) is None
 
 
-@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
+@pytest.mark.parametrize("capture", MODBUS_CAPTURES, ids=lambda capture: str(capture.start))
 def test_parse_reply(capture: Capture) -> None:
     """Captured frames are valid replies."""
     assert len(parse_reply(bytes.fromhex(capture.frame)).words) == len(capture.frame) // 4 - 2
 
 
-@pytest.mark.parametrize("frame", OTHER_REPLIES)
-def test_parse_reply_of_other_families(frame: str) -> None:
-    """The framing is the same for all families."""
-    assert parse_reply(bytes.fromhex(frame)).exception is None
-
-
-def test_parse_exception() -> None:
+@pytest.mark.parametrize("frame", EXCEPTIONS)
+def test_parse_exception(frame: str) -> None:
     """An exception is parsed, not refused."""
-    assert parse_reply(bytes.fromhex(EXCEPTION_2)) == Reply(32, exception=2)
+    unit = bytes.fromhex(frame)[0]
+    assert parse_reply(bytes.fromhex(frame)) == Reply(unit, exception=2)
+
+
+def test_one_word_is_no_reply_to_a_request_for_two() -> None:
+    """The ROVER document prints such an answer."""
+    frame = bytes.fromhex("0103020064b9af")
+    assert ReplyCollector(ReadRequest(1, 0x0100, 2)).feed(frame) is None
+    assert ReplyCollector(ReadRequest(1, 0x0100, 1)).feed(frame) == Reply(1, (100,))
 
 
 @pytest.mark.parametrize("frame", BROKEN.values(), ids=BROKEN.keys())

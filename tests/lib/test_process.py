@@ -13,7 +13,9 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.messages import Device, Message, Request
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.process import LIB, ReaderProcess
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER as PROFILE
 from simulator.control import ControlClient
 
 from ..simulated import INVERTER_ADDRESS, INVERTER_NAME, INVERTER_PATH
@@ -24,8 +26,11 @@ INVERTER = Device(address=INVERTER_ADDRESS, name=INVERTER_NAME, path=INVERTER_PA
 
 def request(device: Device = VIRTUAL, **options) -> Request:
     """Return a request for everything."""
-    options = {"unit": 32, "connect_timeout": 5.0, "deadline": 25.0} | options
-    return Request(id=7, device=device, profile="inverter", **options)
+    options = {"connect_timeout": 5.0, "deadline": 25.0} | options
+    plan = UnitPlan(
+        profile=PROFILE, unit=options.pop("unit", 32), blocks=options.pop("blocks", None)
+    )
+    return Request(id=7, device=device, units=(plan,), **options)
 
 
 def alive(pid: int | None) -> bool:
@@ -73,8 +78,8 @@ async def test_reads_the_virtual_device() -> None:
 
     process = ReaderProcess(request(), on_progress=note)
     reading = await process.reading()
-    assert reading.unit == 32
-    assert reading.values["model"] == "RIV1230RCH-SPS"
+    assert reading.main.unit == 32
+    assert reading.main.values["model"] == "RIV1230RCH-SPS"
     assert stages == ["connect", "services", "read"]
     await process.close()
     assert stages[-1] == "disconnect"
@@ -228,7 +233,7 @@ async def test_child_that_does_not_end_after_its_answer(monkeypatch: pytest.Monk
     monkeypatch.setattr(process_module, "PARENT_MARGIN", 5)
     reading = await process.reading()
     monkeypatch.setattr(process_module, "PARENT_MARGIN", 0.1)
-    assert reading.unit == 32
+    assert reading.main.unit == 32
     await process.close()
     assert not alive(process.pid)
 
@@ -330,7 +335,7 @@ async def test_reads_the_simulated_inverter(simulated: ControlClient, path: str 
     await settled(simulated)
     process = ReaderProcess(request(replace(INVERTER, path=path)))
     reading = await process.reading()
-    assert reading.values["model"] == "RIV1230RCH-SPS"
+    assert reading.main.values["model"] == "RIV1230RCH-SPS"
     await process.close()
     assert await simulated.links() == []
     assert not alive(process.pid)

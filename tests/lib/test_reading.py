@@ -5,10 +5,11 @@ import pytest
 from custom_components.blupow.lib.blupow_ble import reading as reading_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import seal
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.reading import Reader
-from custom_components.blupow.lib.blupow_ble.result import Reading
+from custom_components.blupow.lib.blupow_ble.result import UnitReading
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 
 from .devices import Misbehaving, TestLink, exception, silence
@@ -22,12 +23,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
 
 
-async def read(device: VirtualDevice, link: TestLink | None = None, **options) -> Reading:
-    """Take a reading."""
+async def read(device: VirtualDevice, link: TestLink | None = None, **options) -> UnitReading:
+    """Take a reading of one unit."""
     link = link or TestLink(device)
-    reader = Reader(link, INVERTER, **options)
+    rest = {key: options.pop(key) for key in ("on_stage", "budget") if key in options}
+    reader = Reader(link, [UnitPlan(profile=INVERTER, **options)], **rest)
     try:
-        return await reader.read()
+        return (await reader.read()).main
     finally:
         await reader.close()
 
@@ -44,7 +46,7 @@ async def test_everything() -> None:
     assert reading.values["model"] == "RIV1230RCH-SPS"
     assert reading.values["serial_number"] == "VIRTUAL00000000001"
     assert len(reading.values) == len(INVERTER.fields)
-    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4543, 4109, 4110, 4313]
+    assert device.asked == [4000, 4311, 4327, 4408, 4398, 4414, 4543, 4109, 4110, 4313]
     assert stages == [Stage.CONNECT, Stage.SERVICES, Stage.READ]
     assert reading.registers[4109] == (32,)
 
@@ -106,7 +108,7 @@ async def test_silent_block_is_missing_and_the_others_count() -> None:
     assert "load_active_power" in reading.values
     assert "charged_total" in reading.values
     assert "battery_percentage" not in reading.values
-    assert link.attempts == reading.attempts == 2
+    assert link.attempts == 2
 
 
 async def test_refused_block_costs_no_connection() -> None:
@@ -184,10 +186,9 @@ async def test_required_block_that_is_silent() -> None:
 
 async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the read budget is used up, the remaining blocks are missing."""
-    monkeypatch.setattr(reading_module, "READ_BUDGET", 0.03)
     monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
     device = Misbehaving(twist=silence(4327))
-    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS, budget=0.03)
     assert set(reading.failed) == {"battery", "load", "status", "energy"}
     assert 4543 not in device.asked
 
@@ -218,11 +219,11 @@ async def test_impossible_value_is_reported_as_dropped() -> None:
     assert reading.dropped == ["battery_voltage"]
 
 
-async def read_span(device: VirtualDevice, span: Span, unit: int | None = 32) -> Reading:
+async def read_span(device: VirtualDevice, span: Span, unit: int | None = 32) -> UnitReading:
     """Read registers by number."""
-    reader = Reader(TestLink(device), INVERTER, unit=unit)
+    reader = Reader(TestLink(device), [UnitPlan(profile=INVERTER, unit=unit)])
     try:
-        return await reader.read_span(span)
+        return (await reader.read_spans([span])).main
     finally:
         await reader.close()
 

@@ -11,7 +11,7 @@ from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderErro
 from custom_components.blupow.lib.blupow_ble.modbus import WriteRequest, seal
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.session import Session, find_characteristics
-from custom_components.blupow.lib.blupow_ble.virtual import inverter_registers
+from custom_components.blupow.lib.blupow_ble.virtual.inverter import inverter_registers
 
 from .devices import LIVE, NOW, Misbehaving, TestLink, exception, silence, times
 

@@ -10,12 +10,8 @@ from custom_components.blupow.lib.blupow_ble.modbus import (
 )
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.lib.blupow_ble.virtual import (
-    LOAD,
-    VirtualDevice,
-    VirtualLink,
-    inverter_registers,
-)
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual.inverter import LOAD, inverter_registers
 
 from .devices import NOW
 

@@ -1,4 +1,4 @@
-"""Where a reading comes from. Each reader has the same small face: read, stop."""
+"""Where a reading comes from. Each reader has the same small face: read, find, stop."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,8 +7,10 @@ from typing import Protocol
 from bleak.backends.device import BLEDevice
 
 from ..lib.blupow_ble.messages import Device
-from ..lib.blupow_ble.profiles.declaration import Model, Profile, Span
-from ..lib.blupow_ble.result import Reading
+from ..lib.blupow_ble.plan import UnitPlan
+from ..lib.blupow_ble.profiles.declaration import Span
+from ..lib.blupow_ble.resilience import PROBE_BUDGET, read_budget, within_deadline
+from ..lib.blupow_ble.result import Finding, Reading
 
 
 class PathKind(StrEnum):
@@ -38,18 +40,35 @@ class Path:
 class ReadPlan:
     """What one reading is to bring, and how long it may take."""
 
-    profile: Profile
-    model: Model | None
-    unit: int | None
-    blocks: tuple[str, ...]
+    units: tuple[UnitPlan, ...]
     connect_timeout: float
-    span: Span | None = None
-    """Registers asked for by number, instead of the blocks."""
+    spans: tuple[Span, ...] = ()
+    """Registers of the first unit asked for by number, instead of the blocks."""
     fresh_services: bool = False
     """In-process, nothing that was remembered of the device's services is used.
 
     A process of its own remembers none; BlueZ forgets its own memory with the device.
     """
+
+    @property
+    def budget(self) -> float:
+        """How long it may take once the device is connected."""
+        pushed = self.units[0].profile.push is not None
+        return within_deadline(read_budget(len(self.units), pushed=pushed), self.connect_timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindPlan:
+    """Which units are to be found behind a module."""
+
+    connect_timeout: float
+    everything: bool = False
+    """Find all units, not the likeliest one alone."""
+
+    @property
+    def budget(self) -> float:
+        """How long it may take once the device is connected."""
+        return within_deadline(PROBE_BUDGET, self.connect_timeout)
 
 
 class Reader(Protocol):
@@ -57,6 +76,9 @@ class Reader(Protocol):
 
     async def read(self, path: Path, plan: ReadPlan) -> Reading:
         """Take one reading. Raises ReaderError."""
+
+    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+        """Find units; nothing but reads is sent. Raises ReaderError."""
 
     async def stop(self) -> None:
         """End what is under way, and leave neither a process nor a link."""

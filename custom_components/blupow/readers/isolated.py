@@ -1,18 +1,18 @@
 """Readings by a child process that talks to BlueZ: what hangs or crashes there ends with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 import logging
 from typing import Final
 
 from homeassistant.core import HomeAssistant
 
-from ..lib.blupow_ble.messages import Request
+from ..lib.blupow_ble.messages import Operation, Request
 from ..lib.blupow_ble.process import ReaderProcess
 from ..lib.blupow_ble.resilience import child_deadline
-from ..lib.blupow_ble.result import Reading
-from . import Path, ReadPlan
+from ..lib.blupow_ble.result import Finding, Reading
+from . import FindPlan, Path, ReadPlan
 from .turns import take_turn
 
 _LOGGER = logging.getLogger(__name__)
@@ -34,25 +34,40 @@ class IsolatedReader:
 
     async def read(self, path: Path, plan: ReadPlan) -> Reading:
         """Take one reading. Raises ReaderError."""
+        request = Request(
+            id=next(_NUMBERS),
+            device=path.device,
+            units=plan.units,
+            spans=plan.spans,
+            connect_timeout=plan.connect_timeout,
+            budget=plan.budget,
+            deadline=child_deadline(plan.connect_timeout, plan.budget),
+        )
+        return await self._have_done(path, request, ReaderProcess.reading)
+
+    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+        """Find units. Raises ReaderError."""
+        request = Request(
+            id=next(_NUMBERS),
+            op=Operation.SWEEP if plan.everything else Operation.IDENTIFY,
+            device=path.device,
+            connect_timeout=plan.connect_timeout,
+            budget=plan.budget,
+            deadline=child_deadline(plan.connect_timeout, plan.budget),
+        )
+        return await self._have_done(path, request, ReaderProcess.findings)
+
+    async def _have_done[T](
+        self, path: Path, request: Request, errand: Callable[[ReaderProcess], Awaitable[T]]
+    ) -> T:
+        """Start a child for a request in the adapter's turn, and return its answer."""
         if self._finishing is not None:
             await asyncio.wait((self._finishing,))
         end_turn = await take_turn(self._hass, path)
-        process = ReaderProcess(
-            Request(
-                id=next(_NUMBERS),
-                device=path.device,
-                profile=plan.profile.key,
-                model=plan.model.key if plan.model else None,
-                unit=plan.unit,
-                blocks=list(plan.blocks),
-                span=plan.span,
-                connect_timeout=plan.connect_timeout,
-                deadline=child_deadline(plan.connect_timeout),
-            )
-        )
+        process = ReaderProcess(request)
         self._process = process
         try:
-            return await process.reading()
+            return await errand(process)
         finally:
             # nobody waits for the child to disconnect and end but the adapter's next turn
             self._finishing = asyncio.create_task(

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Final, override
 
 from . import messages
 from .errors import ErrorCode, ReaderError, Stage
-from .messages import MAX_LINE, Request
-from .profiles import PROFILES
+from .messages import MAX_LINE, Operation, Request
 from .resilience import DISCONNECT_BUDGET
 
 if TYPE_CHECKING:
     from .link import Link
-    from .reading import Reader
 
 EXIT_DONE: Final = 0
 EXIT_FAILED: Final = 1
@@ -125,11 +123,7 @@ class Errand:
         try:
             async with asyncio.timeout(max(request.deadline - DISCONNECT_BUDGET, 0)):
                 link = await _find_link(request)
-                reader = _reader(request, link)
-                reading = (
-                    await reader.read_span(request.span) if request.span else await reader.read()
-                )
-                emit(messages.result(request.id, reading))
+                emit(await _carry_out(request, link))
         except ReaderError as err:
             emit(messages.error(request.id, err))
         except TimeoutError:
@@ -150,18 +144,26 @@ class Errand:
         emit(messages.progress(self._request.id, Stage.DISCONNECT, seconds=seconds))
 
 
-def _reader(request: Request, link: Link) -> Reader:
+async def _carry_out(request: Request, link: Link) -> messages.Message:
+    """Do what is asked and return the answer. Raises ReaderError."""
+    if request.op is not Operation.READ:
+        from .probing import Prober  # noqa: PLC0415
+
+        prober = Prober(link, request.budget)
+        if request.op is Operation.IDENTIFY:
+            return messages.found(request.id, [await prober.identify()])
+        return messages.found(request.id, await prober.sweep())
     from .reading import Reader  # noqa: PLC0415
 
-    profile = PROFILES[request.profile]
-    return Reader(
+    reader = Reader(
         link,
-        profile,
-        model=profile.model(request.model) if request.model else None,
-        unit=request.unit,
-        blocks=request.blocks,
+        request.units,
+        budget=request.budget,
         on_stage=lambda stage: emit(messages.progress(request.id, stage)),
     )
+    if request.spans:
+        return messages.result(request.id, await reader.read_spans(request.spans))
+    return messages.result(request.id, await reader.read())
 
 
 async def _find_link(request: Request) -> Link:
@@ -171,9 +173,9 @@ async def _find_link(request: Request) -> Link:
 
     device = request.device
     if device.virtual:
-        from .virtual import VirtualDevice, VirtualLink  # noqa: PLC0415
+        from .virtual import VirtualLink, virtual_device  # noqa: PLC0415
 
-        return VirtualLink(VirtualDevice())
+        return VirtualLink(virtual_device(request.units[0].profile.key))
     found = (
         known_device(device.address, device.name, device.path)
         if device.path

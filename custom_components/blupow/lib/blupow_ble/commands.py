@@ -1,8 +1,9 @@
-"""The command line for people: scan, read, decode."""
+"""The command line for people: scan, probe, read, decode."""
 
 import argparse
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 import json
 import re
 import sys
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ErrorCode, ReaderError
 from .modbus import EXCEPTION_TEXT, FrameError, parse_reply
-from .profiles import PROFILES, profile_for_name
-from .profiles.declaration import Field, Kind, Model, Profile, Value
+from .plan import UnitPlan
+from .profiles import PROFILES, may_be_renogy, model_for_name, profile_for_name
+from .profiles.declaration import Kind, Model, Profile, RegisterMap, Value
 from .profiles.decoding import decode
-from .resilience import CONNECT_TIMEOUT
+from .push import parse_push
+from .resilience import CONNECT_TIMEOUT, read_budget
 
 if TYPE_CHECKING:
-    from .result import Reading
+    from .result import Finding, Reading
 
 EXIT_FAILED: Final = 1
 EXIT_INTERRUPTED: Final = 130
@@ -82,6 +85,19 @@ def build_parser() -> argparse.ArgumentParser:
     scan.add_argument("--json", action="store_true", help="print JSON")
     scan.set_defaults(run=run_scan)
 
+    probe = commands.add_parser("probe", help="find out what is behind a module; sends reads only")
+    probe.add_argument("--address", type=_address, required=True, metavar="A", help="its address")
+    probe.add_argument("--all", action="store_true", help="find all units, as on a hub (30 s)")
+    probe.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=CONNECT_TIMEOUT,
+        metavar="S",
+        help="to connect (25)",
+    )
+    probe.add_argument("--json", action="store_true", help="print JSON")
+    probe.set_defaults(run=run_probe)
+
     read = commands.add_parser("read", help="take one reading of a device")
     which = read.add_mutually_exclusive_group(required=True)
     which.add_argument("--address", type=_address, metavar="A", help="its Bluetooth address")
@@ -94,9 +110,8 @@ def build_parser() -> argparse.ArgumentParser:
     read.add_argument(
         "--profile",
         type=_profile,
-        default="inverter",
         metavar="P",
-        help="its family (inverter)",
+        help="its family (told by its name, else by probing): " + ", ".join(PROFILES),
     )
     read.add_argument("--model", metavar="M", help="its model, if it does not tell")
     read.add_argument(
@@ -122,9 +137,8 @@ def build_parser() -> argparse.ArgumentParser:
     frames.add_argument(
         "--start",
         type=_register,
-        required=True,
         metavar="R",
-        help="the first register that was asked for",
+        help="the first register that was asked for (a shunt is not asked)",
     )
     frames.add_argument("--json", action="store_true", help="print JSON")
     frames.add_argument("hex", nargs="+", metavar="HEX", help="the frame, as hexadecimal digits")
@@ -170,11 +184,8 @@ def run_decode(options: argparse.Namespace) -> int:
         frame = bytes.fromhex("".join(options.hex))
     except ValueError:
         raise FrameError("not hexadecimal digits, or an odd number of them") from None
-    reply = parse_reply(frame)
-    if reply.exception is not None:
-        meaning = EXCEPTION_TEXT.get(reply.exception, "unknown")
-        raise FrameError(f"the device refused with exception {reply.exception} ({meaning})")
-    registers = dict(enumerate(reply.words, options.start))
+    start, words = _words(profile, options.start, frame)
+    registers = dict(enumerate(words, start))
     register_map = profile.register_map(model)
     decoded = decode(register_map, registers)
     for key in decoded.dropped:
@@ -184,27 +195,45 @@ def run_decode(options: argparse.Namespace) -> int:
             {
                 "profile": profile.key,
                 "model": model.key,
-                "start": options.start,
+                "start": start,
                 "values": decoded.values,
             }
         )
         return 0
-    _print_values(register_map.fields, decoded.values)
+    _print_values(register_map, decoded.values)
     if not decoded.values:
-        print(f"no known value in registers {options.start}-{options.start + len(reply.words) - 1}")
+        print(f"no known value in registers {start}-{start + len(words) - 1}")
     return 0
+
+
+def _words(profile: Profile, start: int | None, frame: bytes) -> tuple[int, tuple[int, ...]]:
+    """Return the first register and the words of a captured frame. Raises FrameError."""
+    if profile.push is not None:
+        words = parse_push(profile.push, frame)
+        if len(frame) < profile.push.size:
+            size = profile.push.size
+            print(f"the frame is cut: {len(frame)} of {size} bytes", file=sys.stderr)
+        return 0, words
+    if start is None:
+        raise FrameError("--start is needed: a reply does not say which registers it holds")
+    reply = parse_reply(frame)
+    if reply.exception is not None:
+        meaning = EXCEPTION_TEXT.get(reply.exception, "unknown")
+        raise FrameError(f"the device refused with exception {reply.exception} ({meaning})")
+    return start, reply.words
 
 
 def run_read(options: argparse.Namespace) -> int:
     """Take one reading."""
-    profile: Profile = PROFILES[options.virtual] if options.virtual else options.profile
-    reading = asyncio.run(_read(options, profile))
-    model = profile.model(reading.model) if reading.model else None
+    profile, reading = asyncio.run(_read(options))
+    unit = reading.main
+    model = profile.model(unit.model) if unit.model else None
     if options.json:
         _print_json(
             {
-                "values": reading.values,
-                "failed": reading.failed,
+                "profile": profile.key,
+                "values": unit.values,
+                "failed": unit.failed,
                 "timings": {
                     "connect": reading.timings.connect,
                     "read": reading.timings.read,
@@ -212,32 +241,71 @@ def run_read(options: argparse.Namespace) -> int:
             }
         )
         return 0
-    _print_values(profile.register_map(model).fields, reading.values)
-    for block, code in reading.failed.items():
+    _print_values(profile.register_map(model), unit.values)
+    for block, code in unit.failed.items():
         print(f"not read: block {block} [{code}]")
     print(
-        f"unit {reading.unit}, connected in {reading.timings.connect:.2f} s, "
+        f"{profile.name}, unit {unit.unit or '-'}, connected in {reading.timings.connect:.2f} s, "
         f"read in {reading.timings.read:.2f} s"
     )
     return 0
 
 
-async def _read(options: argparse.Namespace, profile: Profile) -> Reading:
+async def _read(options: argparse.Namespace) -> tuple[Profile, Reading]:
     """Take one reading of the device that the options name."""
     from .link import BleLink, Link, find_device  # noqa: PLC0415
+    from .probing import Prober  # noqa: PLC0415
     from .reading import Reader  # noqa: PLC0415
-    from .virtual import VirtualDevice, VirtualLink  # noqa: PLC0415
+    from .virtual import VirtualLink, virtual_device  # noqa: PLC0415
 
-    model = _model(profile, options.model)
+    profile: Profile | None = PROFILES[options.virtual] if options.virtual else options.profile
+    unit, name = options.unit, None
     link: Link
     if options.virtual:
-        link = VirtualLink(VirtualDevice())
+        link = VirtualLink(virtual_device(options.virtual))
     else:
-        link = BleLink(await find_device(options.address, options.timeout), options.timeout)
+        device = await find_device(options.address, options.timeout)
+        name = device.name
+        link = BleLink(device, options.timeout)
     try:
-        return await Reader(link, profile, model=model, unit=options.unit).read()
+        if (profile := profile or profile_for_name(name)) is None:
+            finding = await Prober(link).identify()
+            await link.disconnect()
+            profile, unit = PROFILES[finding.profile], unit or finding.unit
+        model = _model(profile, options.model) or model_for_name(profile, name)
+        plan = UnitPlan(profile=profile, model=model, unit=unit)
+        budget = read_budget(1, pushed=profile.push is not None)
+        return profile, await Reader(link, (plan,), budget=budget).read()
     finally:
         await link.disconnect()
+
+
+def run_probe(options: argparse.Namespace) -> int:
+    """Find out what is behind a module."""
+    found = asyncio.run(_probe(options))
+    if options.json:
+        _print_json([asdict(finding) for finding in found])
+    for finding in [] if options.json else found:
+        name = finding.model_text or "does not name itself"
+        serial = f", serial number {finding.serial_number}" if finding.serial_number else ""
+        print(f"unit {finding.unit:3}  {finding.profile:10}  {name}{serial}")
+    if not found:
+        print("no unit answers behind the module", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+async def _probe(options: argparse.Namespace) -> list[Finding]:
+    """Ask around behind the module that the options name."""
+    from .link import BleLink, find_device  # noqa: PLC0415
+    from .probing import Prober  # noqa: PLC0415
+
+    link = BleLink(await find_device(options.address, options.timeout), options.timeout)
+    prober = Prober(link)
+    try:
+        return await prober.sweep() if options.all else [await prober.identify()]
+    finally:
+        await prober.close()
 
 
 def run_scan(options: argparse.Namespace) -> int:
@@ -249,7 +317,7 @@ def run_scan(options: argparse.Namespace) -> int:
     for address, (device, advertisement) in heard.items():
         name = (advertisement.local_name or device.name or "").strip()
         profile = profile_for_name(name)
-        if profile or options.all:
+        if profile or may_be_renogy(name) or options.all:
             rows.append(
                 {
                     "address": address,
@@ -277,12 +345,11 @@ def _print_json(what: object) -> None:
     print(json.dumps(what, indent=2, allow_nan=False))
 
 
-def _print_values(fields: Sequence[Field], values: dict[str, Value]) -> None:
+def _print_values(register_map: RegisterMap, values: dict[str, Value]) -> None:
     width = max((len(key) for key in values), default=0)
-    for field in fields:
-        if field.key not in values:
-            continue
-        value = values[field.key]
+    units = {item.key: item.unit for item in register_map.fields if item.kind is Kind.NUMBER}
+    units |= {item.key: item.unit for item in register_map.computed}
+    for key, value in values.items():
         text = (", ".join(value) or "none") if isinstance(value, list) else str(value)
-        unit = f" {field.unit}" if field.unit and field.kind is Kind.NUMBER else ""
-        print(f"{field.key:<{width}}  {text}{unit}")
+        unit = units.get(key)
+        print(f"{key:<{width}}  {text}" + (f" {unit}" if unit else ""))

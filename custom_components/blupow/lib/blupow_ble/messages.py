@@ -1,16 +1,18 @@
 """The lines that parent and child exchange: one JSON object a line, version 1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 import json
 import re
 from typing import Any, Final, NoReturn, TypeIs
 
 from .errors import ErrorCode, ReaderError, Stage
+from .plan import UnitPlan
 from .profiles import PROFILES
 from .profiles.declaration import Span, Value
-from .resilience import parent_deadline
-from .result import Reading, Timings
+from .resilience import LONGEST_DEADLINE, READ_BUDGET
+from .result import Finding, Reading, Timings, UnitReading
 
 VERSION: Final = 1
 MAX_LINE: Final = 1 << 20
@@ -19,7 +21,6 @@ VIRTUAL: Final = "virtual"
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 _PATH: Final = re.compile(r"/org/bluez/hci\d+/dev_[0-9A-F]{2}(_[0-9A-F]{2}){5}")
-_LONGEST_DEADLINE: Final = parent_deadline(60.0)
 
 type Message = dict[str, Any]
 
@@ -39,28 +40,62 @@ class Device:
         return self.address == VIRTUAL
 
 
+class Operation(StrEnum):
+    """What a child is asked to do."""
+
+    READ = "read"
+    """Read units, or spans of registers of the first of them."""
+    IDENTIFY = "identify"
+    """Find out what is behind a module."""
+    SWEEP = "sweep"
+    """Find all units behind a module."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request to read blocks, or a span of registers instead. Times are seconds.
+    """A request to read units, or spans of registers of the first one, or to find units. Times are seconds.
 
-    No unit means that the family's candidates are tried.
+    No unit address means that the family's candidates are tried.
     """
 
     id: int
     device: Device
-    profile: str
-    model: str | None = None
-    unit: int | None = None
-    blocks: list[str] | None = None
-    span: Span | None = None
+    units: tuple[UnitPlan, ...] = ()
+    spans: tuple[Span, ...] = ()
     connect_timeout: float
+    budget: float = READ_BUDGET
+    """From the connection to the answer."""
     deadline: float
-    op: str = "read"
+    """When the child ends itself."""
+    op: Operation = Operation.READ
     v: int = VERSION
 
     def encode(self) -> bytes:
         """Return the line to send."""
-        return encode(asdict(self))
+        return encode(
+            {
+                "v": self.v,
+                "id": self.id,
+                "op": self.op,
+                "device": asdict(self.device),
+                "units": [_unit_message(unit) for unit in self.units],
+                "spans": [asdict(span) for span in self.spans],
+                "connect_timeout": self.connect_timeout,
+                "budget": self.budget,
+                "deadline": self.deadline,
+            }
+        )
+
+
+def _unit_message(plan: UnitPlan) -> Message:
+    """Return a plan as JSON knows it."""
+    return {
+        "key": plan.key,
+        "profile": plan.profile.key,
+        "model": plan.model.key if plan.model else None,
+        "unit": plan.unit,
+        "blocks": None if plan.blocks is None else list(plan.blocks),
+    }
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
@@ -82,15 +117,22 @@ def decode(line: bytes) -> Message:
     raise ValueError(f"not a message of version {VERSION}")
 
 
-def _expect[T](condition: object, value: T, what: str) -> T:
-    """Return value if the condition holds; raises ReaderError(bad_request)."""
+def _refuse(what: str) -> ReaderError:
+    return ReaderError(ErrorCode.BAD_REQUEST, what, stage=Stage.START)
+
+
+def _expect(condition: object, what: str) -> None:
+    """Raise ReaderError(bad_request) unless the condition holds."""
     if not condition:
-        raise ReaderError(ErrorCode.BAD_REQUEST, what, stage=Stage.START)
+        raise _refuse(what)
+
+
+def _seconds(message: Message, key: str) -> float:
+    value = message.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise _refuse(f"{key} must be a number")
+    _expect(0 < value <= LONGEST_DEADLINE, f"{key} is out of range")
     return value
-
-
-def _is_seconds(value: object) -> TypeIs[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def parse_request(line: bytes) -> Request:
@@ -98,83 +140,89 @@ def parse_request(line: bytes) -> Request:
     try:
         message = decode(line)
     except ValueError as err:
-        raise ReaderError(ErrorCode.BAD_REQUEST, str(err), stage=Stage.START) from err
+        raise _refuse(str(err)) from err
     unknown = message.keys() - Request.__dataclass_fields__.keys()
-    _expect(not unknown, None, f"unknown fields: {', '.join(sorted(unknown))}")
-    _expect(message.get("op") == "read", None, f"unknown operation {message.get('op')!r}")
+    _expect(not unknown, f"unknown fields: {', '.join(sorted(unknown))}")
+    operation = message.get("op")
+    _expect(operation in set(Operation), f"unknown operation {operation!r}")
     number = message.get("id")
-    _expect(isinstance(number, int), number, "id must be a number")
-    profile_key = message.get("profile")
-    profile = PROFILES.get(profile_key) if isinstance(profile_key, str) else None
-    if profile is None:
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, f"unknown profile {profile_key!r}", stage=Stage.START
-        )
-    models = {model.key for model in profile.models}
-    model = message.get("model")
-    _expect(model is None or model in models, model, f"unknown model {model!r}")
-    unit = message.get("unit")
-    _expect(
-        unit is None or (isinstance(unit, int) and 1 <= unit <= 255),
-        unit,
-        "unit must be 1-255",
-    )
-    connect_timeout, deadline = message.get("connect_timeout"), message.get("deadline")
-    if not _is_seconds(connect_timeout) or not 0 < connect_timeout <= _LONGEST_DEADLINE:
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "connect_timeout is out of range", stage=Stage.START
-        )
-    if not _is_seconds(deadline) or not 0 < deadline <= _LONGEST_DEADLINE:
-        raise ReaderError(ErrorCode.BAD_REQUEST, "deadline is out of range", stage=Stage.START)
+    _expect(isinstance(number, int), "id must be a number")
+    units = tuple(_parse_unit(unit) for unit in _list(message, "units"))
+    needs_units = operation == Operation.READ
+    _expect(units or not needs_units, "there is no unit to read")
+    device = _parse_device(message.get("device"))
+    _expect(needs_units or not device.virtual, "a virtual device is not looked for")
+    keys = {unit.key for unit in units}
+    _expect(len(keys) == len(units), "two units have the same key")
     return Request(
         id=message["id"],
-        device=_parse_device(message.get("device")),
-        profile=profile.key,
-        model=model,
-        unit=unit,
-        blocks=_parse_blocks(message.get("blocks")),
-        span=_parse_span(message.get("span")),
-        connect_timeout=connect_timeout,
-        deadline=deadline,
+        device=device,
+        units=units,
+        spans=tuple(_parse_span(span) for span in _list(message, "spans")),
+        connect_timeout=_seconds(message, "connect_timeout"),
+        budget=_seconds(message, "budget"),
+        deadline=_seconds(message, "deadline"),
+        op=Operation(message["op"]),
     )
 
 
-def _parse_blocks(blocks: object) -> list[str] | None:
-    """Check the list of blocks; a name that a model does not have is not an error."""
-    if blocks is None:
-        return None
-    if not isinstance(blocks, list) or not all(isinstance(block, str) for block in blocks):
-        raise ReaderError(
-            ErrorCode.BAD_REQUEST, "blocks must be a list of names", stage=Stage.START
-        )
-    return blocks
+def _list(message: Message, key: str) -> list[Any]:
+    found = message.get(key)
+    if not isinstance(found, list):
+        raise _refuse(f"{key} must be a list")
+    return found
 
 
-def _parse_span(span: object) -> Span | None:
-    """Check the registers asked for by number."""
-    if span is None:
-        return None
+def _parse_unit(unit: object) -> UnitPlan:
+    """Check what is to be read of a unit; a block that its model does not have is not an error."""
+    if not isinstance(unit, dict) or unit.keys() != UnitPlan.__dataclass_fields__.keys():
+        raise _refuse("a unit is malformed")
+    profile_key, model_key, address, blocks = (
+        unit[key] for key in ("profile", "model", "unit", "blocks")
+    )
+    profile = PROFILES.get(profile_key) if isinstance(profile_key, str) else None
+    if profile is None:
+        raise _refuse(f"unknown profile {profile_key!r}")
+    models = {model.key: model for model in profile.models}
+    if model_key is not None and (not isinstance(model_key, str) or model_key not in models):
+        raise _refuse(f"unknown model {model_key!r}")
+    if address is not None and not (type(address) is int and 1 <= address <= 255):
+        raise _refuse("unit must be 1-255")
+    named = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
+    _expect(blocks is None or named, "blocks must be a list of names")
+    _expect(isinstance(unit["key"], str), "a unit's key must be text")
+    return UnitPlan(
+        key=unit["key"],
+        profile=profile,
+        model=models[model_key] if model_key is not None else None,
+        unit=address,
+        blocks=None if blocks is None else tuple(blocks),
+    )
+
+
+def _parse_span(span: object) -> Span:
+    """Check registers asked for by number."""
     whole = isinstance(span, dict) and span.keys() == Span.__dataclass_fields__.keys()
     if not isinstance(span, dict) or not whole or not all(type(n) is int for n in span.values()):
-        raise ReaderError(ErrorCode.BAD_REQUEST, "span is malformed", stage=Stage.START)
+        raise _refuse("a span is malformed")
     try:
         return Span(**span)
     except ValueError as err:
-        raise ReaderError(ErrorCode.BAD_REQUEST, str(err), stage=Stage.START) from err
+        raise _refuse(str(err)) from err
 
 
 def _parse_device(device: object) -> Device:
     """Check the device: the address and the path name things on the bus, so their form is strict."""
     if not isinstance(device, dict) or device.keys() - Device.__dataclass_fields__.keys():
-        raise ReaderError(ErrorCode.BAD_REQUEST, "device is malformed", stage=Stage.START)
+        raise _refuse("device is malformed")
     address, name = device.get("address"), device.get("name")
     path, adapter = device.get("path"), device.get("adapter")
     if not isinstance(address, str) or not (address == VIRTUAL or _ADDRESS.fullmatch(address)):
-        raise ReaderError(ErrorCode.BAD_REQUEST, "device address is malformed", stage=Stage.START)
+        raise _refuse("device address is malformed")
     if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
-        raise ReaderError(ErrorCode.BAD_REQUEST, "device path is malformed", stage=Stage.START)
-    _expect(isinstance(name, str), name, "device name must be text")
-    _expect(adapter is None or isinstance(adapter, str), adapter, "adapter must be text")
+        raise _refuse("device path is malformed")
+    _expect(isinstance(name, str), "device name must be text")
+    _expect(adapter is None or isinstance(adapter, str), "adapter must be text")
     return Device(address=address, name=str(name), path=path, adapter=adapter)
 
 
@@ -190,9 +238,25 @@ def progress(number: int, stage: Stage, **facts: float) -> Message:
 
 def result(number: int, reading: Reading) -> Message:
     """Return the line that carries a reading."""
-    message = asdict(reading)
-    message["registers"] = {str(start): words for start, words in reading.registers.items()}
-    return {"v": VERSION, "event": "result", "id": number, **message}
+    units = {}
+    for key, unit in reading.units.items():
+        units[key] = asdict(unit)
+        units[key]["registers"] = {str(start): words for start, words in unit.registers.items()}
+    return {
+        "v": VERSION,
+        "event": "result",
+        "id": number,
+        "units": units,
+        "silent": reading.silent,
+        "timings": asdict(reading.timings),
+        "attempts": reading.attempts,
+    }
+
+
+def found(number: int, findings: Sequence[Finding]) -> Message:
+    """Return the line that carries the units that were found."""
+    units = [asdict(finding) for finding in findings]
+    return {"v": VERSION, "event": "found", "id": number, "units": units}
 
 
 def error(number: int | None, err: ReaderError) -> Message:
@@ -219,26 +283,54 @@ def parse_error(message: Message) -> ReaderError:
 
 def parse_result(message: Message) -> Reading:
     """Return the reading in a message. Raises ValueError, KeyError or TypeError if it is malformed."""
-    timings, values = message["timings"], message["values"]
-    for key, value in values.items():
-        if not _is_value(value):
-            raise TypeError(f"{key} is no value")
+    timings = message["timings"]
+    units = {str(key): _parse_unit_reading(unit) for key, unit in message["units"].items()}
+    if not units:
+        raise ValueError("no unit was read")
     return Reading(
-        unit=int(message["unit"]),
-        model=None if message["model"] is None else str(message["model"]),
-        values=dict(values),
-        failed={str(block): ErrorCode(code) for block, code in message["failed"].items()},
-        dropped=[str(key) for key in message["dropped"]],
-        registers={
-            int(start): tuple(int(word) for word in words)
-            for start, words in message["registers"].items()
-        },
+        units=units,
+        silent={str(key): ErrorCode(code) for key, code in message["silent"].items()},
         timings=Timings(connect=float(timings["connect"]), read=float(timings["read"])),
         attempts=int(message["attempts"]),
     )
 
 
+def _parse_unit_reading(unit: Message) -> UnitReading:
+    for key, value in unit["values"].items():
+        if not _is_value(value):
+            raise TypeError(f"{key} is no value")
+    return UnitReading(
+        unit=None if unit["unit"] is None else int(unit["unit"]),
+        model=None if unit["model"] is None else str(unit["model"]),
+        values=dict(unit["values"]),
+        failed={str(block): ErrorCode(code) for block, code in unit["failed"].items()},
+        dropped=[str(key) for key in unit["dropped"]],
+        registers={
+            int(start): tuple(int(word) for word in words)
+            for start, words in unit["registers"].items()
+        },
+    )
+
+
+def parse_found(message: Message) -> list[Finding]:
+    """Return the units in a message. Raises ValueError, KeyError or TypeError if it is malformed."""
+    return [
+        Finding(
+            unit=int(unit["unit"]),
+            profile=PROFILES[unit["profile"]].key,
+            model=_text(unit["model"]),
+            model_text=_text(unit["model_text"]),
+            serial_number=_text(unit["serial_number"]),
+        )
+        for unit in message["units"]
+    ]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def _is_value(value: object) -> TypeIs[Value]:
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
-    return isinstance(value, int | float | str) and not isinstance(value, bool)
+    return isinstance(value, int | float | str)

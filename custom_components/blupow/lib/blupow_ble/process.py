@@ -16,7 +16,7 @@ from . import bluez, messages
 from .errors import ErrorCode, ReaderError, Stage
 from .messages import MAX_LINE, Message, Request
 from .resilience import DISCONNECT_BUDGET, PARENT_MARGIN, TERMINATE_GRACE
-from .result import Reading
+from .result import Finding, Reading
 
 LIB: Final = Path(__file__).resolve().parent.parent
 """The only directory that a child gets on its path."""
@@ -78,10 +78,18 @@ class ReaderProcess:
 
         Raises ReaderError: the child's own error, or reader_crashed, reader_timeout, bad_reply.
         """
+        return await self._ask("result", messages.parse_result)
+
+    async def findings(self) -> list[Finding]:
+        """Start the child and return the units that it found. Raises ReaderError as `reading` does."""
+        return await self._ask("found", messages.parse_found)
+
+    async def _ask[T](self, event: str, parse: Callable[[Message], T]) -> T:
+        """Start the child and return what the event that answers the request holds."""
         try:
             async with asyncio.timeout(self._request.deadline + PARENT_MARGIN):
                 await self._start()
-                return await self._answer()
+                return await self._answer(event, parse)
         except TimeoutError:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT,
@@ -111,7 +119,7 @@ class ReaderProcess:
         with suppress(ConnectionError):
             await self._process.stdin.drain()
 
-    async def _answer(self) -> Reading:
+    async def _answer[T](self, event: str, parse: Callable[[Message], T]) -> T:
         """Read lines until one of them answers the request."""
         while True:
             message = await self._next_message()
@@ -121,10 +129,12 @@ class ReaderProcess:
                 case "progress":
                     self._stage = _stage_of(message)
                     self._on_progress(message)
-                case "result" | "error":
-                    return self._open(message)
-                case event:
-                    raise _bad_reply(f"unknown event {event!r}")
+                case "error":
+                    raise self._open(message, messages.parse_error)
+                case name if name == event:
+                    return self._open(message, parse)
+                case name:
+                    raise _bad_reply(f"unknown event {name!r}")
 
     async def _next_message(self) -> Message:
         """Return the next line as a message."""
@@ -141,21 +151,16 @@ class ReaderProcess:
         except ValueError as err:
             raise _bad_reply(str(err)) from err
 
-    def _open(self, message: Message) -> Reading:
-        """Return the reading in a result; raise the error in an error."""
+    def _open[T](self, message: Message, parse: Callable[[Message], T]) -> T:
+        """Return what the answer holds. Raises ReaderError(bad_reply)."""
         refused = message["event"] == "error" and message.get("id") is None
         if message.get("id") != self._request.id and not refused:
             raise _bad_reply(f"answer to {message.get('id')!r} instead of {self._request.id}")
         try:
-            if message["event"] == "error":
-                answer: Reading | ReaderError = messages.parse_error(message)
-            else:
-                answer = messages.parse_result(message)
+            answer = parse(message)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             raise _bad_reply(f"malformed {message['event']}: {err}") from err
         self._answered = True
-        if isinstance(answer, ReaderError):
-            raise answer
         return answer
 
     async def _crash(self) -> ReaderError:

@@ -1,4 +1,4 @@
-"""One reading from beginning to end: connect, identify, read the blocks, decode, disconnect."""
+"""One reading from beginning to end: connect, identify, read each unit's blocks, decode, disconnect."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import ErrorCode, ReaderError, Stage
 from .modbus import BROADCAST_UNIT
-from .profiles.declaration import Block, Model, Profile, RegisterMap, Span, Value
+from .plan import UnitPlan
+from .profiles.declaration import Block, Model, RegisterMap, Span
 from .profiles.decoding import decode
-from .resilience import READ_BUDGET, REQUEST_TIMEOUT
-from .result import Reading, Timings
+from .push import listen
+from .resilience import READ_BUDGET, REQUEST_TIMEOUT, REQUEST_TRIES
+from .result import Reading, Timings, UnitReading
 from .session import Session
 
 if TYPE_CHECKING:
@@ -25,22 +27,32 @@ SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode
 
 @dataclass(slots=True)
 class _Progress:
-    """What is known so far within one reading."""
+    """What is known so far of one unit within one reading."""
 
-    profile: Profile
+    plan: UnitPlan
     model: Model | None
     unit: int | None
     registers: dict[int, int] = field(default_factory=dict)
     raw: dict[int, tuple[int, ...]] = field(default_factory=dict)
     failed: dict[str, ErrorCode] = field(default_factory=dict)
-    distrusted: bool = False
-    """A block was silent: what the device still sends may belong to it."""
-    reconnected: bool = False
-    dropped_link: bool = False
 
     @property
     def register_map(self) -> RegisterMap:
-        return self.profile.register_map(self.model)
+        return self.plan.profile.register_map(self.model)
+
+    @property
+    def required(self) -> Block:
+        return next(block for block in self.register_map.blocks if block.required)
+
+    def has(self, block: Block) -> bool:
+        return len(self.raw.get(block.start, ())) == block.words
+
+    def asked_for(self, block: Block) -> bool:
+        wanted = self.plan.blocks
+        return block.required or wanted is None or block.key in wanted
+
+    def holds_model(self, block: Block) -> bool:
+        return self.plan.profile.model_field in self.register_map.fields_of(block)
 
     def keep(self, block: Block, words: Sequence[int]) -> None:
         self.raw[block.start] = tuple(words)
@@ -48,11 +60,23 @@ class _Progress:
 
     def recognise(self) -> None:
         """Take the model from its register, unless it was given: who gives one knows better."""
-        if self.model is not None:
+        model_field = self.plan.profile.model_field
+        if self.model is not None or model_field is None:
             return
-        text = decode(self.register_map, self.registers).values.get(self.profile.model_field.key)
-        if isinstance(text, str) and (model := self.profile.model_named(text)):
+        text = decode(self.register_map, self.registers).values.get(model_field.key)
+        if isinstance(text, str) and (model := self.plan.profile.model_named(text)):
             self.model = model
+
+    def reading(self) -> UnitReading:
+        decoded = decode(self.register_map, self.registers)
+        return UnitReading(
+            unit=self.unit,
+            model=self.model.key if self.model else None,
+            values=decoded.values,
+            failed=self.failed,
+            dropped=decoded.dropped,
+            registers=self.raw,
+        )
 
 
 class Reader:
@@ -61,65 +85,91 @@ class Reader:
     def __init__(
         self,
         link: Link,
-        profile: Profile,
+        units: Sequence[UnitPlan],
         *,
-        model: Model | None = None,
-        unit: int | None = None,
-        blocks: Sequence[str] | None = None,
+        budget: float = READ_BUDGET,
         on_stage: Callable[[Stage], None] = lambda _: None,
     ) -> None:
-        """Prepare a reading of the blocks named (all, if None). Without a unit the candidates are tried."""
+        """Prepare a reading of units behind one link, of so many seconds once it is connected."""
         self._link = link
-        self._state = _Progress(profile, model, unit)
-        self._wanted = blocks
+        self._units = [_Progress(plan, plan.model, plan.unit) for plan in units]
+        self._budget = budget
         self._on_stage = on_stage
         self._session: Session | None = None
         self._started = self._connected = self._deadline = 0.0
+        self._distrusted = False
+        """A block was silent: what the device still sends may belong to it."""
+        self._reconnected = False
+        self._dropped_link = False
 
     async def read(self) -> Reading:
-        """Connect and read. Raises ReaderError when no required block could be read."""
+        """Connect and read. Raises ReaderError when no unit's required block could be read."""
         await self._begin()
-        await self._identify()
-        await self._read_blocks()
-        state = self._state
-        decoded = decode(state.register_map, state.registers)
-        return self._reading(decoded.values, decoded.dropped, state.raw)
+        silent: dict[str, ReaderError] = {}
+        for state in self._units:
+            try:
+                await self._read_unit(state)
+            except ReaderError as err:
+                _LOGGER.debug("[reader] unit %s is missing: %s", state.unit, err.message)
+                silent[state.plan.key] = err
+                self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
+        if len(silent) == len(self._units):
+            raise silent[self._units[0].plan.key]
+        return self._reading(
+            {
+                state.plan.key: state.reading()
+                for state in self._units
+                if state.plan.key not in silent
+            },
+            {key: err.code for key, err in silent.items()},
+        )
 
-    async def read_span(self, span: Span) -> Reading:
-        """Connect and read registers by number, as they are; nothing is decoded. Raises ReaderError."""
+    async def read_spans(self, spans: Sequence[Span]) -> Reading:
+        """Connect and read registers of the first unit by number, as they are; nothing is decoded.
+
+        Raises ReaderError when the first span could not be read; a later one may be missing.
+        """
         await self._begin()
-        assert self._session is not None
-        block = Block(key="span", start=span.start, words=span.words)
-        words = await self._session.read(block, self._patience())
-        return self._reading({}, [], {span.start: words})
+        state = self._units[0]
+        await self._find_unit(state)
+        state.raw.clear()
+        for span in spans:
+            try:
+                state.raw[span.start] = await self._read_span(state, span)
+            except ReaderError as err:
+                if not state.raw:
+                    raise
+                _LOGGER.debug("[reader] registers from %s are missing: %s", span.start, err.message)
+                if err.code is not ErrorCode.MODBUS_EXCEPTION:
+                    break  # without trust in the link the next reply could be this one's
+        reading = UnitReading(
+            unit=state.unit,
+            model=state.model.key if state.model else None,
+            values={},
+            failed={},
+            dropped=[],
+            registers=state.raw,
+        )
+        return self._reading({state.plan.key: reading}, {})
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._link.disconnect()
 
     async def _begin(self) -> None:
-        """Connect, and find the unit that answers."""
+        """Connect; from then on the time for reading counts."""
         loop = asyncio.get_running_loop()
         self._started = loop.time()
         await self._open()
         self._connected = loop.time()
         self._on_stage(Stage.READ)
-        self._deadline = self._connected + READ_BUDGET
-        await self._find_unit()
+        self._deadline = self._connected + self._budget
 
-    def _reading(
-        self,
-        values: dict[str, Value],
-        dropped: list[str],
-        registers: dict[int, tuple[int, ...]],
-    ) -> Reading:
-        """Return what was read, with what it took."""
-        state = self._state
-        assert state.unit is not None
+    def _reading(self, units: dict[str, UnitReading], silent: dict[str, ErrorCode]) -> Reading:
         ended = asyncio.get_running_loop().time()
         return Reading(
-            unit=state.unit,
-            model=state.model.key if state.model else None,
-            values=values,
-            failed=state.failed,
-            dropped=dropped,
-            registers=registers,
+            units=units,
+            silent=silent,
             timings=Timings(
                 connect=round(self._connected - self._started, 3),
                 read=round(ended - self._connected, 3),
@@ -127,113 +177,133 @@ class Reader:
             attempts=self._link.attempts,
         )
 
-    async def close(self) -> None:
-        """Disconnect."""
-        await self._link.disconnect()
-
     async def _open(self) -> None:
         """Connect and have replies delivered."""
         self._on_stage(Stage.CONNECT)
         client = await self._link.connect()
         self._on_stage(Stage.SERVICES)
-        self._session = Session(client, self._link.disconnected, self._state.unit or BROADCAST_UNIT)
-        await self._session.start()
+        first = self._units[0]
+        self._session = Session(client, self._link.disconnected, first.unit or BROADCAST_UNIT)
+        await self._session.start(first.plan.profile.push)
 
-    async def _find_unit(self) -> None:
-        """Try the family's unit addresses until one answers for the first required block.
+    async def _read_unit(self, state: _Progress) -> None:
+        """Read one unit. Raises ReaderError if its required block cannot be read."""
+        assert self._session is not None
+        if (frame := state.plan.profile.push) is not None:
+            left = self._deadline - asyncio.get_running_loop().time()
+            state.keep(state.required, await listen(self._session, frame, left))
+            state.model = state.model or state.plan.profile.models[0]
+            return
+        if self._dropped_link:
+            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
+        await self._find_unit(state)
+        self._session.unit = state.unit or BROADCAST_UNIT
+        await self._identify(state)
+        for block in sorted(state.register_map.blocks, key=lambda block: not block.required):
+            if state.asked_for(block) and block.key not in state.failed and not state.has(block):
+                await self._read_block(state, block)
+
+    async def _find_unit(self, state: _Progress) -> None:
+        """Try the family's unit addresses until one answers for the required block.
 
         A device asked as 255 may answer under its own address: that one is then tried next.
         """
-        if self._state.unit is not None:
+        if state.unit is not None:
             return
         assert self._session is not None
-        block = next(block for block in self._state.register_map.blocks if block.required)
         error: ReaderError | None = None
-        candidates = list(self._state.profile.units)
-        for unit in candidates:
-            self._session.unit = unit
+        candidates = list(state.plan.profile.units)
+        asked: set[int] = set()
+        while candidates:
+            unit = self._session.unit = candidates.pop(0)
+            asked.add(unit)
             try:
-                words = await self._session.read(block, self._patience())
+                words = await self._session.read(state.required, self._patience())
             except ReaderError as err:
                 if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
                     raise
                 # silence says least; otherwise the likeliest unit's failure is the one to tell
                 if error is None or error.code is ErrorCode.NO_RESPONSE:
                     error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
-                if self._session.other_unit and self._session.other_unit not in candidates:
-                    candidates.append(self._session.other_unit)
+                other = self._session.other_unit
+                if other is not None and other not in asked:
+                    candidates = [other, *(unit for unit in candidates if unit != other)]
                 continue
-            self._state.unit = unit
-            self._state.keep(block, words)
+            state.unit = unit
+            state.keep(state.required, words)
             return
         assert error is not None
         raise error
 
-    async def _identify(self) -> None:
-        """Read the model before anything is decoded, where it is asked for and not yet known."""
-        state = self._state
+    async def _identify(self, state: _Progress) -> None:
+        """Read the model before anything is decoded, where it is asked for and not yet known.
+
+        Of several units the required block comes first: a silent one costs no more than that.
+        """
+        if len(self._units) > 1 and not state.has(state.required):
+            await self._read_block(state, state.required)
         for block in state.register_map.blocks:
-            holds_model = state.profile.model_field in state.register_map.fields_of(block)
-            if holds_model and self._asked_for(block) and await self._read_block(block):
+            wanted = state.holds_model(block) and state.asked_for(block)
+            if wanted and await self._read_block(state, block):
                 state.recognise()
 
-    async def _read_blocks(self) -> None:
-        """Read what is still missing, the required blocks first. Raises ReaderError if one of those fails."""
-        for block in sorted(self._state.register_map.blocks, key=lambda block: not block.required):
-            if (
-                self._asked_for(block)
-                and block.key not in self._state.failed
-                and not self._has(block)
-            ):
-                await self._read_block(block)
-
-    def _asked_for(self, block: Block) -> bool:
-        return block.required or self._wanted is None or block.key in self._wanted
-
-    def _has(self, block: Block) -> bool:
-        return len(self._state.raw.get(block.start, ())) == block.words
-
-    async def _read_block(self, block: Block) -> bool:
+    async def _read_block(self, state: _Progress, block: Block) -> bool:
         """Read one block; a failure of an optional one is noted, of a required one raised."""
-        state = self._state
         try:
             words = await self._ask(block)
         except ReaderError as err:
             if block.required:
                 raise
             if err.code is ErrorCode.CONNECT_FAILED:
-                if not all(
-                    self._has(other) for other in state.register_map.blocks if other.required
-                ):
+                if not state.has(state.required):
                     raise
-                state.dropped_link = True
+                self._dropped_link = True
             _LOGGER.debug("[reader] block %s is missing: %s", block.key, err.message)
             state.failed[block.key] = err.code
-            state.distrusted = state.distrusted or err.code in SILENT
+            self._distrusted = self._distrusted or err.code in SILENT
             return False
         state.keep(block, words)
         return True
 
     async def _ask(self, block: Block) -> tuple[int, ...]:
         """Ask for a block within the read budget, over a link that still stands."""
-        if self._state.dropped_link:
+        if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
-        if self._state.distrusted and not self._state.reconnected:
+        if self._distrusted and not self._reconnected:
             await self._reconnect()
-        if self._patience() <= 0:
-            raise ReaderError(
-                ErrorCode.READER_TIMEOUT,
-                f"no time was left: a reading may take {READ_BUDGET:g} s",
-            )
+        self._check_time()
         assert self._session is not None
-        return await self._session.read(block, self._patience())
+        # one of several that is silent must cost a single timeout
+        tries = 1 if block.required and len(self._units) > 1 else REQUEST_TRIES
+        return await self._session.read(block, self._patience(), tries)
+
+    async def _read_span(self, state: _Progress, span: Span) -> tuple[int, ...]:
+        """Read registers by number: asked once, and once more over a new link.
+
+        Spans may have the same length: a late reply to one must not meet the request for another.
+        """
+        assert self._session is not None
+        block = Block(key="span", start=span.start, words=span.words)
+        try:
+            await self._session.drain()
+            self._check_time()
+            return await self._session.read(block, self._patience(), tries=1)
+        except ReaderError as err:
+            if err.code not in SILENT or self._reconnected:
+                raise
+        await self._reconnect()
+        self._check_time()
+        self._session.unit = state.unit or BROADCAST_UNIT
+        return await self._session.read(block, self._patience(), tries=1)
 
     async def _reconnect(self) -> None:
         """Connect anew, once in a reading: what the device may still send then goes nowhere.
 
         After that the blocks' different lengths alone keep late replies apart.
         """
-        self._state.reconnected = True
+        assert self._session is not None
+        self._reconnected = True
+        unit = self._session.unit
         try:
             async with asyncio.timeout_at(self._deadline):
                 await self._link.disconnect()
@@ -242,6 +312,14 @@ class Reader:
             raise ReaderError(
                 ErrorCode.CONNECT_FAILED, f"the connection could not be made anew ({err})"
             ) from err
+        self._session.unit = unit
+
+    def _check_time(self) -> None:
+        if self._patience() <= 0:
+            raise ReaderError(
+                ErrorCode.READER_TIMEOUT,
+                f"no time was left: a reading may take {self._budget:g} s",
+            )
 
     def _patience(self) -> float:
         """Return how long the next request may wait."""

@@ -20,6 +20,16 @@ RETRY_DELAY: Final = 2.0
 REQUEST_TIMEOUT: Final = 2.0
 REQUEST_TRIES: Final = 2
 READ_BUDGET: Final = 15.0
+"""For all blocks of one unit."""
+FURTHER_UNIT_BUDGET: Final = 5.0
+"""For each further unit behind the same module."""
+PUSH_BUDGET: Final = 30.0
+"""To wait for what a device sends by itself."""
+PROBE_TIMEOUT: Final = 1.0
+"""For an answer while units are searched: real ones took 0.16 to 0.35 s (captured)."""
+PROBE_BUDGET: Final = 40.0
+LONGEST_DEADLINE: Final = 85.0
+"""Nothing takes longer, from the start of a connection to the end of the wait for it."""
 
 DISCONNECT_BUDGET: Final = 5.0
 """bluetoothd itself needs 2.0 to 2.6 s for a disconnect."""
@@ -70,14 +80,24 @@ def retry_delay(attempt: int) -> float:
     return RETRY_DELAY * 2.0 ** (attempt - 1)
 
 
-def child_deadline(connect: float) -> float:
+def read_budget(units: int, *, pushed: bool = False) -> float:
+    """Return how long the reading of so many units may take, once they are connected."""
+    return PUSH_BUDGET if pushed else READ_BUDGET + FURTHER_UNIT_BUDGET * (units - 1)
+
+
+def within_deadline(budget: float, connect: float) -> float:
+    """Return a budget, cut to what a connect timeout leaves of the longest deadline."""
+    return min(budget, LONGEST_DEADLINE - connect - DISCONNECT_BUDGET - PARENT_MARGIN)
+
+
+def child_deadline(connect: float, budget: float = READ_BUDGET) -> float:
     """Return when a child ends itself: its connect timeout, the read budget, the time to disconnect."""
-    return connect + READ_BUDGET + DISCONNECT_BUDGET
+    return connect + budget + DISCONNECT_BUDGET
 
 
-def parent_deadline(connect: float) -> float:
+def parent_deadline(connect: float, budget: float = READ_BUDGET) -> float:
     """Return when the parent stops waiting for a child."""
-    return child_deadline(connect) + PARENT_MARGIN
+    return child_deadline(connect, budget) + PARENT_MARGIN
 
 
 class ConnectionStatus(StrEnum):

@@ -1,6 +1,6 @@
 """What one reading brought."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import ErrorCode
 from .profiles.declaration import Value
@@ -15,10 +15,11 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one reading brought."""
+class UnitReading:
+    """What one unit sent."""
 
-    unit: int
+    unit: int | None
+    """Its Modbus address; None where the device speaks no Modbus."""
     model: str | None
     """The key of the model, if it is known."""
     values: dict[str, Value]
@@ -28,5 +29,32 @@ class Reading:
     """Fields whose value could not be true."""
     registers: dict[int, tuple[int, ...]]
     """The words as they came, by their first register."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A unit that answered, and what it is."""
+
+    unit: int
+    profile: str
+    model: str | None = None
+    model_text: str | None = None
+    """What it calls itself."""
+    serial_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one reading brought: of one unit at least."""
+
+    units: dict[str, UnitReading]
+    """By the key of their plan."""
+    silent: dict[str, ErrorCode] = field(default_factory=dict)
+    """Units of which nothing could be read, and why."""
     timings: Timings
     attempts: int
+
+    @property
+    def main(self) -> UnitReading:
+        """The first unit that was read."""
+        return next(iter(self.units.values()))

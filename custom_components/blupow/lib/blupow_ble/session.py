@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from .errors import ErrorCode, ReaderError, Stage
 from .modbus import (
+    BROADCAST_UNIT,
     BUSY_EXCEPTIONS,
     EXCEPTION_TEXT,
     Flaw,
@@ -17,7 +18,7 @@ from .modbus import (
     ReplyCollector,
     Request,
 )
-from .profiles.declaration import Block
+from .profiles.declaration import Block, PushFrame
 from .radio import RADIO_ERRORS
 from .resilience import REQUEST_TIMEOUT, REQUEST_TRIES
 
@@ -100,6 +101,21 @@ def find_characteristics(services: BleakGATTServiceCollection) -> Characteristic
     return Characteristics(write, notify)
 
 
+def find_notifier(
+    services: BleakGATTServiceCollection, pushed: PushFrame
+) -> BleakGATTCharacteristic:
+    """Find where a device that is only listened to sends its frames. Raises ReaderError(service_missing)."""
+    for service in services:
+        for characteristic in service.characteristics:
+            if (service.uuid, characteristic.uuid) == (pushed.service, pushed.notify):
+                return characteristic
+    raise ReaderError(
+        ErrorCode.SERVICE_MISSING,
+        f"the device has no service {pushed.service[4:8]}; it is probably another product",
+        stage=Stage.SERVICES,
+    )
+
+
 @dataclass(slots=True)
 class Session:
     """Requests and replies over one connection.
@@ -117,12 +133,19 @@ class Session:
     _characteristics: Characteristics | None = None
     _fragments: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
-    async def start(self) -> None:
-        """Find the characteristics and have replies delivered. Raises ReaderError(service_missing)."""
+    async def start(self, pushed: PushFrame | None = None) -> None:
+        """Find the characteristics and have replies, or what is pushed, delivered.
+
+        Raises ReaderError(service_missing).
+        """
         try:
             # a link that has just dropped has no services any more, and bleak says so
-            self._characteristics = find_characteristics(self.client.services)
-            await self.client.start_notify(self._characteristics.notify, self._on_notify)
+            if pushed is not None:
+                notify = find_notifier(self.client.services, pushed)
+            else:
+                self._characteristics = find_characteristics(self.client.services)
+                notify = self._characteristics.notify
+            await self.client.start_notify(notify, self._on_notify)
         except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.SERVICES) from err
 
@@ -130,23 +153,29 @@ class Session:
         """Keep a fragment for the request in flight."""
         self._fragments.put_nowait(bytes(data))
 
-    async def read(self, block: Block, timeout: float = REQUEST_TIMEOUT) -> tuple[int, ...]:
-        """Return the words of a block; one retry after silence, a bad frame or a busy device.
+    async def read(
+        self, block: Block, timeout: float = REQUEST_TIMEOUT, tries: int = REQUEST_TRIES
+    ) -> tuple[int, ...]:
+        """Return the words of a block, asked again after silence, a bad frame or a busy device.
 
         Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed.
         """
-        return (await self.ask(ReadRequest(self.unit, block.start, block.words), timeout)).words
+        request = ReadRequest(self.unit, block.start, block.words)
+        return (await self.ask(request, timeout, tries)).words
 
-    async def ask(self, request: Request, timeout: float = REQUEST_TIMEOUT) -> Reply:
-        """Send a request until it is answered, REQUEST_TRIES times at most."""
-        for remaining in reversed(range(REQUEST_TRIES)):
+    async def ask(
+        self, request: Request, timeout: float = REQUEST_TIMEOUT, tries: int = REQUEST_TRIES
+    ) -> Reply:
+        """Send a request until it is answered, so many times at most."""
+        for remaining in reversed(range(tries)):
             try:
                 reply = await self._exchange(request, timeout)
             except ReaderError as err:
-                if not remaining or err.code is ErrorCode.CONNECT_FAILED:
+                told = err.code is ErrorCode.WRONG_UNIT and request.unit == BROADCAST_UNIT
+                if not remaining or told or err.code is ErrorCode.CONNECT_FAILED:
                     raise
                 _LOGGER.debug("[reader] asking again: %s", err.message)
-                await self._drain()
+                await self.drain()
                 continue
             if reply.exception is None:
                 return reply
@@ -171,15 +200,18 @@ class Session:
                     response=self._characteristics.with_response,
                 )
                 while True:
-                    if reply := collector.feed(await self._next_fragment()):
+                    if reply := collector.feed(await self.next_fragment()):
                         return reply
+                    if collector.other_unit is not None and request.unit == BROADCAST_UNIT:
+                        break  # it answers every address, under its own
         except TimeoutError:
-            self.other_unit = collector.other_unit
-            raise _unanswered(collector, request, timeout) from None
+            pass
         except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.READ) from err
+        self.other_unit = collector.other_unit
+        raise _unanswered(collector, request, timeout)
 
-    async def _next_fragment(self) -> bytes:
+    async def next_fragment(self) -> bytes:
         """Wait for a fragment or for the link to drop, whichever comes first."""
         if self._fragments.empty():
             arrival = asyncio.ensure_future(self._fragments.get())
@@ -196,14 +228,14 @@ class Session:
             )
         return self._fragments.get_nowait()
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
         """Let what is still on its way arrive, and throw it away."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_LIMIT):
                 while True:
                     try:
                         async with asyncio.timeout(DRAIN_QUIET):
-                            self.dropped_bytes += len(await self._next_fragment())
+                            self.dropped_bytes += len(await self.next_fragment())
                     except TimeoutError:
                         return
 

@@ -4,18 +4,47 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .declaration import Profile
+from .battery import BATTERY
+from .controller import CONTROLLER
+from .dcdc import DCDC
+from .declaration import Model, Profile
 from .inverter import INVERTER
+from .shunt import SHUNT
 
-PROFILES: Final[Mapping[str, Profile]] = MappingProxyType({INVERTER.key: INVERTER})
+PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
+    {profile.key: profile for profile in (INVERTER, CONTROLLER, DCDC, BATTERY, SHUNT)}
+)
+
+MODULE_PREFIX: Final = "BT-TH-"
+"""A BT-1 or BT-2 module: its name does not tell what is behind it."""
+
+
+def may_be_renogy(name: str) -> bool:
+    """Whether an advertised name can be a Renogy device of a family that is known."""
+    return profile_for_name(name) is not None or name.strip().upper().startswith(MODULE_PREFIX)
 
 
 def profile_for_name(name: str | None) -> Profile | None:
     """Return the family that an advertised name belongs to, if the name tells."""
-    if not name:
-        return None
-    upper = name.strip().upper()
+    upper = (name or "").strip().upper()
     for profile in PROFILES.values():
-        if upper.startswith(profile.name_prefixes):
+        if profile.name_prefixes and upper.startswith(profile.name_prefixes):
             return profile
+    return None
+
+
+def model_for_name(profile: Profile, name: str | None) -> Model | None:
+    """Return the model that an advertised name belongs to, if the name tells."""
+    upper = (name or "").strip().upper()
+    for model in profile.models:
+        if model.name_prefixes and upper.startswith(model.name_prefixes):
+            return model
+    return None
+
+
+def family_of(model_text: str) -> tuple[Profile, Model] | None:
+    """Return the family and the model that a model register's text names, if one is known."""
+    for profile in PROFILES.values():
+        if (model := profile.model_named(model_text)) is not None:
+            return profile, model
     return None

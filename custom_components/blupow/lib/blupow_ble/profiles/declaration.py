@@ -1,13 +1,17 @@
 """What a device family is made of: blocks of registers, fields in them, models that differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-type Value = int | float | str | list[str]
+type Value = bool | int | float | str | list[str]
 
 NOT_THERE: Final = 0xFFFF
+"""How an inverter says that it has no such value. In other families this is a number as any other."""
+
+HIGH_BYTE: Final = (8, 8)
+LOW_BYTE: Final = (0, 8)
 
 
 class Unit(StrEnum):
@@ -21,9 +25,12 @@ class Unit(StrEnum):
     PERCENT = "%"
     CELSIUS = "°C"
     AMPERE_HOUR = "Ah"
+    WATT_HOUR = "Wh"
     KILOWATT_HOUR = "kWh"
+    SECOND = "s"
     MINUTE = "min"
     HOUR = "h"
+    DAY = "d"
 
 
 class Kind(StrEnum):
@@ -32,11 +39,21 @@ class Kind(StrEnum):
     NUMBER = "number"
     """An integer times the scale; signed or not, one register or two (high word first)."""
     TEXT = "text"
-    """ASCII, two characters a register, padded with spaces or NULs."""
+    """ASCII, two characters a register (one, where a field takes the low byte), padded with spaces or NULs."""
+    HEX = "hex"
+    """Hexadecimal digits, as a serial number is printed."""
+    VERSION = "version"
+    """The three low bytes of two registers: V3.2.1."""
     ENUM = "enum"
     """A number with a name."""
     CODES = "codes"
     """A list of names: one for each register that is not zero."""
+    BITS = "bits"
+    """A list of names: one for each bit that is set and has a name; bit 0 is the lowest."""
+    PAIRS = "pairs"
+    """A list of names: two bits for each subject, 01 below its limit, 10 above it, 11 other."""
+    FLAG = "flag"
+    """One bit: true or false."""
 
 
 class About(StrEnum):
@@ -45,6 +62,7 @@ class About(StrEnum):
     MODEL = "model"
     SERIAL_NUMBER = "serial_number"
     VERSION = "version"
+    HARDWARE_VERSION = "hardware_version"
 
 
 class Counter(StrEnum):
@@ -54,6 +72,8 @@ class Counter(StrEnum):
     """Returns to zero once a day, by the device's own clock."""
     TOTAL = "total"
     """Counts over the device's life."""
+    EVENTS = "events"
+    """Counts things that happened, or days, over the device's life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,16 +126,25 @@ class Field:
     kind: Kind = Kind.NUMBER
     words: int = 1
     scale: float = 1
+    fine_scale: float | None = None
+    """The scale of newer firmware, for numbers too large to be true by `scale`."""
     signed: bool = False
-    low_byte: bool = False
-    """Only the low byte counts."""
+    """Two's complement."""
+    sign_magnitude: bool = False
+    """The highest bit is the sign, the others are the magnitude."""
+    bits: tuple[int, int] | None = None
+    """The lowest bit and the number of bits that count; None is all."""
     unit: Unit | None = None
     valid: tuple[float, float] | None = None
     """Smallest and largest value that can be true; anything else is dropped, never clamped."""
     names: Mapping[int, str] = field(default_factory=dict)
     other: str | None = None
     """The name for a number that has none in `names`; without it such a number is dropped."""
+    counted: tuple[int, int] | None = None
+    """The register that counts how many there are, and which of them this is; a further one is not there."""
     counter: Counter | None = None
+    per_hour: float | None = None
+    """A counter never grows faster than this, in its unit; a larger step cannot be true."""
     about: About | None = None
     optional: bool = False
     """Not every model answers it."""
@@ -125,6 +154,128 @@ class Field:
         """The registers it covers."""
         return range(self.register, self.register + self.words)
 
+    @property
+    def digits(self) -> int:
+        """The digits after the point that its scale gives."""
+        return digits(self.scale if self.fine_scale is None else self.fine_scale)
+
+
+def digits(scale: float) -> int:
+    """Return the digits after the point that a scale gives."""
+    return len(f"{abs(scale):g}".partition(".")[2])
+
+
+class Rule(StrEnum):
+    """How a value follows from two others of the same reading."""
+
+    PRODUCT = "product"
+    PERCENTAGE = "percentage"
+    """The first of the second, in percent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A value that the device does not send itself, but that follows from two that it sends."""
+
+    key: str
+    rule: Rule
+    of: tuple[str, str]
+    unit: Unit
+    scale: float
+    """Its last digit."""
+    valid: tuple[float, float]
+
+
+class FaultGroup(StrEnum):
+    """What a fault is about."""
+
+    BATTERY = "battery_fault"
+    CELLS = "cell_fault"
+    TEMPERATURE = "temperature_fault"
+    SOLAR = "solar_fault"
+    ALTERNATOR = "alternator_fault"
+    MAINS = "mains_fault"
+    LOAD = "load_fault"
+    DEVICE = "device_fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A fault or an alarm that the device may report."""
+
+    name: str
+    group: FaultGroup
+
+    @property
+    def text(self) -> str:
+        """Its name for people."""
+        words = [_SPELLING.get(word, word) for word in self.name.split("_")]
+        return words[0][:1].upper() + words[0][1:] + "".join(f" {word}" for word in words[1:])
+
+
+_SPELLING: Final = {
+    "ac": "AC",
+    "bms": "BMS",
+    "dc": "DC",
+    "mosfet": "MOSFET",
+    "ups": "UPS",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """An energy that the device does not count: BluPow integrates a power that it sends."""
+
+    key: str
+    power: str
+    direction: int
+    """1 counts positive power, -1 negative power."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryField:
+    """A value that the device keeps for each of some days."""
+
+    key: str
+    span: int
+    """The first register of the span that holds the first day."""
+    span_step: int = 0
+    """From the span of a day to that of the day before it."""
+    word: int
+    """Where in the span the first day stands."""
+    word_step: int = 0
+    """From a day to the one before it, within a span."""
+    scale: float = 1
+    unit: Unit
+    summed: bool = False
+    """A sum of that day, fit for long-term statistics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The days that a device keeps."""
+
+    first_day: int
+    """How many days ago the first one was."""
+    days: int
+    spans: tuple[Span, ...]
+    """What is read for it. Those of a controller overlap by number, though each is a day of its own."""
+    fields: tuple[HistoryField, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushFrame:
+    """What a device sends by itself, without being asked. Registers are the 16-bit words of the frame."""
+
+    service: str
+    notify: str
+    header: bytes
+    size: int
+    stem: bytes
+    """How all headers of the device begin: none of them stands within a whole frame."""
+    tags: Mapping[int, bytes]
+    """Bytes that every frame holds, by their offset: it has no checksum."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
@@ -133,14 +284,21 @@ class Model:
     key: str
     matches: tuple[str, ...]
     """How the text in the model register begins."""
+    name_prefixes: tuple[str, ...] = ()
+    """How the advertised names of this model begin, where they tell."""
+    devices: str
+    """Which devices these are, for people."""
     source: str
     """Where the facts come from."""
     without_blocks: frozenset[str] = frozenset()
     blocks: tuple[Block, ...] = ()
     """Added, or in place of the family's block of the same key."""
     without_fields: frozenset[str] = frozenset()
+    only_own: bool = False
+    """Nothing of the family's blocks and fields applies: another map altogether."""
     fields: tuple[Field, ...] = ()
     """Added, or in place of the family's field of the same key."""
+    without_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +307,9 @@ class RegisterMap:
 
     blocks: tuple[Block, ...]
     fields: tuple[Field, ...]
+    computed: tuple[Computed, ...] = ()
+    not_there: int | None = None
+    """The word that says that there is no such value."""
 
     def fields_of(self, block: Block) -> tuple[Field, ...]:
         """Return the fields that lie within a block."""
@@ -174,11 +335,25 @@ class Profile:
     fields: tuple[Field, ...]
     models: tuple[Model, ...]
     """The first one is the base: the one that the family's own blocks and fields describe."""
+    computed: tuple[Computed, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """The worst first."""
+    estimates: tuple[Estimate, ...] = ()
+    history: History | None = None
+    push: PushFrame | None = None
+    """The device is listened to; it is not asked, and speaks no Modbus."""
+    not_there: int | None = None
+    """The word that says that there is no such value."""
 
     @property
-    def model_field(self) -> Field:
-        """The field that names the model."""
-        return next(item for item in self.fields if item.about is About.MODEL)
+    def model_field(self) -> Field | None:
+        """The field that names the model; None where the family does not."""
+        return next((item for item in self.fields if item.about is About.MODEL), None)
+
+    @property
+    def must_know_model(self) -> bool:
+        """Whether the models' registers differ, so that none may be taken for another."""
+        return len(self.models) > 1
 
     def model(self, key: str) -> Model:
         """Return the model of that key; raises KeyError."""
@@ -198,15 +373,36 @@ class Profile:
     def register_map(self, model: Model | None = None) -> RegisterMap:
         """Return the blocks of a model, or of the base, and the fields that lie in them."""
         if model is None:
-            return RegisterMap(blocks=self.blocks, fields=self.fields)
-        blocks = {
-            block.key: block for block in self.blocks if block.key not in model.without_blocks
-        }
+            return RegisterMap(
+                blocks=self.blocks,
+                fields=self.fields,
+                computed=self.computed,
+                not_there=self.not_there,
+            )
+        own_blocks = () if model.only_own else self.blocks
+        own_fields = () if model.only_own else self.fields
+        blocks = {block.key: block for block in own_blocks if block.key not in model.without_blocks}
         blocks |= {block.key: block for block in model.blocks}
-        fields = {item.key: item for item in self.fields if item.key not in model.without_fields}
+        fields = {item.key: item for item in own_fields if item.key not in model.without_fields}
         fields |= {item.key: item for item in model.fields}
-        everything = RegisterMap(blocks=tuple(blocks.values()), fields=tuple(fields.values()))
+        everything = RegisterMap(
+            blocks=tuple(blocks.values()),
+            fields=tuple(fields.values()),
+            not_there=self.not_there,
+        )
         covered = {item.key for block in everything.blocks for item in everything.fields_of(block)}
         return replace(
-            everything, fields=tuple(item for item in everything.fields if item.key in covered)
+            everything,
+            fields=tuple(item for item in everything.fields if item.key in covered),
+            computed=tuple(item for item in self.computed if covered.issuperset(item.of)),
         )
+
+    def history_of(self, model: Model | None) -> History | None:
+        """Return the days that a model keeps; None if it keeps none."""
+        return None if model is not None and model.without_history else self.history
+
+    def worst(self, active: Iterable[str]) -> str | None:
+        """Return the worst of the faults named; None if there are none."""
+        named = set(active)
+        order = (fault.name for fault in self.faults)
+        return next((name for name in order if name in named), next(iter(sorted(named)), None))

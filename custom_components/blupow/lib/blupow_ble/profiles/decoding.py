@@ -1,9 +1,12 @@
 """From registers to values, by the declarations of a profile. A value is true, or it is not there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as dataclass_field
+from typing import Final
 
-from .declaration import NOT_THERE, Field, Kind, RegisterMap, Value
+from .declaration import Computed, Field, History, Kind, RegisterMap, Rule, Value, digits
+
+_PAIR_ENDINGS: Final = {1: "below", 2: "above", 3: "other"}
 
 
 class OutOfRange(ValueError):
@@ -19,62 +22,146 @@ class Decoded:
 
 
 def decode(register_map: RegisterMap, registers: Mapping[int, int]) -> Decoded:
-    """Decode all fields whose registers (address -> 16-bit word) were read."""
+    """Decode all fields whose registers (address -> 16-bit word) were read, then what follows from them."""
     decoded = Decoded()
     for field in register_map.fields:
-        if not all(register in registers for register in field.registers):
+        if not _is_there(field, registers):
             continue
         words = [registers[register] for register in field.registers]
         try:
-            value = decode_field(field, words)
+            value = decode_field(field, words, register_map.not_there)
         except OutOfRange:
             decoded.dropped.append(field.key)
             continue
         if value is not None:
             decoded.values[field.key] = value
+    for computed in register_map.computed:
+        try:
+            value = compute(computed, decoded.values)
+        except OutOfRange:
+            decoded.dropped.append(computed.key)
+            continue
+        if value is not None:
+            decoded.values[computed.key] = value
     return decoded
 
 
-def decode_field(field: Field, words: Sequence[int]) -> Value | None:
+def _is_there(field: Field, registers: Mapping[int, int]) -> bool:
+    """Whether the registers of a field were read, and the device has as many of its kind."""
+    if not all(register in registers for register in field.registers):
+        return False
+    if field.counted is None:
+        return True
+    counter, number = field.counted
+    return registers.get(counter, 0) >= number
+
+
+def decode_field(field: Field, words: Sequence[int], not_there: int | None = None) -> Value | None:
     """Decode one field; None where the device says that it has no such value.
 
     Raises OutOfRange when the words cannot be a true value.
     """
     if field.kind is Kind.TEXT:
-        return _text(words)
-    if all(word == NOT_THERE for word in words):
+        return _text(field, words)
+    if not_there is not None and all(word == not_there for word in words):
         return None
-    if field.kind is Kind.CODES:
-        return [_name(field, word) for word in words if word not in (0, NOT_THERE)]
+    match field.kind:
+        case Kind.CODES:
+            return [_name(field, word) for word in words if word not in (0, not_there)]
+        case Kind.HEX:
+            return "".join(f"{word:04X}" for word in words)
+        case Kind.VERSION:
+            return "V" + ".".join(str(byte) for byte in (words[0] & 0xFF, *words[1].to_bytes(2)))
     number = _integer(field, words)
-    if field.kind is Kind.ENUM:
-        return _name(field, number)
-    value = _scaled(number, field.scale)
-    if field.valid and not field.valid[0] <= value <= field.valid[1]:
-        raise OutOfRange(f"{field.key} cannot be {value}")
+    match field.kind:
+        case Kind.ENUM:
+            return _name(field, number)
+        case Kind.FLAG:
+            return bool(number)
+        case Kind.BITS:
+            return [name for bit, name in field.names.items() if number >> bit & 1]
+        case Kind.PAIRS:
+            return list(_pairs(field, number))
+    return _number(field, number)
+
+
+def compute(computed: Computed, values: Mapping[str, Value]) -> Value | None:
+    """Return a value that follows from two others; None if one of them is missing.
+
+    Raises OutOfRange when it cannot be true.
+    """
+    first, second = (values.get(key) for key in computed.of)
+    if not isinstance(first, int | float) or not isinstance(second, int | float):
+        return None
+    match computed.rule:
+        case Rule.PRODUCT:
+            result = first * second
+        case Rule.PERCENTAGE:
+            if not second:
+                return None
+            result = 100 * first / second
+    value = _rounded(result, computed.scale)
+    if not computed.valid[0] <= value <= computed.valid[1]:
+        raise OutOfRange(f"{computed.key} cannot be {value}")
     return value
 
 
+def decode_history(
+    history: History, registers: Mapping[int, Sequence[int]]
+) -> dict[int, dict[str, int | float]]:
+    """Return the values of each day (by how many days ago it was) from the spans that were read."""
+    days: dict[int, dict[str, int | float]] = {}
+    for day in range(history.days):
+        values = {
+            field.key: _rounded(
+                words[field.word + day * field.word_step] * field.scale, field.scale
+            )
+            for field in history.fields
+            if (words := registers.get(field.span + day * field.span_step)) is not None
+        }
+        if values:
+            days[history.first_day + day] = values
+    return days
+
+
 def _integer(field: Field, words: Sequence[int]) -> int:
-    """Join words, the high one first; two's complement where signed."""
+    """Join words, the high one first; take the bits that count, and their sign."""
     number = 0
     for word in words:
         number = number << 16 | word
-    if field.low_byte:
-        return number & 0xFF
-    bits = 16 * len(words)
-    if field.signed and number >= 1 << (bits - 1):
-        number -= 1 << bits
+    shift, width = field.bits or (0, 16 * len(words))
+    number = number >> shift & (1 << width) - 1
+    top = 1 << width - 1
+    if field.sign_magnitude and number & top:
+        return top - number
+    if field.signed and number & top:
+        return number - (top << 1)
     return number
 
 
-def _scaled(number: int, scale: float) -> int | float:
-    """Return number times scale with no more digits than the scale has."""
-    if scale == 1:
-        return number
-    digits = max(0, len(f"{abs(scale):g}".partition(".")[2]))
-    value = round(number * scale, digits) + 0.0  # no negative zero
-    return value if digits else int(value)
+def _number(field: Field, number: int) -> int | float:
+    """Return a number by the field's scale. Raises OutOfRange."""
+    value = _rounded(number * field.scale, field.scale)
+    if field.valid is None or field.valid[0] <= value <= field.valid[1]:
+        return value
+    if field.fine_scale is not None:
+        fine = _rounded(number * field.fine_scale, field.fine_scale)
+        if field.valid[0] <= fine <= field.valid[1]:
+            return fine
+    raise OutOfRange(f"{field.key} cannot be {value}")
+
+
+def _rounded(number: float, scale: float) -> int | float:
+    """Return number with no more digits than the scale has."""
+    places = digits(scale)
+    return round(number, places) + 0.0 if places else round(number)  # no negative zero
+
+
+def _pairs(field: Field, number: int) -> Iterator[str]:
+    """Go through the subjects whose two bits are set."""
+    for position, name in field.names.items():
+        if (state := number >> 2 * position & 3) != 0:
+            yield f"{name}_{_PAIR_ENDINGS[state]}"
 
 
 def _name(field: Field, number: int) -> str:
@@ -85,8 +172,10 @@ def _name(field: Field, number: int) -> str:
     return name
 
 
-def _text(words: Sequence[int]) -> str | None:
+def _text(field: Field, words: Sequence[int]) -> str | None:
     """Return the printable characters, without the padding; None if there are none."""
-    raw = b"".join(word.to_bytes(2, "big") for word in words)
+    raw = b"".join(word.to_bytes(2) for word in words)
+    if field.bits is not None:
+        raw = raw[1::2]
     text = "".join(chr(byte) for byte in raw if 0x20 <= byte < 0x7F).strip()
     return text or None

@@ -1,12 +1,29 @@
-"""Inverters and inverter chargers: REGO RIV1230RCH as the base, RIV4835CSH1S and RIV1230PCH as they differ.
+"""Inverters and inverter chargers: REGO RIV1230RCH as the base, others as they differ.
 
 Sources: the vendor's inverter protocol V1.8 (registers 4000-4615), readings and captures of a
-RIV1230RCH-SPS and a RIV4835CSH1S, and for RIV1230PCH one contributor's map.
+RIV1230RCH-SPS and a RIV4835CSH1S, for RIV1230PCH one contributor's map, and for the maker's own map
+the SRNE protocol V1.7.
 """
 
 from typing import Final
 
-from .declaration import About, Block, Counter, Field, Kind, Model, Profile, Unit
+from .declaration import (
+    LOW_BYTE,
+    NOT_THERE,
+    About,
+    Block,
+    Counter,
+    Fault,
+    FaultGroup,
+    Field,
+    History,
+    HistoryField,
+    Kind,
+    Model,
+    Profile,
+    Span,
+    Unit,
+)
 
 CHARGING_STATUS: Final = {
     0: "off",
@@ -32,7 +49,7 @@ MACHINE_STATE: Final = {
     12: "load_sense",
 }
 
-FAULTS: Final = {
+FAULT_CODES: Final = {
     1: "battery_under_voltage",
     2: "battery_discharge_over_current",
     3: "battery_not_connected",
@@ -66,6 +83,79 @@ FAULTS: Final = {
     31: "battery_capacity_below_5",
     32: "battery_low_power_shutdown",
 }
+# Of register 4007 what is a fault: whether mains are there, the beeper or a test under way are none.
+STATUS_BITS: Final = {
+    4: "battery_bad",
+    5: "short_circuit",
+    6: "overload",
+    7: "fan_locked",
+    12: "ups_failed",
+    14: "battery_low",
+    21: "output_over_voltage",
+    22: "output_under_voltage",
+    23: "output_short_circuit",
+    24: "over_temperature",
+    25: "ground_fault",
+    26: "bus_over_voltage",
+    27: "dc_converter_over_current",
+    28: "dc_converter_overload",
+    29: "output_over_power",
+    30: "input_over_voltage",
+    31: "input_under_voltage",
+}
+
+FAULTS: Final = (
+    Fault(name="bus_short_circuit", group=FaultGroup.DEVICE),
+    Fault(name="inverter_short_circuit", group=FaultGroup.LOAD),
+    Fault(name="output_short_circuit", group=FaultGroup.LOAD),
+    Fault(name="short_circuit", group=FaultGroup.LOAD),
+    Fault(name="relay_short_circuit", group=FaultGroup.DEVICE),
+    Fault(name="ac_input_output_reversed", group=FaultGroup.DEVICE),
+    Fault(name="ground_fault", group=FaultGroup.DEVICE),
+    Fault(name="bus_over_voltage_hardware", group=FaultGroup.DEVICE),
+    Fault(name="bus_over_voltage_software", group=FaultGroup.DEVICE),
+    Fault(name="bus_over_voltage", group=FaultGroup.DEVICE),
+    Fault(name="inverter_over_current_hardware", group=FaultGroup.LOAD),
+    Fault(name="inverter_over_current_software", group=FaultGroup.LOAD),
+    Fault(name="buck_over_current_hardware", group=FaultGroup.SOLAR),
+    Fault(name="buck_over_current_software", group=FaultGroup.SOLAR),
+    Fault(name="dc_converter_over_current", group=FaultGroup.DEVICE),
+    Fault(name="mains_charge_over_current", group=FaultGroup.MAINS),
+    Fault(name="battery_not_connected", group=FaultGroup.BATTERY),
+    Fault(name="battery_bad", group=FaultGroup.BATTERY),
+    Fault(name="charge_over_voltage", group=FaultGroup.BATTERY),
+    Fault(name="battery_over_current", group=FaultGroup.BATTERY),
+    Fault(name="battery_discharge_over_current", group=FaultGroup.BATTERY),
+    Fault(name="inverter_heatsink_over_temperature", group=FaultGroup.DEVICE),
+    Fault(name="buck_heatsink_over_temperature", group=FaultGroup.DEVICE),
+    Fault(name="mains_charge_board_over_temperature", group=FaultGroup.DEVICE),
+    Fault(name="over_temperature", group=FaultGroup.DEVICE),
+    Fault(name="battery_low_power_shutdown", group=FaultGroup.BATTERY),
+    Fault(name="battery_under_voltage_stop", group=FaultGroup.BATTERY),
+    Fault(name="battery_under_voltage", group=FaultGroup.BATTERY),
+    Fault(name="solar_over_voltage", group=FaultGroup.SOLAR),
+    Fault(name="output_over_voltage", group=FaultGroup.LOAD),
+    Fault(name="output_under_voltage", group=FaultGroup.LOAD),
+    Fault(name="inverter_overload", group=FaultGroup.LOAD),
+    Fault(name="bypass_overload", group=FaultGroup.LOAD),
+    Fault(name="output_over_power", group=FaultGroup.LOAD),
+    Fault(name="overload", group=FaultGroup.LOAD),
+    Fault(name="dc_converter_overload", group=FaultGroup.DEVICE),
+    Fault(name="bus_under_voltage", group=FaultGroup.DEVICE),
+    Fault(name="fan_fault", group=FaultGroup.DEVICE),
+    Fault(name="fan_locked", group=FaultGroup.DEVICE),
+    Fault(name="memory_fault", group=FaultGroup.DEVICE),
+    Fault(name="model_setting_fault", group=FaultGroup.DEVICE),
+    Fault(name="ups_failed", group=FaultGroup.DEVICE),
+    Fault(name="input_over_voltage", group=FaultGroup.MAINS),
+    Fault(name="battery_capacity_below_5", group=FaultGroup.BATTERY),
+    Fault(name="battery_low", group=FaultGroup.BATTERY),
+    Fault(name="battery_capacity_below_10", group=FaultGroup.BATTERY),
+    Fault(name="input_under_voltage", group=FaultGroup.MAINS),
+    Fault(name="mains_lost", group=FaultGroup.MAINS),
+    Fault(name="command_off", group=FaultGroup.DEVICE),
+    Fault(name="unknown_fault", group=FaultGroup.DEVICE),
+)
 
 _AC_VOLTS: Final = (0, 300)
 _AC_AMPERES: Final = (0, 100)
@@ -75,12 +165,22 @@ _BATTERY_AMPERES: Final = (-500, 500)
 _WATTS: Final = (0, 20_000)
 _CELSIUS: Final = (-40, 150)
 _PERCENT: Final = (0, 100)
+_MOST_KILOWATTS: Final = 20.0
+_MOST_AMPERES: Final = 500.0
+
+
+def _days(key: str, span: int, word: int, unit: Unit, scale: float = 1) -> HistoryField:
+    return HistoryField(
+        key=key, span=span, word=word, word_step=1, scale=scale, unit=unit, summed=True
+    )
+
 
 BLOCKS: Final = (
     Block(key="live", start=4000, words=10, required=True),
     Block(key="battery", start=4327, words=7),
     Block(key="load", start=4408, words=6),
     Block(key="status", start=4398, words=9),
+    Block(key="heatsinks", start=4414, words=2),
     Block(key="energy", start=4543, words=25),
     Block(key="unit", start=4109, words=1, identity=True),
     Block(key="model", start=4311, words=8, identity=True),
@@ -123,6 +223,7 @@ FIELDS: Final = (
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
     ),
+    Field(key="status_alarms", register=4007, words=2, kind=Kind.BITS, names=STATUS_BITS),
     Field(key="battery_percentage", register=4327, unit=Unit.PERCENT, valid=_PERCENT),
     Field(
         key="charging_current",
@@ -139,7 +240,7 @@ FIELDS: Final = (
         key="charging_status",
         register=4332,
         kind=Kind.ENUM,
-        low_byte=True,
+        bits=LOW_BYTE,
         names=CHARGING_STATUS,
     ),
     Field(key="charging_power", register=4333, unit=Unit.WATT, valid=_WATTS),
@@ -166,7 +267,7 @@ FIELDS: Final = (
         register=4398,
         words=4,
         kind=Kind.CODES,
-        names=FAULTS,
+        names=FAULT_CODES,
         other="unknown_fault",
         optional=True,
     ),
@@ -182,6 +283,7 @@ FIELDS: Final = (
         register=4543,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_AMPERES,
         optional=True,
     ),
     Field(
@@ -189,6 +291,7 @@ FIELDS: Final = (
         register=4544,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_AMPERES,
         optional=True,
     ),
     Field(
@@ -197,6 +300,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -205,6 +309,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -213,6 +318,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        per_hour=_MOST_AMPERES,
         optional=True,
     ),
     Field(
@@ -221,6 +327,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        per_hour=_MOST_AMPERES,
         optional=True,
     ),
     Field(
@@ -230,6 +337,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -239,6 +347,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -246,6 +355,7 @@ FIELDS: Final = (
         register=4558,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_AMPERES,
         optional=True,
     ),
     Field(
@@ -254,6 +364,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.DAILY,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -262,6 +373,7 @@ FIELDS: Final = (
         unit=Unit.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
+        per_hour=60,
         optional=True,
     ),
     Field(
@@ -270,6 +382,7 @@ FIELDS: Final = (
         unit=Unit.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
+        per_hour=60,
         optional=True,
     ),
     Field(
@@ -279,6 +392,7 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
     Field(
@@ -286,6 +400,7 @@ FIELDS: Final = (
         register=4566,
         unit=Unit.HOUR,
         counter=Counter.TOTAL,
+        per_hour=1,
         optional=True,
     ),
     Field(
@@ -293,6 +408,25 @@ FIELDS: Final = (
         register=4567,
         unit=Unit.HOUR,
         counter=Counter.TOTAL,
+        per_hour=1,
+        optional=True,
+    ),
+    Field(
+        key="dc_heatsink_temperature",
+        register=4414,
+        scale=0.1,
+        signed=True,
+        unit=Unit.CELSIUS,
+        valid=_CELSIUS,
+        optional=True,
+    ),
+    Field(
+        key="ac_heatsink_temperature",
+        register=4415,
+        scale=0.1,
+        signed=True,
+        unit=Unit.CELSIUS,
+        valid=_CELSIUS,
         optional=True,
     ),
     Field(key="device_id", register=4109, valid=(1, 247)),
@@ -315,15 +449,36 @@ FIELDS: Final = (
     ),
 )
 
+# One register a day, the first one for yesterday; RIV4835 never answered more than 14 words at once.
+HISTORY: Final = History(
+    first_day=1,
+    days=7,
+    spans=(
+        Span(start=4501, words=14),
+        Span(start=4515, words=14),
+        Span(start=4529, words=14),
+    ),
+    fields=(
+        _days("solar_charged", 4501, 0, Unit.AMPERE_HOUR),
+        _days("charged", 4501, 7, Unit.AMPERE_HOUR),
+        _days("discharged", 4515, 0, Unit.AMPERE_HOUR),
+        _days("mains_charged", 4515, 7, Unit.AMPERE_HOUR),
+        _days("load_energy", 4529, 0, Unit.KILOWATT_HOUR, 0.1),
+        _days("mains_load_energy", 4529, 7, Unit.KILOWATT_HOUR, 0.1),
+    ),
+)
+
 RIV1230RCH: Final = Model(
     key="RIV1230RCH",
     matches=("RIV1230RCH",),
+    devices="REGO inverter charger RIV1230RCH (12 V, 3000 W)",
     source="vendor's protocol V1.8; reading of a RIV1230RCH-SPS",
 )
 
 RIV4835CSH1S: Final = Model(
     key="RIV4835CSH1S",
     matches=("RIV4835",),
+    devices="inverter charger RIV4835CSH1S (48 V, 3500 W)",
     source="captured frames, firmware 403/107",
     # It never answered more than 14 words at once.
     blocks=(
@@ -347,8 +502,10 @@ RIV4835CSH1S: Final = Model(
 RIV1230PCH: Final = Model(
     key="RIV1230PCH",
     matches=("RIV1230PCH",),
+    devices="inverter charger RIV1230PCH-23S (12 V, 230 V AC)",
     source="one contributor's map, not yet confirmed by a capture",
-    without_blocks=frozenset({"load", "energy"}),
+    without_blocks=frozenset({"load", "energy", "heatsinks"}),
+    without_history=True,
     blocks=(
         Block(key="live", start=4000, words=7, required=True),
         Block(key="battery", start=4328, words=6),
@@ -372,6 +529,8 @@ RIV1230PCH: Final = Model(
             "load_apparent_power",
             "load_percentage",
             "faults",
+            "dc_heatsink_temperature",
+            "ac_heatsink_temperature",
         }
     ),
     fields=(
@@ -393,6 +552,147 @@ RIV1230PCH: Final = Model(
     ),
 )
 
+SRNE_CHARGING_STATUS: Final = {
+    0: "off",
+    1: "constant_current",
+    2: "constant_voltage",
+    4: "float",
+    6: "battery_activation",
+}
+SRNE_MACHINE_STATE: Final = {
+    0: "power_on_delay",
+    1: "waiting",
+    2: "initialising",
+    3: "soft_start",
+    4: "mains_operation",
+    5: "inverter_operation",
+    6: "inverter_to_mains",
+    7: "mains_to_inverter",
+    8: "battery_activation",
+    9: "shutdown",
+    10: "fault",
+}
+
+
+def _number(key: str, register: int, scale: float, unit: Unit, valid: tuple[float, float]) -> Field:
+    return Field(key=key, register=register, scale=scale, unit=unit, valid=valid)
+
+
+def _energy(key: str, register: int, counter: Counter, words: int = 1) -> Field:
+    return Field(
+        key=key,
+        register=register,
+        words=words,
+        scale=0.1,
+        unit=Unit.KILOWATT_HOUR,
+        counter=counter,
+        per_hour=_MOST_KILOWATTS,
+        optional=True,
+    )
+
+
+# A span that holds register 0x0211 is never answered by some firmware.
+SRNE: Final = Model(
+    key="SRNE",
+    matches=("SRNE",),
+    devices="hybrid inverters that answer the maker's own map alone",
+    source="SRNE protocol V1.7, not yet confirmed by a capture",
+    only_own=True,
+    without_history=True,
+    blocks=(
+        Block(key="live", start=0x0100, words=18, required=True),
+        Block(key="inverter", start=0x0212, words=14),
+        Block(key="heatsinks", start=0x0220, words=2),
+        Block(key="codes", start=0x0204, words=4),
+        Block(key="state", start=0x0210, words=1),
+        Block(key="energy", start=0xF02F, words=13),
+        Block(key="serial", start=0x0035, words=20, identity=True),
+    ),
+    fields=(
+        _number("battery_percentage", 0x0100, 1, Unit.PERCENT, _PERCENT),
+        _number("battery_voltage", 0x0101, 0.1, Unit.VOLT, _BATTERY_VOLTS),
+        Field(
+            key="charging_current",
+            register=0x0102,
+            scale=0.1,
+            signed=True,
+            unit=Unit.AMPERE,
+            valid=_BATTERY_AMPERES,
+        ),
+        _number("solar_voltage", 0x0107, 0.1, Unit.VOLT, (0, 600)),
+        _number("solar_current", 0x0108, 0.1, Unit.AMPERE, (0, 200)),
+        _number("solar_power", 0x0109, 1, Unit.WATT, _WATTS),
+        Field(
+            key="charging_status",
+            register=0x010B,
+            kind=Kind.ENUM,
+            names=SRNE_CHARGING_STATUS,
+        ),
+        _number("charging_power", 0x010E, 1, Unit.WATT, _WATTS),
+        _number("solar_2_voltage", 0x010F, 0.1, Unit.VOLT, (0, 600)),
+        _number("solar_2_current", 0x0110, 0.1, Unit.AMPERE, (0, 200)),
+        _number("solar_2_power", 0x0111, 1, Unit.WATT, _WATTS),
+        _number("input_voltage", 0x0213, 0.1, Unit.VOLT, _AC_VOLTS),
+        _number("input_current", 0x0214, 0.1, Unit.AMPERE, _AC_AMPERES),
+        _number("input_frequency", 0x0215, 0.01, Unit.HERTZ, _HERTZ),
+        _number("output_voltage", 0x0216, 0.1, Unit.VOLT, _AC_VOLTS),
+        _number("output_current", 0x0217, 0.1, Unit.AMPERE, _AC_AMPERES),
+        _number("output_frequency", 0x0218, 0.01, Unit.HERTZ, _HERTZ),
+        _number("load_current", 0x0219, 0.1, Unit.AMPERE, _AC_AMPERES),
+        _number("load_active_power", 0x021B, 1, Unit.WATT, _WATTS),
+        _number("load_apparent_power", 0x021C, 1, Unit.VOLT_AMPERE, _WATTS),
+        _number("line_charging_current", 0x021E, 0.1, Unit.AMPERE, (0, 500)),
+        _number("load_percentage", 0x021F, 1, Unit.PERCENT, (0, 300)),
+        Field(
+            key="dc_heatsink_temperature",
+            register=0x0220,
+            scale=0.1,
+            signed=True,
+            unit=Unit.CELSIUS,
+            valid=_CELSIUS,
+            optional=True,
+        ),
+        Field(
+            key="ac_heatsink_temperature",
+            register=0x0221,
+            scale=0.1,
+            signed=True,
+            unit=Unit.CELSIUS,
+            valid=_CELSIUS,
+            optional=True,
+        ),
+        Field(
+            key="faults",
+            register=0x0204,
+            words=4,
+            kind=Kind.CODES,
+            names=FAULT_CODES,
+            other="unknown_fault",
+            optional=True,
+        ),
+        Field(
+            key="machine_state",
+            register=0x0210,
+            kind=Kind.ENUM,
+            names=SRNE_MACHINE_STATE,
+            optional=True,
+        ),
+        _energy("solar_energy_today", 0xF02F, Counter.DAILY),
+        _energy("load_energy_today", 0xF030, Counter.DAILY),
+        _energy("solar_energy_total", 0xF038, Counter.TOTAL, 2),
+        _energy("load_energy_total", 0xF03A, Counter.TOTAL, 2),
+        Field(
+            key="serial_number",
+            register=0x0035,
+            words=20,
+            bits=LOW_BYTE,
+            kind=Kind.TEXT,
+            about=About.SERIAL_NUMBER,
+            optional=True,
+        ),
+    ),
+)
+
 INVERTER: Final = Profile(
     key="inverter",
     name="Inverter",
@@ -400,5 +700,8 @@ INVERTER: Final = Profile(
     name_prefixes=("BTRIC", "RNGRIU", "BTRIV", "BTRAC", "BTRI213", "BTRIL23"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH),
+    models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH, SRNE),
+    faults=FAULTS,
+    history=HISTORY,
+    not_there=NOT_THERE,
 )

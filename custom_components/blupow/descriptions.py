@@ -1,0 +1,217 @@
+"""How what a profile declares is shown: device class, unit, state class, precision, category."""
+
+from typing import Final
+
+from homeassistant.components.binary_sensor import BinarySensorEntityDescription
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+
+from .lib.blupow_ble.profiles.declaration import (
+    About,
+    Computed,
+    Estimate,
+    FaultGroup,
+    Field,
+    Kind,
+    Profile,
+    Unit,
+    digits,
+)
+
+NONE: Final = "none"
+WORST_FAULT: Final = "worst_fault"
+
+DEVICE_CLASSES: Final = {
+    Unit.VOLT: SensorDeviceClass.VOLTAGE,
+    Unit.AMPERE: SensorDeviceClass.CURRENT,
+    Unit.WATT: SensorDeviceClass.POWER,
+    Unit.VOLT_AMPERE: SensorDeviceClass.APPARENT_POWER,
+    Unit.HERTZ: SensorDeviceClass.FREQUENCY,
+    Unit.CELSIUS: SensorDeviceClass.TEMPERATURE,
+    Unit.WATT_HOUR: SensorDeviceClass.ENERGY,
+    Unit.KILOWATT_HOUR: SensorDeviceClass.ENERGY,
+    Unit.SECOND: SensorDeviceClass.DURATION,
+    Unit.MINUTE: SensorDeviceClass.DURATION,
+    Unit.HOUR: SensorDeviceClass.DURATION,
+    Unit.DAY: SensorDeviceClass.DURATION,
+}
+BATTERY_LEVELS: Final = frozenset({"battery_percentage", "bank_percentage"})
+LIST_KINDS: Final = frozenset({Kind.CODES, Kind.BITS, Kind.PAIRS})
+"""Faults and alarms: shown by their groups and the worst of them."""
+ON_THE_DEVICE_PAGE: Final = frozenset({About.SERIAL_NUMBER, About.VERSION, About.HARDWARE_VERSION})
+SETTING_LEVELS: Final = frozenset(
+    {
+        "system_voltage_setting",
+        "over_voltage_threshold",
+        "charging_limit_voltage",
+        "equalization_voltage",
+        "boost_voltage",
+        "float_voltage",
+        "boost_recovery_voltage",
+        "over_discharge_recovery_voltage",
+        "under_voltage_warning_level",
+        "over_discharge_voltage",
+        "discharge_limit_voltage",
+        "end_of_charge_percentage",
+        "end_of_discharge_percentage",
+        "over_discharge_delay",
+        "equalization_time",
+        "boost_time",
+        "equalization_interval",
+        "temperature_compensation",
+        "reverse_charging_voltage",
+        "solar_cut_off_current",
+    }
+)
+SETTINGS: Final = SETTING_LEVELS | {
+    "device_id",
+    "battery_type",
+    "battery_capacity",
+    "maximum_system_voltage",
+    "rated_charging_current",
+    "load_mode",
+    "cells",
+}
+"""What the device is, or is set to: diagnostic."""
+DISABLED: Final = SETTING_LEVELS | frozenset(
+    {
+        "inverter_time_today",
+        "bypass_time_today",
+        "inverter_time_total",
+        "bypass_time_total",
+        "minimum_battery_voltage_today",
+        "maximum_battery_voltage_today",
+        "maximum_charging_current_today",
+        "maximum_discharging_current_today",
+        "maximum_charging_power_today",
+        "maximum_discharging_power_today",
+        "operating_days",
+        "over_discharges",
+        "full_charges",
+        "load_brightness",
+        "maximum_system_voltage",
+        "rated_charging_current",
+        "charge_voltage_limit",
+        "discharge_voltage_limit",
+        "charge_current_limit",
+        "discharge_current_limit",
+        "charge_request",
+        "environment_1_temperature",
+        "environment_2_temperature",
+        "heater_1_temperature",
+        "heater_2_temperature",
+    }
+)
+"""Rarely wanted, hence not enabled by default."""
+FLAG_CLASSES: Final = {
+    "heater": BinarySensorDeviceClass.RUNNING,
+    "ignition": BinarySensorDeviceClass.POWER,
+    "load": BinarySensorDeviceClass.POWER,
+}
+
+
+def _category(key: str, about: About | None = None) -> EntityCategory | None:
+    return EntityCategory.DIAGNOSTIC if about is not None or key in SETTINGS else None
+
+
+def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
+    return SensorDeviceClass.BATTERY if key in BATTERY_LEVELS else DEVICE_CLASSES.get(unit)
+
+
+def describe(field: Field) -> SensorEntityDescription:
+    """Return the description of a field's sensor."""
+    category, enabled = _category(field.key, field.about), field.key not in DISABLED
+    if field.kind is Kind.ENUM:
+        names = list(dict.fromkeys(field.names.values()))
+        return SensorEntityDescription(
+            key=field.key,
+            translation_key=field.key,
+            device_class=SensorDeviceClass.ENUM,
+            options=names if field.other is None else [*names, field.other],
+            entity_category=category,
+            entity_registry_enabled_default=enabled,
+        )
+    if field.unit is None:
+        return SensorEntityDescription(
+            key=field.key,
+            translation_key=field.key,
+            state_class=SensorStateClass.TOTAL_INCREASING if field.counter else None,
+            entity_category=category,
+            entity_registry_enabled_default=enabled,
+        )
+    return SensorEntityDescription(
+        key=field.key,
+        translation_key=field.key,
+        device_class=_device_class(field.key, field.unit),
+        native_unit_of_measurement=field.unit.value,
+        state_class=SensorStateClass.TOTAL_INCREASING
+        if field.counter
+        else SensorStateClass.MEASUREMENT,
+        suggested_display_precision=field.digits,
+        entity_category=category,
+        entity_registry_enabled_default=enabled,
+    )
+
+
+def describe_computed(computed: Computed) -> SensorEntityDescription:
+    """Return the description of the sensor of a value that follows from others."""
+    return SensorEntityDescription(
+        key=computed.key,
+        translation_key=computed.key,
+        device_class=_device_class(computed.key, computed.unit),
+        native_unit_of_measurement=computed.unit.value,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=digits(computed.scale),
+    )
+
+
+def describe_estimate(estimate: Estimate) -> SensorEntityDescription:
+    """Return the description of the sensor of an energy that is integrated."""
+    return SensorEntityDescription(
+        key=estimate.key,
+        translation_key=estimate.key,
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=Unit.WATT_HOUR.value,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        suggested_display_precision=0,
+    )
+
+
+def describe_worst_fault(profile: Profile) -> SensorEntityDescription:
+    """Return the description of the sensor of the worst fault."""
+    return SensorEntityDescription(
+        key=WORST_FAULT,
+        translation_key=WORST_FAULT,
+        device_class=SensorDeviceClass.ENUM,
+        options=[NONE, *(fault.name for fault in profile.faults)],
+    )
+
+
+def describe_flag(field: Field) -> BinarySensorEntityDescription:
+    """Return the description of a flag's binary sensor."""
+    return BinarySensorEntityDescription(
+        key=field.key,
+        translation_key=field.key,
+        device_class=FLAG_CLASSES.get(field.key),
+        entity_registry_enabled_default=field.key not in DISABLED,
+    )
+
+
+def describe_group(group: FaultGroup) -> BinarySensorEntityDescription:
+    """Return the description of the binary sensor of a group of faults."""
+    return BinarySensorEntityDescription(
+        key=group.value,
+        translation_key=group.value,
+        device_class=BinarySensorDeviceClass.PROBLEM,
+    )
+
+
+FAULT: Final = BinarySensorEntityDescription(
+    key="fault", translation_key="fault", device_class=BinarySensorDeviceClass.PROBLEM
+)
+"""Any fault at all."""

@@ -1,0 +1,168 @@
+"""The days that a device keeps: read when asked for, and once a day into long-term statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+import re
+from typing import Final
+
+from homeassistant.components.recorder.models import (
+    StatisticData,
+    StatisticMeanType,
+    StatisticMetaData,
+)
+from homeassistant.components.recorder.statistics import (
+    async_add_external_statistics,
+    get_last_statistics,
+)
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.recorder import async_migration_in_progress, get_instance
+from homeassistant.util import dt as dt_util
+from homeassistant.util.unit_conversion import EnergyConverter
+
+from .const import DOMAIN
+from .coordinator import BluPowCoordinator
+from .device import base_id
+from .journal import Topic
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.profiles.declaration import History, HistoryField, Unit
+from .lib.blupow_ble.profiles.decoding import decode_history
+from .units import UnitState, unit_name
+
+IMPORT_HOUR: Final = 3
+"""From this local hour on yesterday is imported: a device's own day may end somewhat later than ours."""
+PAUSE: Final = timedelta(hours=1)
+"""After an import that failed."""
+
+RECORDER: Final = "recorder"
+_ENERGY: Final = frozenset({Unit.WATT_HOUR, Unit.KILOWATT_HOUR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a device kept of one day."""
+
+    date: date
+    """Local; devices count days by a clock of their own."""
+    days_ago: int
+    values: Mapping[str, int | float]
+
+
+async def async_read_history(
+    coordinator: BluPowCoordinator, unit: UnitState, history: History
+) -> list[Day]:
+    """Return the days that a unit keeps, the latest first. Raises ReaderError."""
+    reading = await coordinator.async_read_registers(history.spans, unit)
+    today = dt_util.now().date()
+    decoded = decode_history(history, reading.registers)
+    return [
+        Day(date=today - timedelta(days=days_ago), days_ago=days_ago, values=values)
+        for days_ago, values in sorted(decoded.items())
+    ]
+
+
+class HistoryImport:
+    """Imports the days that units keep, once a day, after a fresh reading."""
+
+    def __init__(self, hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+        """Prepare to import."""
+        self._hass = hass
+        self._coordinator = coordinator
+        self._done: date | None = None
+        self._not_before: datetime | None = None
+        self._busy = False
+
+    @callback
+    def start(self) -> CALLBACK_TYPE:
+        """Begin; return what ends it."""
+        return self._coordinator.async_add_listener(self._on_update)
+
+    @property
+    def _due(self) -> bool:
+        now = dt_util.now()
+        waiting = self._not_before is not None and now < self._not_before
+        return now.hour >= IMPORT_HOUR and self._done != now.date() and not waiting
+
+    @callback
+    def _on_update(self) -> None:
+        """Import after a fresh reading: the device is near and answers."""
+        coordinator = self._coordinator
+        if self._busy or coordinator.link.failures or coordinator.link.snapshot is None:
+            return
+        if coordinator.virtual or RECORDER not in self._hass.config.components:
+            return
+        if not self._due or async_migration_in_progress(self._hass):
+            return
+        if all(unit.profile.history_of(unit.model) is None for unit in coordinator.units):
+            return
+        self._busy = True
+        coordinator.config_entry.async_create_background_task(
+            self._hass, self._import(), f"{coordinator.name} history"
+        )
+
+    async def _import(self) -> None:
+        """Import all units; what failed is tried again later."""
+        today = dt_util.now().date()
+        try:
+            for unit in self._coordinator.units:
+                history = unit.profile.history_of(unit.model)
+                if history is not None and unit.silent is None:
+                    await self._import_unit(unit, history)
+        except ReaderError as err:
+            self._not_before = dt_util.now() + PAUSE
+            self._coordinator.link.journal.detail(Topic.POLL, f"no history was read: {err}")
+        else:
+            self._done = today
+        finally:
+            self._busy = False
+
+    async def _import_unit(self, unit: UnitState, history: History) -> None:
+        days = await async_read_history(self._coordinator, unit, history)
+        for field in history.fields:
+            if field.summed:
+                values = {
+                    day.date: day.values[field.key]
+                    for day in days
+                    if day.days_ago > 0 and field.key in day.values
+                }
+                await self._add(unit, field, values)
+
+    async def _add(
+        self, unit: UnitState, field: HistoryField, values: Mapping[date, int | float]
+    ) -> None:
+        """Add the days that are not yet in the statistics, and their sum."""
+        statistic_id = statistic_id_of(self._coordinator, unit, field)
+        instance = get_instance(self._hass)
+        found = await instance.async_add_executor_job(
+            get_last_statistics, self._hass, 1, statistic_id, True, {"sum"}
+        )
+        last = found[statistic_id][0] if found else None
+        total = (last.get("sum") or 0.0) if last else 0.0
+        after = dt_util.utc_from_timestamp(last["start"]) if last else None
+        rows: list[StatisticData] = []
+        for day in sorted(values):
+            start = dt_util.start_of_local_day(day)
+            if after is not None and start <= after:
+                continue
+            total += values[day]
+            rows.append(StatisticData(start=start, state=float(values[day]), sum=total))
+        if not rows:
+            return
+        name = unit_name(self._coordinator.config_entry, unit)
+        metadata = StatisticMetaData(
+            mean_type=StatisticMeanType.NONE,
+            has_sum=True,
+            name=f"{name} {field.key.replace('_', ' ')} (daily history)",
+            source=DOMAIN,
+            statistic_id=statistic_id,
+            unit_class=EnergyConverter.UNIT_CLASS if field.unit in _ENERGY else None,
+            unit_of_measurement=field.unit.value,
+        )
+        async_add_external_statistics(self._hass, metadata, rows)
+
+
+def statistic_id_of(coordinator: BluPowCoordinator, unit: UnitState, field: HistoryField) -> str:
+    """Return the id of a unit's statistic."""
+    parts = (base_id(coordinator), unit.key, field.key)
+    name = "_".join(part for part in parts if part).lower()
+    return f"{DOMAIN}:{re.sub(r'[^a-z0-9]+', '_', name)}"

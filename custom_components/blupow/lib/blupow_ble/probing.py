@@ -1,0 +1,150 @@
+"""Finds out what is behind a module: which units answer, of which family and model. Sends reads only."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import chain, zip_longest
+import logging
+from typing import TYPE_CHECKING, Final
+
+from .errors import ErrorCode, ReaderError
+from .modbus import BROADCAST_UNIT
+from .profiles import PROFILES, family_of
+from .profiles.declaration import Block, Profile
+from .profiles.decoding import decode
+from .profiles.inverter import INVERTER, SRNE
+from .resilience import PROBE_BUDGET, PROBE_TIMEOUT
+from .result import Finding
+from .session import Session
+
+if TYPE_CHECKING:
+    from .link import Link
+
+_LOGGER = logging.getLogger(__name__)
+
+PRODUCT_TYPE: Final = Block(key="product_type", start=0x000A, words=2, identity=True)
+"""The low byte of its second word tells an inverter with the maker's own map (SRNE V1.7)."""
+SRNE_PRODUCTS: Final = frozenset({3, 4, 5})
+
+ASKED: Final = tuple(profile for profile in PROFILES.values() if profile.push is None)
+
+
+def likely_units() -> Iterator[int]:
+    """Go through all unit addresses that devices are known by: the likeliest of each family first."""
+    rows = zip_longest(*(profile.units for profile in ASKED))
+    return iter(dict.fromkeys(unit for unit in chain(*rows) if unit is not None))
+
+
+class Prober:
+    """Asks around over a link; `close` must follow, whatever happens."""
+
+    def __init__(self, link: Link, budget: float = PROBE_BUDGET) -> None:
+        """Prepare to ask, for so many seconds once it is connected."""
+        self._link = link
+        self._budget = budget
+        self._session: Session | None = None
+        self._deadline = 0.0
+
+    async def identify(self) -> Finding:
+        """Return the first unit that answers, and what it is. Raises ReaderError(no_response) if none does."""
+        await self._open()
+        queue = list(likely_units())
+        asked: set[int] = set()
+        while queue:
+            unit = queue.pop(0)
+            asked.add(unit)
+            if (finding := await self._look_at(unit)) is not None:
+                return finding
+            other = self._take_other_unit()
+            if other is not None and other not in asked:
+                queue.insert(0, other)  # asked as 255 it has answered under its own address
+        raise ReaderError(
+            ErrorCode.NO_RESPONSE, "no Renogy device answers behind the module, under any address"
+        )
+
+    async def sweep(self) -> list[Finding]:
+        """Return all units that answer. Raises ReaderError if the link fails."""
+        await self._open()
+        found = []
+        for unit in likely_units():
+            # asked as 255 several would answer at once
+            if unit == BROADCAST_UNIT:
+                continue
+            if (finding := await self._look_at(unit)) is not None:
+                found.append(finding)
+        return found
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._link.disconnect()
+
+    async def _open(self) -> None:
+        client = await self._link.connect()
+        self._session = Session(client, self._link.disconnected, BROADCAST_UNIT)
+        await self._session.start()
+        self._deadline = asyncio.get_running_loop().time() + self._budget
+
+    async def _look_at(self, unit: int) -> Finding | None:
+        """Return what a unit is; None if it does not answer for any family that lives there."""
+        assert self._session is not None
+        self._session.unit = unit
+        families = [profile for profile in ASKED if unit in profile.units] or list(ASKED)
+        asked: set[int] = set()
+        for profile in families:
+            live = next(block for block in profile.blocks if block.required)
+            if live.start in asked:
+                continue  # controllers and DC-DC chargers begin alike
+            asked.add(live.start)
+            if await self._answers(live):
+                return await self._describe(unit, profile)
+            if self._session.other_unit is not None:
+                return None
+            if profile is INVERTER and await self._is_srne():
+                return Finding(unit=unit, profile=INVERTER.key, model=SRNE.key)
+        return None
+
+    async def _describe(self, unit: int, profile: Profile) -> Finding:
+        """Return what a unit calls itself."""
+        register_map = profile.register_map()
+        registers: dict[int, int] = {}
+        for block in register_map.blocks:
+            if block.key in ("model", "serial", "version"):
+                words = await self._ask(block)
+                registers.update(zip(block.registers, words, strict=False))
+        values = decode(register_map, registers).values
+        text, serial_number = values.get("model"), values.get("serial_number")
+        known = family_of(text) if isinstance(text, str) else None
+        return Finding(
+            unit=unit,
+            profile=(known[0] if known else profile).key,
+            model=known[1].key if known else None,
+            model_text=str(text) if text else None,
+            serial_number=str(serial_number) if serial_number else None,
+        )
+
+    async def _is_srne(self) -> bool:
+        """Whether an inverter with the maker's own map is there."""
+        words = await self._ask(PRODUCT_TYPE)
+        return bool(words) and words[1] & 0xFF in SRNE_PRODUCTS
+
+    async def _answers(self, block: Block) -> bool:
+        return bool(await self._ask(block))
+
+    async def _ask(self, block: Block) -> tuple[int, ...]:
+        """Return the words of a block; none if it is refused or nobody answers. Raises ReaderError."""
+        assert self._session is not None
+        if asyncio.get_running_loop().time() >= self._deadline:
+            raise ReaderError(
+                ErrorCode.READER_TIMEOUT, f"the search was not done within {self._budget:g} s"
+            )
+        try:
+            return await self._session.read(block, PROBE_TIMEOUT, tries=1)
+        except ReaderError as err:
+            if err.code is ErrorCode.CONNECT_FAILED:
+                raise
+            _LOGGER.debug("[reader] unit %s, %s: %s", self._session.unit, block.key, err.message)
+            return ()
+
+    def _take_other_unit(self) -> int | None:
+        assert self._session is not None
+        other, self._session.other_unit = self._session.other_unit, None
+        return other

@@ -1,0 +1,220 @@
+"""The units behind one link: how each is set up, and what is known of it."""
+
+from collections import Counter as Tally
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_MODEL, CONF_NAME
+
+from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT
+from .lib.blupow_ble.counters import CounterGuard
+from .lib.blupow_ble.errors import ErrorCode
+from .lib.blupow_ble.modbus import BROADCAST_UNIT
+from .lib.blupow_ble.plan import OWN_UNIT
+from .lib.blupow_ble.profiles import PROFILES
+from .lib.blupow_ble.profiles.declaration import About, Model, Profile, RegisterMap, Value
+from .lib.blupow_ble.result import Finding, UnitReading
+
+DEVICE_ID: Final = "device_id"
+"""The value that holds a unit's own address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSnapshot:
+    """What the last fresh reading of a unit brought."""
+
+    values: dict[str, Value]
+    taken_at: datetime
+    taken_at_monotonic: float
+    failed: dict[str, ErrorCode]
+    dropped: tuple[str, ...]
+    registers: dict[int, tuple[int, ...]] = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class UnitState:
+    """One unit: as it is set up, and what is known of it."""
+
+    key: str
+    profile: Profile
+    model: Model | None
+    unit: int | None
+    """Its Modbus address; None until it is found."""
+    set_up_serial_number: str | None = None
+    """As it was when the unit was added."""
+    snapshot: UnitSnapshot | None = None
+    identity: dict[str, Value] = field(default_factory=dict)
+    """What it said about itself."""
+    silent: ErrorCode | None = None
+    """Why it was not read while others were."""
+    guards: dict[str, CounterGuard] = field(default_factory=dict)
+    doubted: Tally[str] = field(default_factory=Tally)
+    """How often a value was dropped because it could not be true."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the one that the entry was made for."""
+        return self.key == OWN_UNIT
+
+    @property
+    def register_map(self) -> RegisterMap:
+        """The blocks and fields of its model."""
+        return self.profile.register_map(self.model)
+
+    def value(self, key: str) -> Value | None:
+        """Return a value of the last reading; None if that unit or that reading has none."""
+        if self.snapshot is not None and key in self.snapshot.values:
+            return self.snapshot.values[key]
+        return self.identity.get(key)
+
+    def age(self, now: float) -> float | None:
+        """Return the seconds since its last fresh reading; None if there was none."""
+        return None if self.snapshot is None else now - self.snapshot.taken_at_monotonic
+
+    @property
+    def serial_number(self) -> str | None:
+        """Its serial number, as it says or as it was when the unit was added."""
+        return self.about(About.SERIAL_NUMBER) or self.set_up_serial_number
+
+    def about(self, about: About) -> str | None:
+        """Return what it said about itself."""
+        for item in self.register_map.fields:
+            if item.about is about and (value := self.identity.get(item.key)):
+                return str(value)
+        return None
+
+    @property
+    def active_faults(self) -> list[str] | None:
+        """The names of all faults and alarms of the last reading; None if it told nothing of them."""
+        if self.snapshot is None:
+            return None
+        lists = [value for value in self.snapshot.values.values() if isinstance(value, list)]
+        return list(dict.fromkeys(name for names in lists for name in names)) if lists else None
+
+    def keep(self, reading: UnitReading, at: datetime, now: float) -> None:
+        """Keep a fresh reading, without what cannot be true."""
+        values = dict(reading.values)
+        for block in self.register_map.blocks:
+            if block.identity:
+                for item in self.register_map.fields_of(block):
+                    if item.key in values:
+                        self.identity[item.key] = values.pop(item.key)
+        doubtful = list(self._doubtful(values, now))
+        for key in doubtful:
+            del values[key]
+        dropped = (*reading.dropped, *doubtful)
+        self.doubted.update(dropped)
+        self.silent = None
+        self.snapshot = UnitSnapshot(
+            values=values,
+            taken_at=at,
+            taken_at_monotonic=now,
+            failed=reading.failed,
+            dropped=dropped,
+            registers=reading.registers,
+        )
+
+    def _doubtful(self, values: Mapping[str, Value], now: float) -> Iterator[str]:
+        """Go through the counters that show what the device cannot have counted."""
+        for item in self.register_map.fields:
+            value = values.get(item.key)
+            if item.per_hour is None or not isinstance(value, int | float):
+                continue
+            guard = self.guards.get(item.key) or CounterGuard(
+                per_hour=item.per_hour, step=item.scale
+            )
+            self.guards[item.key], believed = guard.judged(value, now)
+            if not believed:
+                yield item.key
+
+
+def units_of(entry: ConfigEntry, unit: int | None = None) -> list[UnitState]:
+    """Return the units that an entry is set up with, its own first. `unit` overrules its own address."""
+    own = _unit(entry.data, OWN_UNIT)
+    if unit is not None:
+        own.unit = unit
+    return [own, *(_unit(data, data[CONF_KEY]) for data in entry.data.get(CONF_MORE_UNITS, ()))]
+
+
+def _unit(data: Mapping[str, Any], key: str) -> UnitState:
+    profile = PROFILES[data[CONF_PROFILE]]
+    model = data.get(CONF_MODEL)
+    return UnitState(
+        key=key,
+        profile=profile,
+        model=profile.model(model) if model else None,
+        unit=data.get(CONF_UNIT),
+        set_up_serial_number=data.get(CONF_SERIAL_NUMBER),
+    )
+
+
+def unit_name(entry: ConfigEntry, unit: UnitState) -> str:
+    """Return the name of a unit that is one of several."""
+    name = entry.data.get(CONF_NAME, entry.title)
+    number = unit.unit if unit.own else unit.key
+    return f"{name} {unit.profile.name} {number or ''}".strip()
+
+
+def new_units(units: Sequence[UnitState], found: Sequence[Finding]) -> list[Finding]:
+    """Return those of the units found that are not known, whatever address they answered under."""
+    return [finding for finding in found if _known(units, finding) is None]
+
+
+def with_units(
+    data: Mapping[str, Any],
+    units: Sequence[UnitState],
+    found: Sequence[Finding],
+    added: Sequence[Finding],
+) -> dict[str, Any]:
+    """Return an entry's data with the units added, and known ones under the address they have now.
+
+    Batteries that are plugged in again may change their addresses; the serial number tells who is who.
+    """
+    changed = dict(data)
+    moved = {unit.key: finding.unit for finding in found if (unit := _known(units, finding))}
+    own = units[0]
+    address = own.identity.get(DEVICE_ID)
+    if own.key in moved:
+        changed[CONF_UNIT] = moved[own.key]
+    elif data.get(CONF_UNIT) in (None, BROADCAST_UNIT) and address is not None:
+        changed[CONF_UNIT] = address  # asked as 255, all of them would answer
+    more = [
+        {**unit, CONF_UNIT: moved.get(unit[CONF_KEY], unit[CONF_UNIT])}
+        for unit in data.get(CONF_MORE_UNITS, ())
+    ]
+    keys = {unit[CONF_KEY] for unit in more}
+    for finding in added:
+        key = next(
+            key
+            for number in count()
+            if (key := f"{finding.unit}" + (f"_{number + 1}" if number else "")) not in keys
+        )
+        keys.add(key)
+        more.append(
+            {
+                CONF_KEY: key,
+                CONF_PROFILE: finding.profile,
+                CONF_MODEL: finding.model,
+                CONF_UNIT: finding.unit,
+                CONF_SERIAL_NUMBER: finding.serial_number,
+            }
+        )
+    return changed | {CONF_MORE_UNITS: more}
+
+
+def _known(units: Sequence[UnitState], finding: Finding) -> UnitState | None:
+    """Return the known unit that was found, by its serial number, else by its address."""
+    if finding.serial_number is not None:
+        for unit in units:
+            if unit.serial_number == finding.serial_number:
+                return unit
+    for unit in units:
+        addresses = (unit.unit, unit.identity.get(DEVICE_ID))
+        alike = unit.profile.key == finding.profile and finding.unit in addresses
+        if alike and None in (unit.serial_number, finding.serial_number):
+            return unit
+    return None
