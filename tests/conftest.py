@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 # Before Home Assistant's test package looks for custom integrations, so that it finds this one.
 import custom_components.blupow  # noqa: F401
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble import bluez
+from custom_components.blupow.lib.blupow_ble import bluez, probing
 from custom_components.blupow.readers import recovery
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
@@ -28,6 +28,8 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant load this integration, where a test has a Home Assistant."""
     if "freezer" in request.fixturenames:
         request.getfixturevalue("freezer")  # before Home Assistant looks at a clock
+    if "recorder_mock" in request.fixturenames:
+        request.getfixturevalue("recorder_mock")  # before there is a Home Assistant
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
 
@@ -44,6 +46,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Have readings come from a virtual device that fails at will."""
     script = Script()
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
+    monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.03)
     for module in ("poller", "config_flow"):
         for name in ("IsolatedReader", "InProcessReader"):
             monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)

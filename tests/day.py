@@ -234,7 +234,7 @@ class DayReader:
             raise _refused(ErrorCode.READER_CRASHED)
         day.begin()
         link = DayLink(day, plan.connect_timeout)
-        reader = Reader(link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks)
+        reader = Reader(link, plan.units)
         try:
             return await reader.read()
         finally:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reading import Reader
-from custom_components.blupow.lib.blupow_ble.result import Reading
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
-from custom_components.blupow.readers import Path, ReadPlan
+from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
+from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
+from custom_components.blupow.readers import FindPlan, Path, ReadPlan
 from homeassistant.core import HomeAssistant
 
 NOW = 1_795_000_000.0
@@ -27,7 +28,7 @@ def _open_gate() -> asyncio.Event:
 class Script:
     """What the device does, and what was asked of it."""
 
-    device: VirtualDevice = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
+    device: Module = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
     error: ErrorCode | None = None
     stage: Stage | None = None
     """Where the error strikes; None is where it usually does."""
@@ -37,6 +38,7 @@ class Script:
     gate: asyncio.Event = field(default_factory=_open_gate)
     """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
+    searches: list[FindPlan] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     stopped: int = 0
     at_once: int = 0
@@ -47,6 +49,10 @@ class Script:
     def polls(self) -> int:
         """How many readings were asked for."""
         return len(self.plans)
+
+
+async def _one(prober: Prober) -> list[Finding]:
+    return [await prober.identify()]
 
 
 class ScriptedReader:
@@ -81,11 +87,23 @@ class ScriptedReader:
             stage = script.stage or usual
             raise ReaderError(script.error, f"scripted {script.error}", stage=stage)
         link = VirtualLink(script.device)
-        reader = Reader(link, plan.profile, model=plan.model, unit=plan.unit, blocks=plan.blocks)
+        reader = Reader(link, plan.units)
         try:
-            return await (reader.read_span(plan.span) if plan.span else reader.read())
+            return await (reader.read_spans(plan.spans) if plan.spans else reader.read())
         finally:
             await reader.close()
+
+    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+        """Find the script's units, or fail as the script says."""
+        script = self.script
+        script.searches.append(plan)
+        if script.error:
+            raise ReaderError(script.error, f"scripted {script.error}")
+        prober = Prober(VirtualLink(script.device))
+        try:
+            return await (prober.sweep() if plan.everything else _one(prober))
+        finally:
+            await prober.close()
 
     async def stop(self) -> None:
         """Note it."""

@@ -45,6 +45,7 @@ async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
         "force_reconnect",
         "health_check",
         "read_registers",
+        "get_history",
     }
     with pytest.raises(ServiceValidationError):
         await act(hass, "health_check", config_entry_id="nobody")
@@ -257,7 +258,7 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
     script.gate.set()
     await poll
     script.gate.clear()
-    while not (script.at_once and script.plans[-1].span):
+    while not (script.at_once and script.plans[-1].spans):
         await asyncio.sleep(0)
     reconnect = asyncio.create_task(act(hass, "force_reconnect", **target))
     with pytest.raises(HomeAssistantError) as caught:

@@ -11,15 +11,18 @@ from custom_components.blupow.config_flow import normalised
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, virtual_device
 from custom_components.blupow.readers import PathKind
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from .bluetooth import service_info
+from .bluetooth import hear, service_info
+from .families import FAMILIES
 from .scripted import NOW, Script, ScriptedReader
 from .simulated import INVERTER_ADDRESS, INVERTER_NAME
+from .timeline import set_up
 
 DATA = {
     "address": INVERTER_ADDRESS,
@@ -53,6 +56,15 @@ async def discovered(hass: HomeAssistant) -> dict[str, Any]:
     return await hass.config_entries.flow.async_configure(flow["flow_id"])
 
 
+async def kind_form(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """Return the form that says what the device is."""
+    result = await entry.start_reconfigure_flow(hass)
+    assert result["menu_options"] == ["kind", "find_units"]
+    return await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "kind"}
+    )
+
+
 async def answer(hass: HomeAssistant, result: dict[str, Any], **user_input: Any) -> dict[str, Any]:
     """Answer a form."""
     return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
@@ -72,8 +84,8 @@ async def test_discovered(hass: HomeAssistant, script: Script) -> None:
     assert result["title"] == INVERTER_NAME
     assert result["data"] == DATA
     assert result["result"].unique_id == INVERTER_ADDRESS
-    assert script.plans[0].unit is None
-    assert set(script.plans[0].blocks) >= {"live", "model", "serial", "energy"}
+    assert script.plans[0].units[0].unit is None
+    assert script.plans[0].units[0].blocks is None
 
 
 async def test_discovered_by_advertisement(hass: HomeAssistant, heard: None) -> None:
@@ -83,9 +95,9 @@ async def test_discovered_by_advertisement(hass: HomeAssistant, heard: None) -> 
     assert flow["context"]["title_placeholders"] == {"name": INVERTER_NAME}
 
 
-@pytest.mark.parametrize("name", ["RNG-CTRL-RVR40", "BT-TH-6A667ED4", "Kitchen"])
+@pytest.mark.parametrize("name", ["RNGSHUNT500", "BTRX1", "Kitchen"])
 async def test_discovered_other_device(hass: HomeAssistant, name: str) -> None:
-    """Another family, or a name that does not tell, is not offered."""
+    """Another product is not offered."""
     result = await hass.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_BLUETOOTH}, data=service_info(name)
     )
@@ -218,39 +230,95 @@ def test_forms_of_an_address(text: str, address: str | None) -> None:
     assert normalised(text) == address
 
 
-async def test_virtual(hass: HomeAssistant, script: Script) -> None:
+@pytest.mark.parametrize("family", list(PROFILES))
+async def test_virtual(hass: HomeAssistant, script: Script, family: str) -> None:
     """Needs no Bluetooth, says in its name what it is, and can be added once."""
+    script.device = virtual_device(family, lambda: NOW)
     result = await begin(hass, "virtual")
+    (field,) = result["data_schema"].schema
+    assert field.description == {"suggested_value": "inverter"}
     script.error = ErrorCode.READER_CRASHED
-    result = await answer(hass, result)
+    result = await answer(hass, result, profile=family)
     assert result["errors"] == {"base": "reader_crashed"}
     script.error = None
-    result = await answer(hass, result)
+    result = await answer(hass, result, profile=family)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["title"] == "Virtual inverter (test mode)"
+    assert result["title"] == f"Virtual {PROFILES[family].name} (test mode)"
+    assert result["data"]["profile"] == family
     assert script.paths[-1].kind is PathKind.VIRTUAL
-    result = await begin(hass, "virtual")
+    result = await answer(hass, await begin(hass, "virtual"), profile=family)
     assert result["reason"] == "already_configured"
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+@pytest.mark.parametrize("family", list(FAMILIES))
+async def test_every_family_is_discovered_and_set_up(
+    hass: HomeAssistant, script: Script, family: str
+) -> None:
+    """By its name, else by asking: what is behind a module is found out by reads alone."""
+    device = FAMILIES[family]
+    script.device = device.device()
+    hear(hass, service_info(device.name))
+    result = await answer(hass, await discovery(hass))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    wanted = {key: device.data[key] for key in ("profile", "model", "unit")}
+    assert result["data"] == {"address": INVERTER_ADDRESS, "name": device.name} | wanted
+    assert bool(script.searches) is device.name.startswith("BT-TH-")
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_what_nothing_recognises_is_asked_for(hass: HomeAssistant, script: Script) -> None:
+    """The user says what is behind the module; it is read as that before an entry is made."""
+    script.error = ErrorCode.NO_RESPONSE
+    hear(hass, service_info("BT-TH-6A000035"))
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    result = await answer(hass, flow)
+    assert result["step_id"] == "family"
+    assert result["description_placeholders"] == {"name": "BT-TH-6A000035"}
+    result = await answer(hass, result, profile="controller")
+    assert result["errors"] == {"base": "no_response"}
+    script.error = None
+    script.device = virtual_device("controller", lambda: NOW)
+    result = await answer(hass, result, profile="controller")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"]["profile"] == "controller"
 
 
 @pytest.mark.usefixtures("heard")
 async def test_reconfigure(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
-    """The user overrules the model; the device is read as that one first."""
+    """The user overrules family and model; the device is read as that first."""
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await entry.start_reconfigure_flow(hass)
+    result = await kind_form(hass, entry)
     (field,) = result["data_schema"].schema
-    assert field.description == {"suggested_value": "RIV1230RCH"}
+    assert field.description == {"suggested_value": "inverter:RIV1230RCH"}
     script.error = ErrorCode.CONNECT_TIMEOUT
-    result = await answer(hass, result, model="RIV4835CSH1S")
+    result = await answer(hass, result, model="inverter:RIV4835CSH1S")
     assert result["errors"] == {"base": "connect_timeout"}
     assert entry.data["model"] == "RIV1230RCH"
     script.error = None
-    result = await answer(hass, result, model="RIV4835CSH1S")
+    result = await answer(hass, result, model="inverter:RIV4835CSH1S")
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["model"] == "RIV4835CSH1S"
-    assert entry.runtime_data.coordinator.model.key == "RIV4835CSH1S"
+    assert entry.runtime_data.coordinator.own.model.key == "RIV4835CSH1S"
+
+
+@pytest.mark.usefixtures("heard")
+async def test_reconfigure_to_another_family(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """What was taken for an inverter is a controller."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    script.device = virtual_device("controller", lambda: NOW)
+    result = await answer(hass, await kind_form(hass, entry), model="controller:Rover")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert (entry.data["profile"], entry.data["model"]) == ("controller", "Rover")
+    assert entry.data["unit"] == 1
+    assert entry.runtime_data.coordinator.own.value("load_voltage") > 12
 
 
 @pytest.mark.usefixtures("heard")
@@ -261,11 +329,25 @@ async def test_reconfigure_to_automatic(
     script.device = VirtualDevice(model="RIV4835CSH1S", clock=lambda: NOW)
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await entry.start_reconfigure_flow(hass)
+    result = await kind_form(hass, entry)
     result = await answer(hass, result, model="automatic")
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["model"] == "RIV4835CSH1S"
+
+
+@pytest.mark.usefixtures("heard")
+async def test_reconfigure_a_virtual_device(
+    hass: HomeAssistant, virtual_entry: MockConfigEntry, script: Script
+) -> None:
+    """There is nothing behind it to look for."""
+    await set_up(hass, virtual_entry)
+    result = await virtual_entry.start_reconfigure_flow(hass)
+    assert result["step_id"] == "kind"
+    result = await answer(hass, result, model="automatic")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert virtual_entry.data["model"] == "RIV1230RCH"
 
 
 class Nameless(VirtualDevice):
@@ -304,7 +386,7 @@ async def test_reconfigure_keeps_a_model_that_is_not_told(
         entry, options={"connect_timeout": 50, "path": "in_process"}
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await answer(hass, await entry.start_reconfigure_flow(hass), model="automatic")
+    result = await answer(hass, await kind_form(hass, entry), model="automatic")
     assert result["errors"] == {"model": "model_not_told"}
     assert entry.data["model"] == "RIV1230RCH"
     assert script.plans[-1].connect_timeout == 50

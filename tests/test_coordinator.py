@@ -62,7 +62,7 @@ async def test_interval(
     assert script.polls == 1
     await pass_time(hass, freezer, 4)
     assert script.polls == 2
-    assert set(script.plans[0].blocks) - set(script.plans[1].blocks) == {
+    assert set(script.plans[0].units[0].blocks) - set(script.plans[1].units[0].blocks) == {
         "model",
         "unit",
         "serial",
@@ -160,7 +160,7 @@ async def test_manual_connect_timeout_and_unit(
     script.device = VirtualDevice(unit=7, clock=lambda: NOW)
     await set_up(hass, entry, connect_timeout=55, unit=7)
     assert script.plans[0].connect_timeout == 55
-    assert script.plans[0].unit == 7
+    assert script.plans[0].units[0].unit == 7
     assert entry.data["unit"] == 32
     assert state(hass, STATUS) == "connected"
 
@@ -228,7 +228,7 @@ async def test_value_that_is_missing_is_unknown(
     await pass_time(hass, freezer, 31)
     assert state(hass, VOLTAGE) == STATE_UNKNOWN
     assert state(hass, "sensor.btric134000035_battery") == STATE_UNKNOWN
-    assert entry.runtime_data.coordinator.link.snapshot.dropped == ("battery_percentage",)
+    assert entry.runtime_data.coordinator.own.snapshot.dropped == ("battery_percentage",)
     assert state(hass, FAULT) == STATE_UNKNOWN
     assert float(state(hass, "sensor.btric134000035_output_voltage")) > 100
 
@@ -236,18 +236,28 @@ async def test_value_that_is_missing_is_unknown(
 async def test_faults(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The first one is the state, all are listed, and there is a problem."""
+    """The worst one is the state; each group lists the texts of its own, the worst first."""
     await set_up(hass, entry)
-    script.device.overrides = {4398: 14, 4399: 21}
+    script.device.overrides = {4398: 21, 4399: 14, 4008: 1 << 14}
     await pass_time(hass, freezer, 31)
-    text = hass.states.get("sensor.btric134000035_fault_text")
-    assert text is not None
-    assert text.state == "inverter_overload"
-    assert text.attributes["active"] == ["inverter_overload", "fan_fault"]
-    fault = hass.states.get(FAULT)
-    assert fault is not None
-    assert fault.state == "on"
-    assert fault.attributes["active"] == ["inverter_overload", "fan_fault"]
+    assert state(hass, "sensor.btric134000035_worst_fault") == "inverter_overload"
+    active = {
+        FAULT: ["Inverter overload", "Fan fault", "Battery low"],
+        "binary_sensor.btric134000035_load_fault": ["Inverter overload"],
+        "binary_sensor.btric134000035_device_fault": ["Fan fault"],
+        "binary_sensor.btric134000035_battery_fault": ["Battery low"],
+        "binary_sensor.btric134000035_solar_fault": [],
+        "binary_sensor.btric134000035_mains_fault": [],
+    }
+    for entity_id, texts in active.items():
+        fault = hass.states.get(entity_id)
+        assert fault is not None
+        assert fault.state == ("on" if texts else "off")
+        assert fault.attributes["active"] == texts
+    script.device.overrides = {}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, "sensor.btric134000035_worst_fault") == "none"
+    assert {state(hass, entity_id) for entity_id in active} == {"off"}
 
 
 async def test_block_that_is_never_answered_rests(
@@ -269,7 +279,9 @@ async def test_block_that_is_never_answered_rests(
     assert asked == [True, True, True, False]
     assert state(hass, STATUS) == "connected"
     await pass_time(hass, freezer, 3600)
-    assert "energy" in script.plans[-1].blocks or "energy" in script.plans[-2].blocks
+    assert (
+        "energy" in script.plans[-1].units[0].blocks or "energy" in script.plans[-2].units[0].blocks
+    )
 
 
 async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script) -> None:
@@ -290,10 +302,10 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     await set_up(hass, entry)
     assert entry.data["unit"] == 32
     assert entry.data["model"] == "RIV1230PCH"
-    assert script.plans[0].unit is None
-    assert script.plans[-1].unit == 32
-    assert script.plans[-1].model is not None
-    assert entry.runtime_data.coordinator.value("battery_voltage") is None
+    assert script.plans[0].units[0].unit is None
+    assert script.plans[-1].units[0].unit == 32
+    assert script.plans[-1].units[0].model is not None
+    assert entry.runtime_data.coordinator.own.value("battery_voltage") is None
 
 
 async def test_heard_again(
@@ -641,7 +653,7 @@ async def test_poll_that_falls_due_while_registers_are_read(
     script.gate.clear()
     span = Span(start=4000, words=1)
     coordinator = entry.runtime_data.coordinator
-    reading = asyncio.create_task(coordinator.async_read_registers(span))
+    reading = asyncio.create_task(coordinator.async_read_registers([span], coordinator.own))
     for _ in range(45):
         freezer.tick(timedelta(seconds=1))
         async_fire_time_changed(hass)

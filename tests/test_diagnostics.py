@@ -46,14 +46,15 @@ async def test_diagnostics(
     assert found["circuit_breaker"]["open"] is True
     assert found["recovery"]["given_up"] is True
     snapshot = found["snapshot"]
-    assert snapshot["values"]["battery_voltage"] > 13
+    (unit,) = found["units"]
+    assert unit["values"]["battery_voltage"] > 13
     assert snapshot["path"]["kind"] == "isolated"
-    assert len(snapshot["registers"]["4000"]) == 10
-    assert all(len(word) == 4 for word in snapshot["registers"]["4000"])
-    serial = {word for words in snapshot["registers"].values() for word in words}
+    assert len(unit["registers"]["4000"]) == 10
+    assert all(len(word) == 4 for word in unit["registers"]["4000"])
+    serial = {word for words in unit["registers"].values() for word in words}
     assert "**REDACTED**" in serial
-    assert found["identity"]["serial_number"] == "**REDACTED**"
-    assert found["identity"]["model"] == "RIV1230RCH-SPS"
+    assert unit["identity"]["serial_number"] == "**REDACTED**"
+    assert unit["identity"]["model"] == "RIV1230RCH-SPS"
     assert [event["topic"] for event in found["events"]] == [
         "cache",
         "poll",

@@ -13,19 +13,31 @@ import pytest
 import yaml
 
 from custom_components.blupow.actions import Action
+from custom_components.blupow.bank import BANK_SENSORS
 from custom_components.blupow.button import RECONNECT
 from custom_components.blupow.config_flow import AUTOMATIC
 from custom_components.blupow.const import DOMAIN, PLATFORMS
+from custom_components.blupow.descriptions import (
+    FAULT,
+    FLAG_CLASSES,
+    LIST_KINDS,
+    ON_THE_DEVICE_PAGE,
+    describe,
+    describe_computed,
+    describe_estimate,
+    describe_worst_fault,
+)
 from custom_components.blupow.events import LinkEvent
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
 from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
 from custom_components.blupow.link_sensors import LINK_SENSORS
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
-from custom_components.blupow.sensor import ON_THE_DEVICE_PAGE, describe
 from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.components.bluetooth.match import ble_device_matches
+from homeassistant.components.sensor import SensorEntityDescription
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.translation import async_get_translations
@@ -41,6 +53,7 @@ ICONS: dict[str, Any] = json.loads((COMPONENT / "icons.json").read_text())
 QUALITY: dict[str, Any] = yaml.safe_load((COMPONENT / "quality_scale.yaml").read_text())["rules"]
 
 MANIFEST_KEYS = {
+    "after_dependencies",
     "domain",
     "name",
     "bluetooth",
@@ -115,12 +128,32 @@ GOLD = {
 }
 PLATINUM = {"async-dependency", "inject-websession", "strict-typing"}
 
-FIELDS = {
-    field.key: field
+SPELLED = {"RTMSHUNT300": "RTMShunt300"}
+"""Home Assistant's matchers look at the case, as the devices spell their names."""
+
+MODELS = [
+    (profile, profile.register_map(model))
     for profile in PROFILES.values()
     for model in profile.models
-    for field in profile.register_map(model).fields
-    if field.about not in ON_THE_DEVICE_PAGE
+]
+SENSORS: list[SensorEntityDescription] = [
+    *LINK_SENSORS,
+    *BANK_SENSORS,
+    *(
+        describe(field)
+        for _, register_map in MODELS
+        for field in register_map.fields
+        if field.about not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS)
+    ),
+    *(describe_computed(item) for _, register_map in MODELS for item in register_map.computed),
+    *(describe_estimate(item) for profile, _ in MODELS for item in profile.estimates),
+    *(describe_worst_fault(profile) for profile, _ in MODELS if profile.faults),
+]
+FLAGS = {
+    field.key
+    for _, register_map in MODELS
+    for field in register_map.fields
+    if field.kind is Kind.FLAG
 }
 
 
@@ -158,9 +191,11 @@ def test_bluetooth_matchers() -> None:
         assert not set("*?[") & set(matcher["local_name"][:3])
     for profile in PROFILES.values():
         for prefix in profile.name_prefixes:
-            info = service_info(f"{prefix}134000035")
+            info = service_info(f"{SPELLED.get(prefix, prefix)}134000035")
             assert any(ble_device_matches(matcher, info) for matcher in matchers), prefix
-    for name in ("RNG-CTRL-RVR40", "BT-TH-6A667ED4", "BTRX1", "RTMShunt300A1"):
+    module = service_info("BT-TH-6A667ED4")
+    assert any(ble_device_matches(matcher, module) for matcher in matchers)
+    for name in ("RNGSHUNT500A1", "BTRX1", "BT-T", "Kitchen"):
         assert not any(ble_device_matches(matcher, service_info(name)) for matcher in matchers)
 
 
@@ -224,9 +259,9 @@ def test_every_error_has_its_text() -> None:
         assert ENGLISH["config"]["error"][code]
         assert ENGLISH["exceptions"][code]["message"].startswith("{name}: ")
     own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
-    assert own == {"invalid_address", "not_heard_any_more", "model_not_told"}
+    assert own == {"invalid_address", "not_heard_any_more", "model_not_told", "no_more_units"}
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
-    assert own == {"no_such_device", "no_such_registers", "interrupted"}
+    assert own == {"no_such_device", "no_such_registers", "no_history", "interrupted"}
 
 
 def test_every_step_is_described() -> None:
@@ -242,31 +277,57 @@ def test_every_step_is_described() -> None:
         "virtual",
         "bluetooth_confirm",
         "model",
+        "family",
         "reconfigure",
+        "kind",
+        "find_units",
+        "add_units",
     }
     options = {str(key) for key in OPTIONS_SCHEMA.schema}
     assert set(ENGLISH["options"]["step"]["init"]["data"]) == options
     assert options == set(Settings.__dataclass_fields__)
     selectors = ENGLISH["selector"]
     assert set(selectors["path"]["options"]) == set(WantedPath)
-    models = {model.key for profile in PROFILES.values() for model in profile.models}
-    assert set(selectors["model"]["options"]) == {AUTOMATIC, *models}
+    assert set(selectors["model"]["options"]) == {AUTOMATIC}
+    assert selectors["profile"]["options"] == {key: item.name for key, item in PROFILES.items()}
 
 
 def test_every_entity_has_its_name_and_states() -> None:
     """All translation keys have a text, all states of enums too, and no text is left over."""
-    sensors = {key: describe(field) for key, field in FIELDS.items()}
-    sensors |= {description.key: description for description in LINK_SENSORS}
     english = ENGLISH["entity"]["sensor"]
-    assert set(english) == set(sensors)
-    for key, description in sensors.items():
-        assert english[key]["name"]
-        assert set(english[key].get("state", {})) == set(description.options or ())
+    states: dict[str, set[str]] = {}
+    for description in SENSORS:
+        assert english[description.key]["name"]
+        states.setdefault(description.key, set()).update(description.options or ())
+    assert set(english) == set(states)
+    for key, options in states.items():
+        assert set(english[key].get("state", {})) == options, key
     names = [text["name"] for text in english.values()]
     assert len(set(names)) == len(names)
     assert set(english["connection_status"]["state"]) == set(ConnectionStatus)
-    assert set(ENGLISH["entity"]["binary_sensor"]) == {"fault"}
+    binary = ENGLISH["entity"]["binary_sensor"]
+    assert set(binary) == FLAGS | {FAULT.key, *FaultGroup}
+    binary_names = [text["name"] for text in binary.values()]
+    assert len(set(binary_names)) == len(binary_names)
     assert set(ENGLISH["entity"]["button"]) == {RECONNECT.key}
+
+
+def test_faults_have_their_texts() -> None:
+    """Each name that a unit can report has a group and a rank; its text is the sensor's state too."""
+    for profile, register_map in MODELS:
+        reported = set()
+        for field in register_map.fields:
+            if field.kind is Kind.PAIRS:
+                endings = ("below", "above", "other")
+                reported |= {f"{name}_{end}" for name in field.names.values() for end in endings}
+            elif field.kind in LIST_KINDS:
+                reported |= {*field.names.values(), *([field.other] if field.other else [])}
+        names = [fault.name for fault in profile.faults]
+        assert len(set(names)) == len(names)
+        assert reported <= set(names)
+    english = ENGLISH["entity"]["sensor"]["worst_fault"]["state"]
+    texts = {fault.name: fault.text for profile, _ in MODELS for fault in profile.faults}
+    assert english == {"none": "None", **texts}
 
 
 def test_every_issue_has_its_text() -> None:
@@ -309,8 +370,10 @@ def test_icons() -> None:
             english = ENGLISH["entity"][platform][key]
             assert icon["default"].startswith("mdi:")
             assert set(icon.get("state", {})) <= set(english.get("state", {}))
-    without_class = {key for key, field in FIELDS.items() if describe(field).device_class is None}
+    without_class = {item.key for item in SENSORS if item.device_class is None}
     assert without_class <= set(ICONS["entity"]["sensor"])
+    without_class = {key for key in FLAGS if key not in FLAG_CLASSES}
+    assert without_class <= set(ICONS["entity"]["binary_sensor"])
 
 
 @pytest.mark.parametrize(("name", "size"), [("icon.png", (256, 256)), ("icon@2x.png", (512, 512))])

@@ -248,7 +248,7 @@ async def test_third_step_probes_the_unit_again(
     script.device = Moved(unit=1, clock=lambda: NOW)
     await pass_time(hass, freezer, 362)
     assert ladder.steps == list(STEPS)
-    assert [plan.unit for plan in script.plans[-3:]] == [32, 32, None]
+    assert [plan.units[0].unit for plan in script.plans[-3:]] == [32, 32, None]
     assert state(hass, STATUS) == "connected"
     assert entry.data["unit"] == 1
 
@@ -263,7 +263,7 @@ async def test_unit_of_the_options_is_not_probed(
     """The user knows better."""
     await lose(hass, entry, script, unit=32, stale_checks=1)
     await pass_time(hass, freezer, 362)
-    assert [plan.unit for plan in script.plans[-3:]] == [32, 32, 32]
+    assert [plan.units[0].unit for plan in script.plans[-3:]] == [32, 32, 32]
 
 
 async def test_pauses_grow_to_the_slow_pace_and_never_end(

@@ -109,8 +109,10 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether a fault is active; None if this reading did not tell."""
-        return None if self._active is None else bool(self._active)
+        """Return whether a fault is active; None if this reading did not tell of all there may be."""
+        if self._active:
+            return True
+        return False if self._active is not None and self.unit.all_faults_told else None
 
     @property
     @override

@@ -12,6 +12,7 @@ from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.const import CONF_ADDRESS, CONF_NAME
 from homeassistant.core import HomeAssistant
 
+from .const import CONF_SERIAL_NUMBER
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import About
 from .runtime import BluPowConfigEntry, BluPowRuntime
@@ -25,7 +26,7 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return what is known; nothing is asked of the device."""
     found: dict[str, Any] = {
-        "data": async_redact_data(entry.data, {CONF_ADDRESS, CONF_NAME}),
+        "data": async_redact_data(entry.data, {CONF_ADDRESS, CONF_NAME, CONF_SERIAL_NUMBER}),
         "options": dict(entry.options),
     }
     secrets = [entry.data[CONF_NAME], entry.title]

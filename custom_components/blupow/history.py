@@ -15,6 +15,7 @@ from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     get_last_statistics,
 )
+from homeassistant.const import CONF_NAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.recorder import async_migration_in_progress, get_instance
 from homeassistant.util import dt as dt_util
@@ -148,7 +149,9 @@ class HistoryImport:
             rows.append(StatisticData(start=start, state=float(values[day]), sum=total))
         if not rows:
             return
-        name = unit_name(self._coordinator.config_entry, unit)
+        several = len(self._coordinator.units) > 1
+        entry = self._coordinator.config_entry
+        name = unit_name(entry, unit) if several else entry.data[CONF_NAME]
         metadata = StatisticMetaData(
             mean_type=StatisticMeanType.NONE,
             has_sum=True,

@@ -135,5 +135,6 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
     @override
     def native_value(self) -> StateType:
         """Return the worst one; None if this reading did not tell."""
-        active = self.unit.active_faults
-        return None if active is None else self.unit.profile.worst(active) or NONE
+        if worst := self.unit.profile.worst(self.unit.active_faults or ()):
+            return worst
+        return NONE if self.unit.active_faults is not None and self.unit.all_faults_told else None

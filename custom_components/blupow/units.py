@@ -51,6 +51,8 @@ class UnitState:
     """What it said about itself."""
     silent: ErrorCode | None = None
     """Why it was not read while others were."""
+    lists_told: set[str] = field(default_factory=set)
+    """The lists of faults and alarms that it has ever sent."""
     guards: dict[str, CounterGuard] = field(default_factory=dict)
     doubted: Tally[str] = field(default_factory=Tally)
     """How often a value was dropped because it could not be true."""
@@ -88,12 +90,21 @@ class UnitState:
         return None
 
     @property
-    def active_faults(self) -> list[str] | None:
+    def active_faults(self) -> frozenset[str] | None:
         """The names of all faults and alarms of the last reading; None if it told nothing of them."""
-        if self.snapshot is None:
+        if not (lists := self._lists):
             return None
-        lists = [value for value in self.snapshot.values.values() if isinstance(value, list)]
-        return list(dict.fromkeys(name for names in lists for name in names)) if lists else None
+        return frozenset(name for names in lists.values() for name in names)
+
+    @property
+    def all_faults_told(self) -> bool:
+        """Whether the last reading told of all faults that the unit has ever told of."""
+        return self.lists_told == self._lists.keys()
+
+    @property
+    def _lists(self) -> dict[str, list[str]]:
+        values = self.snapshot.values if self.snapshot else {}
+        return {key: value for key, value in values.items() if isinstance(value, list)}
 
     def keep(self, reading: UnitReading, at: datetime, now: float) -> None:
         """Keep a fresh reading, without what cannot be true."""
@@ -117,6 +128,7 @@ class UnitState:
             dropped=dropped,
             registers=reading.registers,
         )
+        self.lists_told |= self._lists.keys()
 
     def _doubtful(self, values: Mapping[str, Value], now: float) -> Iterator[str]:
         """Go through the counters that show what the device cannot have counted."""

@@ -9,7 +9,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest, seal
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
 
 NOW = 1_795_000_000.0
 
@@ -35,7 +35,7 @@ class TestLink(VirtualLink):
 
     __test__ = False
 
-    def __init__(self, device: VirtualDevice) -> None:
+    def __init__(self, device: Module) -> None:
         """Prepare a link without faults."""
         super().__init__(device)
         self.refusals: list[ErrorCode] = []

@@ -1,18 +1,31 @@
 """Readings: which blocks are asked for, what a failure costs, what counts in the end."""
 
+from collections.abc import Callable
+
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import reading as reading_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import seal
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import UnitReading
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual import (
+    Module,
+    VirtualBus,
+    VirtualDevice,
+    VirtualShunt,
+    virtual_bus,
+    virtual_device,
+)
+from custom_components.blupow.lib.blupow_ble.virtual.controller import SOLAR
+from custom_components.blupow.lib.blupow_ble.virtual.shunt import CURRENT, VOLTAGE
+from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
 
-from .devices import Misbehaving, TestLink, exception, silence
+from .devices import NOW, Misbehaving, TestLink, exception, silence
 
 LIVE_BLOCKS = ("live", "battery", "load", "status", "energy")
 
@@ -250,3 +263,166 @@ async def test_registers_that_are_not_there() -> None:
     with pytest.raises(ReaderError, match="exception 2") as caught:
         await read_span(Misbehaving(), Span(start=9000, words=60))
     assert caught.value.code is ErrorCode.MODBUS_EXCEPTION
+
+
+def bus_of(*units: tuple[str, int]) -> tuple[VirtualBus, list[UnitPlan]]:
+    """Return devices behind one module, and the plans to read them."""
+    plans = [
+        UnitPlan(key=str(unit), profile=PROFILES[kind], model=PROFILES[kind].models[0], unit=unit)
+        for kind, unit in units
+    ]
+    return virtual_bus(units, lambda: NOW), plans
+
+
+async def test_several_units() -> None:
+    """One connection, all in turn; each has its own values."""
+    bus, plans = bus_of(("battery", 48), ("battery", 49), ("controller", 96))
+    link = TestLink(bus)
+    reader = Reader(link, plans)
+    reading = await reader.read()
+    await reader.close()
+    assert link.attempts == 1
+    assert list(reading.units) == ["48", "49", "96"]
+    assert reading.silent == {}
+    assert reading.units["48"].values["serial_number"] == "VIRTUAL-BATT-048"
+    assert reading.units["49"].values["serial_number"] == "VIRTUAL-BATT-049"
+    assert reading.units["96"].values["model"] == "RNG-CTRL-RVR40"
+
+
+@pytest.mark.parametrize("missing", [48, 49, 96])
+async def test_silent_unit_costs_one_request(missing: int) -> None:
+    """It is asked once, and does not take the others down."""
+    bus, plans = bus_of(("battery", 48), ("battery", 49), ("controller", 96))
+    bus.devices = [device for device in bus.devices if device.unit != missing]
+    asked: list[int] = []
+
+    class Counting(VirtualBus):
+        def answer(self, request: bytes) -> bytes | None:
+            asked.append(request[0])
+            return super().answer(request)
+
+    link = TestLink(Counting(bus.devices))
+    reader = Reader(link, plans)
+    reading = await reader.read()
+    await reader.close()
+    assert reading.silent == {str(missing): ErrorCode.NO_RESPONSE}
+    assert len(reading.units) == 2
+    assert asked.count(missing) == 1
+    assert link.attempts == 1
+
+
+async def test_all_units_silent() -> None:
+    """Then there is no reading; the first one's reason is told."""
+    _, plans = bus_of(("battery", 48), ("battery", 49))
+    reader = Reader(TestLink(VirtualBus([])), plans)
+    with pytest.raises(ReaderError, match="unit 48") as caught:
+        await reader.read()
+    await reader.close()
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+async def test_link_that_drops_between_units() -> None:
+    """What was read counts; the others are missing for that reason."""
+    bus, plans = bus_of(("battery", 48), ("controller", 96), ("battery", 49))
+    link = TestLink(bus)
+    link.drop_at = 0x0100
+    reader = Reader(link, plans)
+    reading = await reader.read()
+    await reader.close()
+    assert list(reading.units) == ["48"]
+    assert reading.silent == dict.fromkeys(("96", "49"), ErrorCode.CONNECT_FAILED)
+
+
+async def spans_of(module: Module, *spans: Span, link: TestLink | None = None) -> UnitReading:
+    """Read spans of a controller."""
+    link = link or TestLink(module)
+    reader = Reader(link, [UnitPlan(profile=PROFILES["controller"], unit=1)])
+    try:
+        return (await reader.read_spans(spans)).main
+    finally:
+        await reader.close()
+
+
+DAYS = tuple(Span(start=0xF000 + day, words=10) for day in range(3))
+
+
+async def test_spans_of_the_same_length() -> None:
+    """Days overlap by number; each is its own."""
+    device = virtual_device("controller", lambda: NOW)
+    reading = await spans_of(device, *DAYS)
+    assert {start: words[8] for start, words in reading.registers.items()} == {
+        0xF000: SOLAR.counted(midnight(NOW), NOW),
+        0xF001: SOLAR.counted(midnight(NOW, 1), midnight(NOW)),
+        0xF002: SOLAR.counted(midnight(NOW, 2), midnight(NOW, 1)),
+    }
+
+
+async def test_silence_among_spans_of_the_same_length() -> None:
+    """Asked once, then over a new link; after another silence nothing that comes is trusted."""
+    device = Misbehaving(kind="controller", unit=1, twist=silence(0xF001))
+    link = TestLink(device)
+    reading = await spans_of(device, *DAYS, link=link)
+    assert list(reading.registers) == [0xF000]
+    assert device.asked == [0xF000, 0xF001, 0xF001]
+    assert link.attempts == 2
+    again = Misbehaving(kind="controller", unit=1, twist=once(0xF001))
+    assert list((await spans_of(again, *DAYS)).registers) == [0xF000, 0xF001, 0xF002]
+
+
+async def test_refused_span_costs_itself_only() -> None:
+    """A device that keeps fewer days says so."""
+    device = Misbehaving(
+        kind="controller",
+        unit=1,
+        twist=lambda start, reply: exception(2)(start, reply) if start == 0xF001 else reply,
+    )
+    assert list((await spans_of(device, *DAYS)).registers) == [0xF000, 0xF002]
+    with pytest.raises(ReaderError) as caught:
+        await spans_of(Misbehaving(kind="controller", unit=1, twist=exception(2)), *DAYS)
+    assert caught.value.code is ErrorCode.MODBUS_EXCEPTION
+
+
+def once(start: int) -> Callable[[int, bytes], bytes | None]:
+    """Return a twist that leaves the first read of a register unanswered."""
+    left = [start]
+    return lambda asked, reply: left.clear() if asked in left else reply
+
+
+async def read_shunt(shunt: Module, budget: float = 0.1) -> UnitReading:
+    """Listen to a shunt."""
+    reader = Reader(TestLink(shunt), [UnitPlan(profile=PROFILES["shunt"])], budget=budget)
+    try:
+        return (await reader.read()).main
+    finally:
+        await reader.close()
+
+
+async def test_shunt() -> None:
+    """It is not asked; the first whole frame is the reading."""
+    reading = await read_shunt(virtual_device("shunt", lambda: NOW))
+    assert (reading.unit, reading.model) == (None, "RTMShunt300")
+    assert reading.values["battery_voltage"] == pytest.approx(VOLTAGE.at(NOW), abs=0.001)
+    assert reading.values["battery_current"] == pytest.approx(CURRENT.at(NOW), abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [(b"", ErrorCode.NO_RESPONSE), (b"4257" * 60, ErrorCode.BAD_FRAME)],
+)
+async def test_shunt_that_sends_nothing_whole(frame: bytes, code: ErrorCode) -> None:
+    """Silence and noise are told apart."""
+
+    class Broken(VirtualShunt):
+        def frame(self) -> bytes:
+            return frame
+
+    with pytest.raises(ReaderError) as caught:
+        await read_shunt(Broken())
+    assert caught.value.code is code
+
+
+async def test_module_is_no_shunt() -> None:
+    """A device without its service is another product."""
+    with pytest.raises(ReaderError) as caught:
+        await read_shunt(Misbehaving())
+    assert caught.value.code is ErrorCode.SERVICE_MISSING

@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble import link as link_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
@@ -20,10 +21,7 @@ from homeassistant.core import HomeAssistant
 from ..bluetooth import service_info
 
 PLAN = ReadPlan(
-    profile=INVERTER,
-    model=INVERTER.models[0],
-    unit=32,
-    blocks=("battery",),
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
     connect_timeout=5.0,
 )
 PATH: Path = replace(
@@ -48,7 +46,7 @@ async def test_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:
     """The values need not wait for the disconnect, the proxy's turn does."""
     reader = InProcessReader(hass)
     reading = await reader.read(PATH, PLAN)
-    assert set(reading.registers) == {4000, 4327}
+    assert set(reading.main.registers) == {4000, 4327}
     assert turn(hass, "proxy").locked()
     await reader.read(PATH, PLAN)
     assert links[0].disconnected.is_set()
@@ -60,8 +58,8 @@ async def test_reading(hass: HomeAssistant, links: list[VirtualLink]) -> None:
 async def test_registers_by_number(hass: HomeAssistant, links: list[VirtualLink]) -> None:
     """They come this way too."""
     reader = InProcessReader(hass)
-    reading = await reader.read(PATH, replace(PLAN, span=Span(start=4109, words=1)))
-    assert reading.registers == {4109: (32,)}
+    reading = await reader.read(PATH, replace(PLAN, spans=(Span(start=4109, words=1),)))
+    assert reading.main.registers == {4109: (32,)}
     await reader.stop()
 
 
@@ -89,7 +87,7 @@ async def test_failed_reading(hass: HomeAssistant, links: list[VirtualLink]) -> 
     reader = InProcessReader(hass)
     await reader.stop()
     with pytest.raises(ReaderError) as caught:
-        await reader.read(PATH, replace(PLAN, unit=9, blocks=()))
+        await reader.read(PATH, replace(PLAN, units=(replace(PLAN.units[0], unit=9, blocks=()),)))
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
     assert links[0].disconnected.is_set()
@@ -106,7 +104,7 @@ async def test_reading_that_takes_too_long(
         return self
 
     monkeypatch.setattr(VirtualLink, "connect", connect)
-    monkeypatch.setattr(in_process, "child_deadline", lambda _: 0.05)
+    monkeypatch.setattr(in_process, "child_deadline", lambda *_: 0.05)
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
         await reader.read(PATH, PLAN)

@@ -9,6 +9,7 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.readers import ReadPlan
@@ -18,10 +19,7 @@ from custom_components.blupow.readers.turns import turn
 from homeassistant.core import HomeAssistant
 
 PLAN = ReadPlan(
-    profile=INVERTER,
-    model=INVERTER.models[0],
-    unit=32,
-    blocks=("battery",),
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
     connect_timeout=5.0,
 )
 
@@ -40,8 +38,8 @@ async def test_reading(hass: HomeAssistant) -> None:
     reader = IsolatedReader(hass)
     path = virtual_path()
     reading = await reader.read(path, PLAN)
-    assert reading.model == "RIV1230RCH"
-    assert set(reading.registers) == {4000, 4327}
+    assert reading.main.model == "RIV1230RCH"
+    assert set(reading.main.registers) == {4000, 4327}
     assert turn(hass, path.source).locked()
     process = reader._process
     assert process is not None
@@ -54,9 +52,9 @@ async def test_reading(hass: HomeAssistant) -> None:
 async def test_registers_by_number(hass: HomeAssistant) -> None:
     """They come as they are, undecoded."""
     reader = IsolatedReader(hass)
-    reading = await reader.read(virtual_path(), replace(PLAN, span=Span(start=4109, words=1)))
-    assert reading.registers == {4109: (32,)}
-    assert reading.values == {}
+    reading = await reader.read(virtual_path(), replace(PLAN, spans=(Span(start=4109, words=1),)))
+    assert reading.main.registers == {4109: (32,)}
+    assert reading.main.values == {}
     await reader.stop()
 
 
@@ -69,12 +67,12 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
     waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
     elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
     reading = await other.read(elsewhere, PLAN)
-    assert reading.unit == 32
+    assert reading.main.unit == 32
     assert one._process is None
     assert two._process is None
     lock.release()
     readings = await asyncio.gather(*waiting)
-    assert [reading.unit for reading in readings] == [32, 32]
+    assert [reading.main.unit for reading in readings] == [32, 32]
     for reader in (one, two, other):
         await reader.stop()
 
@@ -94,7 +92,7 @@ async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
     """The child is gone and the turn is free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(virtual_path(), replace(PLAN, unit=9))
+        await reader.read(virtual_path(), replace(PLAN, units=(replace(PLAN.units[0], unit=9),)))
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
     assert not turn(hass, virtual_path().source).locked()

@@ -285,7 +285,8 @@ class Reader:
         assert self._session is not None
         block = Block(key="span", start=span.start, words=span.words)
         try:
-            await self._session.drain()
+            if state.raw:
+                await self._session.drain()
             self._check_time()
             return await self._session.read(block, self._patience(), tries=1)
         except ReaderError as err:

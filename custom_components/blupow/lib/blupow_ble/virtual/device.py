@@ -125,7 +125,7 @@ class VirtualBus:
     def __init__(self, devices: list[VirtualDevice]) -> None:
         """Put them on the bus."""
         self.devices = devices
-        self.overrides = devices[0].overrides
+        self.overrides = devices[0].overrides if devices else {}
         """Those of the first of them."""
 
     @property

@@ -1,0 +1,95 @@
+"""Energy: what devices count is guarded, what they do not count is estimated and says so."""
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import mock_restore_cache_with_extra_data
+
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from homeassistant.core import HomeAssistant, State
+
+from .families import FAMILIES
+from .scripted import Script
+from .timeline import pass_time, set_up, state
+
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
+
+PREFIX = "sensor.bt_th_6a000035"
+IN = f"{PREFIX}_battery_energy_in_estimated"
+OUT = f"{PREFIX}_battery_energy_out_estimated"
+TOTAL = f"{PREFIX}_solar_energy_total"
+
+
+def current(amperes: float) -> dict[int, int]:
+    """Return the registers of a battery at 12.0 V with a current."""
+    return {5042: round(amperes * 100) & 0xFFFF, 5043: 120}
+
+
+async def test_estimated_energy(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Both directions are integrated apart, over fresh readings only."""
+    script.device = FAMILIES["battery"].device()
+    script.device.overrides = current(10)
+    await set_up(hass, FAMILIES["battery"].entry())
+    assert (state(hass, IN), state(hass, OUT)) == ("0.0", "0.0")
+    await pass_time(hass, freezer, 601)
+    assert float(state(hass, IN)) == pytest.approx(120 / 6, abs=1.1)
+    assert float(state(hass, OUT)) == 0
+    script.device.overrides = current(-10)
+    await pass_time(hass, freezer, 600)
+    assert float(state(hass, OUT)) == pytest.approx(120 / 6, abs=1.1)
+    before = (state(hass, IN), state(hass, OUT))
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 400)
+    assert (state(hass, IN), state(hass, OUT)) == before
+    script.error = None
+    await pass_time(hass, freezer, 301)
+    # the gap is not bridged: only what the readings after it span is counted
+    flowed = float(state(hass, OUT)) - float(before[1])
+    assert flowed <= 120 * 301 / 3600
+
+
+async def test_estimate_goes_on_after_a_restart(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """From what was stored, not from zero."""
+    stored = {"native_value": 1234.5, "native_unit_of_measurement": "Wh"}
+    mock_restore_cache_with_extra_data(hass, [(State(IN, "1234.5"), stored)])
+    script.device = FAMILIES["battery"].device()
+    script.device.overrides = current(10)
+    await set_up(hass, FAMILIES["battery"].entry())
+    assert float(state(hass, IN)) == 1234.5
+    await pass_time(hass, freezer, 61)
+    assert 1235 < float(state(hass, IN)) < 1238
+
+
+async def test_counter_that_jumps_is_dropped_and_counted(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """For a reading it is unknown; the sum of the dashboard never sees it."""
+    script.device = FAMILIES["controller"].device()
+    entry = FAMILIES["controller"].entry()
+    await set_up(hass, entry)
+    before = state(hass, TOTAL)
+    script.device.overrides = {0x011C: 0x7000}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, TOTAL) == "unknown"
+    own = entry.runtime_data.coordinator.own
+    assert own.snapshot.dropped == ("solar_energy_total",)
+    assert own.doubted == {"solar_energy_total": 1}
+    script.device.overrides = {}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, TOTAL) == before
+
+
+async def test_counter_that_falls_is_a_reset(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Believed once a second reading agrees."""
+    script.device = FAMILIES["controller"].device()
+    await set_up(hass, FAMILIES["controller"].entry())
+    script.device.overrides = {0x011C: 0, 0x011D: 3}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, TOTAL) == "unknown"
+    await pass_time(hass, freezer, 31)
+    assert state(hass, TOTAL) == "3"

@@ -1,0 +1,174 @@
+"""The days that devices keep: returned by an action, and once a day in the long-term statistics."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from custom_components.blupow.lib.blupow_ble import session
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.virtual.controller import LOAD, SOLAR
+from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
+from homeassistant.components.recorder.statistics import (
+    list_statistic_ids,
+    statistics_during_period,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.recorder import get_instance
+
+from .families import FAMILIES
+from .scripted import NOW, Script
+from .timeline import pass_time, set_up
+
+GENERATED = "blupow:c4_d3_6a_00_00_35_solar_energy"
+
+
+@pytest.fixture(autouse=True)
+async def _utc(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have local days be those of the virtual devices' clock; by a frozen one nothing is waited for."""
+    monkeypatch.setattr(session, "DRAIN_QUIET", 0)
+    await hass.config.async_set_time_zone("UTC")
+
+
+async def history(hass: HomeAssistant, entry: MockConfigEntry, **target: str) -> dict[str, Any]:
+    """Have the action return the days."""
+    answer = await hass.services.async_call(
+        "blupow",
+        "get_history",
+        target or {"config_entry_id": entry.entry_id},
+        blocking=True,
+        return_response=True,
+    )
+    assert answer is not None
+    return answer
+
+
+def generated(day: int) -> int:
+    """Return what the virtual controller generated so many days ago."""
+    return SOLAR.counted(midnight(NOW, day), midnight(NOW, day - 1))
+
+
+@pytest.mark.usefixtures("heard", "no_bluez")
+async def test_history_of_a_controller(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Today so far, and seven days before it, with their units."""
+    freezer.move_to(datetime.fromtimestamp(NOW, UTC))
+    script.device = FAMILIES["controller"].device()
+    entry = FAMILIES["controller"].entry()
+    await set_up(hass, entry)
+    found = await history(hass, entry)
+    today = datetime.fromtimestamp(NOW, UTC).date()
+    assert [day["date"] for day in found["days"]] == [
+        (today - timedelta(days=ago)).isoformat() for ago in range(8)
+    ]
+    assert [day["solar_energy"] for day in found["days"][1:]] == [
+        generated(day) for day in range(1, 8)
+    ]
+    assert found["days"][0]["load_energy"] == LOAD.counted(midnight(NOW), NOW)
+    assert found["days"][3]["minimum_battery_voltage"] == 13.2
+    assert found["units"]["solar_energy"] == "Wh"
+    assert found["units"]["charged"] == "Ah"
+
+
+@pytest.mark.usefixtures("heard", "no_bluez")
+async def test_history_of_an_inverter(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Seven days, yesterday first, in the units that it sends."""
+    await set_up(hass, entry)
+    found = await history(hass, entry)
+    assert [day["days_ago"] for day in found["days"]] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(9 < day["load_energy"] < 11 for day in found["days"])
+    assert all(day["mains_load_energy"] == 0.0 for day in found["days"])
+    assert found["units"]["load_energy"] == "kWh"
+
+
+@pytest.mark.usefixtures("heard", "no_bluez")
+async def test_history_of_a_unit_behind_a_hub(hass: HomeAssistant, script: Script) -> None:
+    """The device that is named is asked, not the first one."""
+    script.device = FAMILIES["hub"].device()
+    entry = FAMILIES["hub"].entry()
+    await set_up(hass, entry)
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    (controller,) = [device for device in devices if "controller" in (device.name or "")]
+    found = await history(hass, entry, device_id=controller.id)
+    assert found["days"][1]["solar_energy"] == generated(1)
+    with pytest.raises(ServiceValidationError, match="keeps no history"):
+        await history(hass, entry)
+
+
+@pytest.mark.usefixtures("heard", "no_bluez")
+async def test_history_that_cannot_be_read(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """The cause is told."""
+    await set_up(hass, entry)
+    script.error = ErrorCode.NO_RESPONSE
+    with pytest.raises(HomeAssistantError, match="does not answer"):
+        await history(hass, entry)
+
+
+async def sums(hass: HomeAssistant) -> list[tuple[datetime, float, float]]:
+    """Return what the statistics hold: day, energy, sum."""
+    await async_wait_recording_done(hass)
+    found = await get_instance(hass).async_add_executor_job(
+        statistics_during_period,
+        hass,
+        datetime.fromtimestamp(NOW, UTC) - timedelta(days=30),
+        None,
+        {GENERATED},
+        "hour",
+        None,
+        {"state", "sum"},
+    )
+    return [
+        (datetime.fromtimestamp(row["start"], UTC), row["state"] or 0.0, row["sum"] or 0.0)
+        for row in found.get(GENERATED, [])
+    ]
+
+
+@pytest.mark.usefixtures("recorder_mock", "heard", "no_bluez")
+async def test_import_into_statistics(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Whole days only, each once; a failure is made good later."""
+    noon = datetime.fromtimestamp(midnight(NOW) + 12 * 3600, UTC)
+    freezer.move_to(noon)
+    script.device = FAMILIES["controller"].device()
+    script.device.clock = lambda: freezer().replace(tzinfo=UTC).timestamp()
+    await set_up(hass, FAMILIES["controller"].entry())
+    await pass_time(hass, freezer, 31)
+    days = [datetime.fromtimestamp(midnight(NOW, ago), UTC) for ago in range(7, 0, -1)]
+    energies = [generated(ago) for ago in range(7, 0, -1)]
+    rows = await sums(hass)
+    assert [(day, energy) for day, energy, _ in rows] == list(zip(days, energies, strict=True))
+    assert rows[-1][2] == sum(energies)
+    (known,) = [
+        item
+        for item in await get_instance(hass).async_add_executor_job(list_statistic_ids, hass)
+        if item["statistic_id"] == GENERATED
+    ]
+    assert known["name"] == "BT-TH-6A000035 solar energy (daily history)"
+    assert known["statistics_unit_of_measurement"] == "Wh"
+    polls = script.polls
+    await pass_time(hass, freezer, 31)
+    assert [plan for plan in script.plans[polls:] if plan.spans] == []
+    assert await sums(hass) == rows
+    # the next day it fails at first
+    freezer.move_to(noon + timedelta(hours=16))
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 61)
+    script.error = None
+    await pass_time(hass, freezer, 301)
+    rows = await sums(hass)
+    assert len(rows) == 8
+    assert rows[-1][0] == datetime.fromtimestamp(midnight(NOW), UTC)
+    assert rows[-1][2] == pytest.approx(sum(energies) + rows[-1][1])

@@ -1,0 +1,258 @@
+"""Several units behind one module: found when the user asks, a device each, none takes another down."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+
+from .families import FAMILIES
+from .scripted import NOW, Script
+from .simulated import INVERTER_ADDRESS
+from .timeline import pass_time, set_up, state
+
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
+
+BATTERY = FAMILIES["battery"]
+HUB = FAMILIES["hub"]
+PREFIX = "sensor.bt_th_6a000035"
+
+
+def bus(*units: tuple[str, int]) -> VirtualBus:
+    """Return devices behind one module."""
+    return virtual_bus(units, lambda: NOW)
+
+
+async def search(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """Have the user look for other units."""
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "find_units"}
+    )
+    assert result["step_id"] == "find_units"
+    return await hass.config_entries.flow.async_configure(result["flow_id"], {})
+
+
+async def add(hass: HomeAssistant, result: dict[str, Any], *units: str) -> None:
+    """Have the user add some of those found."""
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"units": list(units)}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) -> None:
+    """Those that the user chooses become devices of their own, connected via the module."""
+    script.device = bus(("battery", 48), ("battery", 49), ("controller", 96))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    before = state(hass, f"{PREFIX}_battery_voltage")
+    result = await search(hass, entry)
+    assert result["step_id"] == "add_units"
+    (field,) = result["data_schema"].schema
+    assert field.default() == ["49", "96"]
+    options = result["data_schema"].schema["units"].config["options"]
+    assert [option["label"] for option in options] == [
+        "49: Battery, RBT100LFP12-BT, serial number VIRTUAL-BATT-049",
+        "96: Charge controller, RNG-CTRL-RVR40, serial number 1501FFFF",
+    ]
+    await add(hass, result, "49")
+    assert [unit["unit"] for unit in entry.data["more_units"]] == [49]
+    registry = dr.async_get(hass)
+    devices = {
+        device.name: device
+        for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
+    }
+    module = devices["BT-TH-6A000035"]
+    assert module.model == "Bluetooth module"
+    assert set(devices) == {
+        "BT-TH-6A000035",
+        "BT-TH-6A000035 Battery 48",
+        "BT-TH-6A000035 Battery 49",
+    }
+    for unit in (48, 49):
+        device = devices[f"BT-TH-6A000035 Battery {unit}"]
+        assert device.via_device_id == module.id
+        assert device.serial_number == f"VIRTUAL-BATT-0{unit}"
+        assert device.model == "RBT100LFP12-BT"
+    # the first one's entities stay what they were
+    assert state(hass, f"{PREFIX}_battery_voltage") == before
+    entities = er.async_get(hass)
+    own = entities.async_get(f"{PREFIX}_battery_voltage")
+    assert own is not None
+    assert own.device_id == devices["BT-TH-6A000035 Battery 48"].id
+    # a second search finds what is left
+    result = await search(hass, entry)
+    await add(hass, result, "96")
+    assert [unit["key"] for unit in entry.data["more_units"]] == ["49", "96"]
+    assert script.plans[-1].units[2].profile.key == "controller"
+
+
+async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> None:
+    """The form says so, and can be tried again; a failure is told by its code."""
+    script.device = bus(("battery", 48))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    result = await search(hass, entry)
+    assert result["errors"] == {"base": "no_more_units"}
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["errors"] == {"base": "connect_timeout"}
+    script.error = None
+    script.device = bus(("battery", 48), ("battery", 51))
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["step_id"] == "add_units"
+
+
+async def test_search_needs_a_loaded_entry(hass: HomeAssistant, script: Script) -> None:
+    """An entry that is not loaded has nobody who could search."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    result = await search(hass, entry)
+    await hass.config_entries.async_unload(entry.entry_id)
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {"units": ["49"]})
+    assert result["reason"] == "not_loaded"
+    assert entry.state is ConfigEntryState.NOT_LOADED
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "find_units"}
+    )
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "not_loaded"
+
+
+async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script) -> None:
+    """On a bus of several, all would answer it at once."""
+    script.device = bus(("battery", 48))
+    entry = BATTERY.entry()
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 255})
+
+    class Echoing(VirtualBus):
+        def answer(self, request: bytes) -> bytes | None:
+            reply = super().answer(request)
+            if reply is None or request[0] != 255:
+                return reply
+            from custom_components.blupow.lib.blupow_ble.modbus import seal
+
+            return seal(bytes((255,)) + reply[1:-2])
+
+    script.device = Echoing(script.device.devices)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.data["unit"] == 255
+    script.device.devices += bus(("battery", 49)).devices
+    result = await search(hass, entry)
+    await add(hass, result, "49")
+    assert entry.data["unit"] == 48
+
+
+async def test_batteries_that_were_plugged_in_again(hass: HomeAssistant, script: Script) -> None:
+    """Their addresses have changed; the serial number tells who is who, and names stay."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await add(hass, await search(hass, entry), "49")
+    first, second = script.device.devices
+    first.unit, second.unit = 50, 48
+    first.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-048"), strict=True))
+    second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
+    script.device.devices += bus(("battery", 51)).devices
+    await add(hass, await search(hass, entry))
+    assert entry.data["unit"] == 50
+    assert [(unit["key"], unit["unit"]) for unit in entry.data["more_units"]] == [("49", 48)]
+
+
+def _text(text: str) -> list[int]:
+    return [int.from_bytes(text[at : at + 2].encode()) for at in range(0, len(text), 2)]
+
+
+async def test_silent_unit(
+    hass: HomeAssistant,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Its values go at its own grace's end, the others stay; both are told once."""
+    script.device = HUB.device()
+    entry = HUB.entry()
+    await set_up(hass, entry)
+    battery = f"{PREFIX}_battery_49_battery_voltage"
+    controller = f"{PREFIX}_charge_controller_96_battery_voltage"
+    assert state(hass, battery) == "13.2"
+    assert state(hass, f"{PREFIX}_bank_percentage") not in ("unknown", "unavailable")
+    everybody = script.device.devices
+    refusing = everybody[1]
+    refusing.kind = "srne"  # answers, but not for what a battery is asked
+    await pass_time(hass, freezer, 590)
+    assert state(hass, battery) == "13.2"
+    await pass_time(hass, freezer, 15)
+    assert state(hass, battery) == "unavailable"
+    assert state(hass, f"{PREFIX}_bank_percentage") == "unavailable"
+    assert state(hass, controller) != "unavailable"
+    assert state(hass, f"{PREFIX}_connection_status") == "connected"
+    refusing.kind = "battery"
+    await pass_time(hass, freezer, 31)
+    assert state(hass, battery) == "13.2"
+    lines = entry.runtime_data.coordinator.link.journal.lines
+    told = [line.text for line in lines if "unit 49" in line.text]
+    assert [text.partition("unit 49 ")[2].split(" ")[0] for text in told] == ["does", "answers"]
+
+
+async def test_bank_is_known_only_while_all_of_it_is(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A sum of parts is no total."""
+    script.device = HUB.device()
+    await set_up(hass, HUB.entry())
+    for key, unit_key, digits in (
+        ("current", "battery_current", 2),
+        ("power", "battery_power", 1),
+    ):
+        parts = [f"{PREFIX}_battery_{unit}_{unit_key}" for unit in (48, 49)]
+        total = sum(float(state(hass, part)) for part in parts)
+        assert float(state(hass, f"{PREFIX}_bank_{key}")) == round(total, digits)
+    script.device.devices[1].overrides = {5043: 5000}  # a voltage that cannot be: no power either
+    await pass_time(hass, freezer, 31)
+    assert state(hass, f"{PREFIX}_bank_power") == "unknown"
+
+
+async def test_unit_is_removed(
+    hass: HomeAssistant, script: Script, hass_ws_client: WebSocketGenerator
+) -> None:
+    """A unit that is gone for good can be deleted; the module and its own unit cannot."""
+    assert await async_setup_component(hass, "config", {})
+    script.device = HUB.device()
+    entry = HUB.entry()
+    await set_up(hass, entry)
+    client = await hass_ws_client(hass)
+    registry = dr.async_get(hass)
+
+    def device(identifier: str) -> dr.DeviceEntry:
+        found = registry.async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
+        assert found is not None
+        return found
+
+    for identifier in (INVERTER_ADDRESS, f"{INVERTER_ADDRESS}_unit_own"):
+        answer = await client.remove_device(device(identifier).id)
+        assert not answer["success"]
+    for key in ("49", "96"):
+        answer = await client.remove_device(device(f"{INVERTER_ADDRESS}_unit_{key}").id)
+        assert answer["success"]
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.data["more_units"] == []
+    # with one unit left, module and unit are one device again
+    (left,) = dr.async_entries_for_config_entry(registry, entry.entry_id)
+    assert left.identifiers == {(DOMAIN, INVERTER_ADDRESS)}
+    assert left.serial_number == "VIRTUAL-BATT-048"
