@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 
-from .__main__ import ADAPTER_ADDRESS
+from .__main__ import ADAPTER_ADDRESS, OTHERS
 from .bus import BusError
 from .home_assistant import USER, HomeAssistant, HomeAssistantError, home_assistant, port_is_free
 from .process import simulator
@@ -24,6 +24,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=int, default=8123, help="of Home Assistant (8123)")
     parser.add_argument("--inverters", type=int, default=1, help="how many are simulated (1)")
+    parser.add_argument(
+        "--also",
+        action="append",
+        choices=list(OTHERS),
+        default=[],
+        metavar="KIND",
+        help="another device too: " + ", ".join(OTHERS),
+    )
     parser.add_argument("--new", action="store_true", help="forget what earlier runs have set up")
     parser.add_argument(
         "--folder", type=Path, default=Path(".demo"), help="where everything is kept (.demo)"
@@ -54,7 +62,9 @@ async def run(options: argparse.Namespace) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     if not port_is_free(options.port):
         raise HomeAssistantError(f"port {options.port} is in use; choose another with --port")
-    async with simulator(folder / "bus", "--inverters", str(options.inverters)) as devices:
+    also = [option for kind in options.also for option in ("--also", kind)]
+    inverters = ("--inverters", str(options.inverters))
+    async with simulator(folder / "bus", *inverters, *also) as devices:
         print("starting Home Assistant (the first start takes a minute) ...", flush=True)
         async with home_assistant(
             folder / "config",

@@ -268,11 +268,13 @@ async def _read(options: argparse.Namespace) -> tuple[Profile, Reading]:
         name = device.name
         link = BleLink(device, options.timeout)
     try:
+        model = None
         if (profile := profile or profile_for_name(name)) is None:
             finding = await Prober(link).identify()
             await link.disconnect()
             profile, unit = PROFILES[finding.profile], unit or finding.unit
-        model = _model(profile, options.model) or model_for_name(profile, name)
+            model = profile.model(finding.model) if finding.model else None
+        model = _model(profile, options.model) or model or model_for_name(profile, name)
         plan = UnitPlan(profile=profile, model=model, unit=unit)
         budget = read_budget(1, pushed=profile.push is not None)
         return profile, await Reader(link, (plan,), budget=budget).read()
