@@ -31,7 +31,9 @@ def devices() -> Iterator[str]:
     yield "|---|---|---|---|"
     for profile in PROFILES.values():
         for model in profile.models:
-            names = model.name_prefixes or (profile.name_prefixes if model is profile.models[0] else ())
+            taken = {name for other in profile.models for name in other.name_prefixes}
+            rest = [name for name in profile.name_prefixes if name not in taken]
+            names = model.name_prefixes or (rest if model is profile.models[0] else ())
             prefixes = [f"`{name}…`" for name in names]
             if profile.push is None:
                 prefixes.append("`BT-TH-…`")
@@ -134,7 +136,9 @@ def written(text: str) -> str:
 def main() -> int:
     """Write, or compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail if the tables are not up to date")
+    parser.add_argument(
+        "--check", action="store_true", help="fail if the tables are not up to date"
+    )
     options = parser.parse_args()
     text = README.read_text()
     wanted = written(text)

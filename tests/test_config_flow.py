@@ -271,9 +271,7 @@ async def test_what_nothing_recognises_is_asked_for(hass: HomeAssistant, script:
     """The user says what is behind the module; it is read as that before an entry is made."""
     script.error = ErrorCode.NO_RESPONSE
     hear(hass, service_info("BT-TH-6A000035"))
-    await hass.async_block_till_done()
-    (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-    result = await answer(hass, flow)
+    result = await answer(hass, await discovery(hass))
     assert result["step_id"] == "family"
     assert result["description_placeholders"] == {"name": "BT-TH-6A000035"}
     result = await answer(hass, result, profile="controller")

@@ -167,7 +167,7 @@ async def test_import_into_statistics(
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 61)
     script.error = None
-    await pass_time(hass, freezer, 301)
+    await pass_time(hass, freezer, 601)
     rows = await sums(hass)
     assert len(rows) == 8
     assert rows[-1][0] == datetime.fromtimestamp(midnight(NOW), UTC)

@@ -128,9 +128,6 @@ GOLD = {
 }
 PLATINUM = {"async-dependency", "inject-websession", "strict-typing"}
 
-SPELLED = {"RTMSHUNT300": "RTMShunt300"}
-"""Home Assistant's matchers look at the case, as the devices spell their names."""
-
 MODELS = [
     (profile, profile.register_map(model))
     for profile in PROFILES.values()
@@ -191,7 +188,7 @@ def test_bluetooth_matchers() -> None:
         assert not set("*?[") & set(matcher["local_name"][:3])
     for profile in PROFILES.values():
         for prefix in profile.name_prefixes:
-            info = service_info(f"{SPELLED.get(prefix, prefix)}134000035")
+            info = service_info(f"{prefix}134000035")
             assert any(ble_device_matches(matcher, info) for matcher in matchers), prefix
     module = service_info("BT-TH-6A667ED4")
     assert any(ble_device_matches(matcher, module) for matcher in matchers)

@@ -1,5 +1,6 @@
 """Several units behind one module: found when the user asks, a device each, none takes another down."""
 
+from dataclasses import replace
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -9,7 +10,9 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
+from custom_components.blupow.units import new_units, units_of, with_units
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -256,3 +259,26 @@ async def test_unit_is_removed(
     (left,) = dr.async_entries_for_config_entry(registry, entry.entry_id)
     assert left.identifiers == {(DOMAIN, INVERTER_ADDRESS)}
     assert left.serial_number == "VIRTUAL-BATT-048"
+
+
+def test_serial_number_that_several_have_is_none() -> None:
+    """Two controllers with the number of the document are two, known by their addresses."""
+    units = units_of(FAMILIES["hub"].entry())
+    same = [
+        Finding(unit=unit, profile="controller", model="Rover", serial_number="1501FFFF")
+        for unit in (96, 97)
+    ]
+    assert [finding.unit for finding in new_units(units, same)] == [96, 97]
+    alone = [replace(same[1], unit=17)]
+    assert new_units(units, alone) == []
+    nameless = [replace(finding, serial_number=None) for finding in same]
+    assert [finding.unit for finding in new_units(units, nameless)] == [97]
+
+
+def test_keys_are_never_used_twice() -> None:
+    """A battery that took another one's address gets a key of its own."""
+    entry = FAMILIES["hub"].entry()
+    units = units_of(entry)
+    found = [Finding(unit=49, profile="battery", serial_number="NEW")]
+    data = with_units(entry.data, units, found, found)
+    assert [unit["key"] for unit in data["more_units"]] == ["49", "96", "49_2"]

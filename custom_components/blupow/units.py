@@ -173,7 +173,7 @@ def unit_name(entry: ConfigEntry, unit: UnitState) -> str:
 
 def new_units(units: Sequence[UnitState], found: Sequence[Finding]) -> list[Finding]:
     """Return those of the units found that are not known, whatever address they answered under."""
-    return [finding for finding in found if _known(units, finding) is None]
+    return [finding for finding in found if _known(units, found, finding) is None]
 
 
 def with_units(
@@ -187,7 +187,7 @@ def with_units(
     Batteries that are plugged in again may change their addresses; the serial number tells who is who.
     """
     changed = dict(data)
-    moved = {unit.key: finding.unit for finding in found if (unit := _known(units, finding))}
+    moved = {unit.key: finding.unit for finding in found if (unit := _known(units, found, finding))}
     own = units[0]
     address = own.identity.get(DEVICE_ID)
     if own.key in moved:
@@ -218,15 +218,22 @@ def with_units(
     return changed | {CONF_MORE_UNITS: more}
 
 
-def _known(units: Sequence[UnitState], finding: Finding) -> UnitState | None:
-    """Return the known unit that was found, by its serial number, else by its address."""
-    if finding.serial_number is not None:
+def _known(
+    units: Sequence[UnitState], found: Sequence[Finding], finding: Finding
+) -> UnitState | None:
+    """Return the known unit that was found, by its serial number, else by its address.
+
+    A serial number that several have is none: some devices all have the same one.
+    """
+    numbers = Tally(other.serial_number for other in found)
+    number = finding.serial_number if numbers[finding.serial_number] == 1 else None
+    if number is not None:
         for unit in units:
-            if unit.serial_number == finding.serial_number:
+            if unit.serial_number == number:
                 return unit
     for unit in units:
         addresses = (unit.unit, unit.identity.get(DEVICE_ID))
         alike = unit.profile.key == finding.profile and finding.unit in addresses
-        if alike and None in (unit.serial_number, finding.serial_number):
+        if alike and None in (unit.serial_number, number):
             return unit
     return None

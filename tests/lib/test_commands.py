@@ -11,10 +11,11 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble import commands, process as process_module
 from custom_components.blupow.lib.blupow_ble.process import LIB
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualShunt
 from simulator.control import ControlClient
 
 from ..simulated import INVERTER_ADDRESS
-from .frames import CAPTURES, EXCEPTION_2, RIV4835_BATTERY, RIV4835_LIVE, Capture
+from .frames import CAPTURES, EXCEPTION_2, RIV4835_BATTERY, RIV4835_LIVE, SHUNT_CAPTURE, Capture
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
@@ -85,6 +86,33 @@ def test_decode_refuses(frame: str, reason: str, capsys: pytest.CaptureFixture[s
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith(reason)
+
+
+def test_decode_needs_a_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """A reply does not say which registers it holds; a shunt's frame does not need it."""
+    assert commands.main(["decode", "--profile", "battery", RIV4835_LIVE.frame]) == 1
+    assert "--start is needed" in capsys.readouterr().err
+    assert commands.main(["decode", "--profile", "shunt", SHUNT_CAPTURE.frame]) == 0
+    assert "the frame is cut: 56 of 110 bytes" in capsys.readouterr().err
+    whole = VirtualShunt(lambda: 0.0).frame()
+    assert commands.main(["decode", "--profile", "shunt", whole.hex()]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        ("42", "header"),
+        ("4257010b" + "00" * 106, "header"),
+        (SHUNT_CAPTURE.frame + "00" * 55, "111 bytes"),
+    ],
+)
+def test_decode_refuses_frames_of_a_shunt(
+    frame: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the reason."""
+    assert commands.main(["decode", "--profile", "shunt", frame]) == 1
+    assert reason in capsys.readouterr().err
 
 
 def test_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:

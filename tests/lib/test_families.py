@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import process as process_module
+from custom_components.blupow.lib.blupow_ble import commands, probing, process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.messages import Device, Operation, Request
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
@@ -164,6 +164,17 @@ async def test_history(simulated: ControlClient) -> None:
     days = decode_history(HISTORY, reading.registers)
     assert list(days) == list(range(8))
     assert all(4900 < days[day]["solar_energy"] < 5200 for day in range(1, 8))
+
+
+async def test_command_line_finds_nothing(
+    simulated: ControlClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A module with nothing behind it."""
+    monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.01)
+    await simulated.fault("silent", address=ADDRESSES["hub"])
+    arguments = ["probe", "--address", ADDRESSES["hub"], "--all"]
+    assert await asyncio.to_thread(commands.main, arguments) == 1
+    assert "no unit answers" in capsys.readouterr().err
 
 
 async def test_command_line(simulated: ControlClient) -> None:

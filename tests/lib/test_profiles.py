@@ -7,6 +7,9 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble.modbus import parse_reply
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES, profile_for_name
+from custom_components.blupow.lib.blupow_ble.profiles.battery import BATTERY
+from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
+from custom_components.blupow.lib.blupow_ble.profiles.dcdc import DCDC
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
     NOT_THERE,
     Field,
@@ -23,7 +26,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.decoding import (
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
 from custom_components.blupow.lib.blupow_ble.push import parse_push
 
-from .frames import CAPTURES, Capture
+from .frames import ALL_ALARMS, CAPTURES, Capture
 
 # the sensors that BluPow 2.0 had: all of them stay
 SENSORS_OF_OLD = {
@@ -273,3 +276,120 @@ def test_family_by_name(name: str | None, family: str | None) -> None:
     """The advertised name tells the family, or does not."""
     profile = profile_for_name(name)
     assert (profile.key if profile else None) == family
+
+
+def test_every_alarm_of_a_battery() -> None:
+    """All bits set (synthetic): below and above at once is other; what cannot be both is both."""
+    words = parse_reply(bytes.fromhex(ALL_ALARMS)).words
+    decoded = decode(BATTERY.register_map(), dict(enumerate(words, 5100)))
+    values = decoded.values
+    assert values["cell_voltage_alarms"] == [f"cell_{n}_voltage_other" for n in range(1, 17)]
+    assert len(values["cell_temperature_alarms"]) == 16
+    assert values["other_alarms"] == [
+        "bms_temperature_other",
+        "environment_1_temperature_other",
+        "environment_2_temperature_other",
+        "heater_1_temperature_other",
+        "heater_2_temperature_other",
+        "charging_current_other",
+        "discharging_current_other",
+    ]
+    assert len(values["faults"]) == 13
+    assert len(values["warnings"]) == 8
+    assert values["heater"] is True
+    assert values["fully_charged"] is True
+
+
+@pytest.mark.parametrize(
+    ("register", "word", "alarms"),
+    [
+        (5101, 0b01, ["cell_1_voltage_below"]),
+        (5101, 0b1000, ["cell_2_voltage_above"]),
+        (5100, 0b11 << 14, ["cell_16_voltage_other"]),
+    ],
+)
+def test_alarms_of_cells(register: int, word: int, alarms: list[str]) -> None:
+    """Two bits a cell: cell 1 is the lowest two of the second word, cell 16 the highest of the first."""
+    words = {5100: 0, 5101: 0} | {register: word}
+    assert decode(BATTERY.register_map(), words).values == {"cell_voltage_alarms": alarms}
+
+
+@pytest.mark.parametrize(
+    ("word", "volts"), [(34, 3.4), (50, 5.0), (3412, 3.412), (51, 0.051), (5001, None)]
+)
+def test_cells_in_tenths_and_in_thousandths(word: int, volts: float | None) -> None:
+    """Newer firmware sends thousandths: numbers too large to be tenths."""
+    decoded = decode(BATTERY.register_map(), {5000: 1, 5001: word})
+    assert decoded.values.get("cell_1_voltage") == volts
+    assert decoded.dropped == ([] if volts is not None else ["cell_1_voltage"])
+
+
+def test_cells_that_the_battery_does_not_have() -> None:
+    """Four cells are four: the zeros behind them are no voltages."""
+    words = dict.fromkeys(range(5000, 5034), 0) | {5000: 4, 5001: 33, 5017: 1, 5018: 0xFFF6}
+    values = decode(BATTERY.register_map(), words).values
+    assert values["cell_1_voltage"] == 3.3
+    assert {key for key in values if key.endswith("_voltage")} == {
+        f"cell_{number}_voltage" for number in range(1, 5)
+    }
+    assert values["cell_1_temperature"] == -1.0
+    assert "cell_2_temperature" not in values
+
+
+@pytest.mark.parametrize(
+    ("word", "controller", "battery"),
+    [(0x8119, -1, 25), (0x190A, 25, 10), (0x0081, 0, -1), (0x8080, 0, 0)],
+)
+def test_temperatures_with_a_sign_and_a_magnitude(word: int, controller: int, battery: int) -> None:
+    """By two's complement -1 would be shown as -127."""
+    values = decode(CONTROLLER.register_map(), {0x0103: word}).values
+    assert values == {"temperature": controller, "battery_temperature": battery}
+
+
+def test_fault_bits_of_a_controller() -> None:
+    """Of bits 17 and 18 the documents print both meanings; the table and the app agree."""
+    register_map = CONTROLLER.register_map()
+    assert decode(register_map, {0x0121: 1 << 1}).values == {"faults": ["battery_over_voltage"]}
+    assert decode(register_map, {0x0121: 1 << 2}).values == {
+        "faults": ["battery_under_voltage_warning"]
+    }
+    assert decode(register_map, {0x0121: 1 << 12 | 1}).values == {
+        "faults": ["battery_over_discharged", "solar_reversed"]
+    }
+
+
+def test_alternator_alone() -> None:
+    """A RBC30D1S-G1 was read so: register 0x0109 is the total, and the sun gives nothing."""
+    words = {0x0104: 131, 0x0105: 3014, 0x0106: 395, 0x0107: 0, 0x0108: 0, 0x0109: 374}
+    assert decode(DCDC.register_map(), words).values == {
+        "alternator_voltage": 13.1,
+        "alternator_current": 30.14,
+        "alternator_power": 395,
+        "solar_voltage": 0.0,
+        "solar_current": 0.0,
+        "solar_power": 0,
+        "total_charging_power": 374,
+    }
+
+
+def test_minus_one_is_a_number_where_nothing_says_otherwise() -> None:
+    """0xFFFF is "not there" in the inverter's map alone."""
+    assert decode(BATTERY.register_map(), {5042: NOT_THERE}).values == {"battery_current": -0.01}
+
+
+def test_computed_values_need_their_parts() -> None:
+    """Nothing follows from what is missing, from nothing, or to what cannot be."""
+    register_map = BATTERY.register_map()
+    assert decode(register_map, {5044: 0, 5045: 0, 5046: 0, 5047: 0}).values == {
+        "remaining_capacity": 0.0,
+        "total_capacity": 0.0,
+    }
+    too_much = decode(register_map, {5044: 2, 5045: 0, 5046: 0, 5047: 50_000})
+    assert too_much.dropped == ["battery_percentage"]
+    assert set(too_much.values) == {"remaining_capacity", "total_capacity"}
+
+
+def test_worst_fault() -> None:
+    """By the order in which the profile declares them."""
+    assert CONTROLLER.worst(["load_over_power", "solar_reversed"]) == "solar_reversed"
+    assert CONTROLLER.worst([]) is None

@@ -8,9 +8,16 @@ from custom_components.blupow.lib.blupow_ble.modbus import (
     WriteRequest,
     seal,
 )
+from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual import (
+    VirtualDevice,
+    VirtualLink,
+    VirtualShunt,
+    virtual_bus,
+    virtual_device,
+)
 from custom_components.blupow.lib.blupow_ble.virtual.inverter import LOAD, inverter_registers
 
 from .devices import NOW
@@ -105,3 +112,40 @@ async def test_link_without_a_listener() -> None:
     )
     await link.disconnect()
     assert link.disconnected.is_set()
+
+
+@pytest.mark.parametrize("kind", ["inverter", "srne", "controller", "dcdc", "battery"])
+def test_every_kind_holds_true_values(kind: str) -> None:
+    """Whatever the time, nothing is dropped."""
+    family = PROFILES["inverter" if kind == "srne" else kind]
+    register_map = family.register_map(family.model("SRNE") if kind == "srne" else family.models[0])
+    for hour in range(0, 48, 5):
+        device = virtual_device(kind, lambda hour=hour: NOW + 3600 * hour)
+        assert isinstance(device, VirtualDevice)
+        decoded = decode(register_map, device.registers())
+        assert decoded.dropped == []
+        assert set(decoded.values) >= {
+            field.key for field in register_map.fields if not field.optional
+        }
+
+
+def test_asked_devices_push_nothing_and_shunts_answer_nothing() -> None:
+    """Each speaks its own way."""
+    assert virtual_device("battery").frame() == b""
+    assert virtual_bus([("battery", 48)]).frame() == b""
+    assert virtual_device("shunt").answer(ReadRequest(1, 0, 1).encode()) is None
+
+
+def test_units_of_a_bus_destroy_each_others_answers() -> None:
+    """Asked as 255 all answer at once."""
+    bus = virtual_bus([("battery", 48), ("battery", 49)], lambda: NOW)
+    request = ReadRequest(255, 5042, 6)
+    assert ReplyCollector(request).feed(bus.answer(request.encode()) or b"") is None
+    alone = ReadRequest(49, 5042, 6)
+    assert ReplyCollector(alone).feed(bus.answer(alone.encode()) or b"") is not None
+
+
+def test_overrides_of_a_shunt() -> None:
+    """Words of its frame."""
+    shunt = VirtualShunt(lambda: NOW, {17: 1234})
+    assert int.from_bytes(shunt.frame()[34:36]) == 1234

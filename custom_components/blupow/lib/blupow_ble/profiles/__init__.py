@@ -26,20 +26,24 @@ def may_be_renogy(name: str) -> bool:
 
 def profile_for_name(name: str | None) -> Profile | None:
     """Return the family that an advertised name belongs to, if the name tells."""
-    upper = (name or "").strip().upper()
     for profile in PROFILES.values():
-        if profile.name_prefixes and upper.startswith(profile.name_prefixes):
+        if _begins(name, profile.name_prefixes):
             return profile
     return None
 
 
 def model_for_name(profile: Profile, name: str | None) -> Model | None:
     """Return the model that an advertised name belongs to, if the name tells."""
-    upper = (name or "").strip().upper()
     for model in profile.models:
-        if model.name_prefixes and upper.startswith(model.name_prefixes):
+        if _begins(name, model.name_prefixes):
             return model
     return None
+
+
+def _begins(name: str | None, prefixes: tuple[str, ...]) -> bool:
+    """Whether a name begins with one of the prefixes, without regard to case."""
+    upper = (name or "").strip().upper()
+    return any(upper.startswith(prefix.upper()) for prefix in prefixes)
 
 
 def family_of(model_text: str) -> tuple[Profile, Model] | None:

@@ -404,5 +404,4 @@ class Profile:
     def worst(self, active: Iterable[str]) -> str | None:
         """Return the worst of the faults named; None if there are none."""
         named = set(active)
-        order = (fault.name for fault in self.faults)
-        return next((name for name in order if name in named), next(iter(sorted(named)), None))
+        return next((fault.name for fault in self.faults if fault.name in named), None)

@@ -34,7 +34,7 @@ FRAME: Final = PushFrame(
 SHUNT300: Final = Model(
     key="RTMShunt300",
     matches=("RTMSHUNT300", "RSHST"),
-    name_prefixes=("RTMSHUNT300",),
+    name_prefixes=("RTMShunt300",),
     devices="Smart Shunt 300 (RSHST-B02P300)",
     source="live capture of a Smart Shunt 300",
 )
@@ -43,7 +43,7 @@ SHUNT: Final = Profile(
     key="shunt",
     name="Shunt",
     units=(),
-    name_prefixes=("RTMSHUNT300",),
+    name_prefixes=("RTMShunt300",),
     blocks=(Block(key="live", start=0, words=55, required=True),),
     # registers are the 16-bit words of a frame: the current is bytes 21-23
     fields=(
