@@ -46,7 +46,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     """Have readings come from a virtual device that fails at will."""
     script = Script()
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
-    monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.03)
+    for name in ("PROBE_TIMEOUT", "REQUEST_TIMEOUT"):
+        monkeypatch.setattr(probing, name, 0.03)
     for module in ("poller", "config_flow"):
         for name in ("IsolatedReader", "InProcessReader"):
             monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)

@@ -275,7 +275,7 @@ async def test_block_that_is_never_answered_rests(
     script.device = Refusing(clock=lambda: NOW)
     await set_up(hass, entry)
     await pass_time(hass, freezer, 31 * 3)
-    asked = ["energy" in plan.blocks for plan in script.plans]
+    asked = ["energy" in plan.units[0].blocks for plan in script.plans]
     assert asked == [True, True, True, False]
     assert state(hass, STATUS) == "connected"
     await pass_time(hass, freezer, 3600)
@@ -675,7 +675,9 @@ async def test_registers_that_wait_when_home_assistant_stops(
     poll = asyncio.create_task(coordinator.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
-    reading = asyncio.create_task(coordinator.async_read_registers(Span(start=4000, words=1)))
+    reading = asyncio.create_task(
+        coordinator.async_read_registers([Span(start=4000, words=1)], coordinator.own)
+    )
     await asyncio.sleep(0)
     await entry.runtime_data.stop()
     await poll

@@ -1,10 +1,14 @@
 """Energy: what devices count is guarded, what they do not count is estimated and says so."""
 
+from typing import Any
+
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import mock_restore_cache_with_extra_data
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
+from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from homeassistant.core import HomeAssistant, State
 
 from .families import FAMILIES
@@ -93,3 +97,35 @@ async def test_counter_that_falls_is_a_reset(
     assert state(hass, TOTAL) == "unknown"
     await pass_time(hass, freezer, 31)
     assert state(hass, TOTAL) == "3"
+
+
+async def test_counter_is_guarded_over_a_restart(
+    hass: HomeAssistant,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    hass_storage: dict[str, Any],
+) -> None:
+    """A device that starts beside Home Assistant sends zeros first: they are no reset."""
+    entry = FAMILIES["controller"].entry()
+    script.device = FAMILIES["controller"].device()
+    truth = decode(CONTROLLER.register_map(), script.device.registers()).values
+    hass_storage[f"blupow.counters.{entry.entry_id}"] = {
+        "version": 1,
+        "data": {"": {"solar_energy_total": [truth["solar_energy_total"], freezer().timestamp()]}},
+    }
+    script.device.overrides = {0x011C: 0, 0x011D: 0}
+    await set_up(hass, entry)
+    assert state(hass, TOTAL) == "unknown"
+    script.device.overrides = {}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, TOTAL) == str(truth["solar_energy_total"])
+    await pass_time(hass, freezer, 310)
+    stored = hass_storage[f"blupow.counters.{entry.entry_id}"]["data"][""]
+    assert stored["solar_energy_total"][0] == truth["solar_energy_total"]
+    assert set(stored) == {
+        f"{what}_{span}"
+        for what in ("charged", "discharged", "solar_energy", "load_energy")
+        for span in ("today", "total")
+    }
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert f"blupow.counters.{entry.entry_id}" not in hass_storage

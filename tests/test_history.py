@@ -163,7 +163,7 @@ async def test_import_into_statistics(
     assert [plan for plan in script.plans[polls:] if plan.spans] == []
     assert await sums(hass) == rows
     # the next day it fails at first
-    freezer.move_to(noon + timedelta(hours=16))
+    freezer.move_to(noon + timedelta(hours=24))
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 61)
     script.error = None

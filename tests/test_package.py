@@ -256,9 +256,21 @@ def test_every_error_has_its_text() -> None:
         assert ENGLISH["config"]["error"][code]
         assert ENGLISH["exceptions"][code]["message"].startswith("{name}: ")
     own = set(ENGLISH["config"]["error"]) - set(ErrorCode)
-    assert own == {"invalid_address", "not_heard_any_more", "model_not_told", "no_more_units"}
+    assert own == {
+        "invalid_address",
+        "not_heard_any_more",
+        "model_not_told",
+        "no_more_units",
+        "unit_model_unknown",
+    }
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
-    assert own == {"no_such_device", "no_such_registers", "no_history", "interrupted"}
+    assert own == {
+        "no_such_device",
+        "no_such_registers",
+        "no_history",
+        "no_registers",
+        "interrupted",
+    }
 
 
 def test_every_step_is_described() -> None:
@@ -312,13 +324,7 @@ def test_every_entity_has_its_name_and_states() -> None:
 def test_faults_have_their_texts() -> None:
     """Each name that a unit can report has a group and a rank; its text is the sensor's state too."""
     for profile, register_map in MODELS:
-        reported = set()
-        for field in register_map.fields:
-            if field.kind is Kind.PAIRS:
-                endings = ("below", "above", "other")
-                reported |= {f"{name}_{end}" for name in field.names.values() for end in endings}
-            elif field.kind in LIST_KINDS:
-                reported |= {*field.names.values(), *([field.other] if field.other else [])}
+        reported = {name for field in register_map.fields for name in field.listed}
         names = [fault.name for fault in profile.faults]
         assert len(set(names)) == len(names)
         assert reported <= set(names)

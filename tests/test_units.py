@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.device_trigger import async_get_triggers
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
@@ -34,6 +35,18 @@ PREFIX = "sensor.bt_th_6a000035"
 def bus(*units: tuple[str, int]) -> VirtualBus:
     """Return devices behind one module."""
     return virtual_bus(units, lambda: NOW)
+
+
+def two_batteries() -> MockConfigEntry:
+    """Return the entry of two batteries. By a frozen clock no search ends: its silence is waited for."""
+    entry = HUB.entry()
+    more = entry.data["more_units"][:1]
+    return MockConfigEntry(
+        domain=DOMAIN,
+        title=entry.title,
+        unique_id=entry.unique_id,
+        data={**entry.data, "more_units": more},
+    )
 
 
 async def search(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
@@ -268,7 +281,7 @@ def test_serial_number_that_several_have_is_none() -> None:
         Finding(unit=unit, profile="controller", model="Rover", serial_number="1501FFFF")
         for unit in (96, 97)
     ]
-    assert [finding.unit for finding in new_units(units, same)] == [96, 97]
+    assert [finding.unit for finding in new_units(units, same)] == [97]
     alone = [replace(same[1], unit=17)]
     assert new_units(units, alone) == []
     nameless = [replace(finding, serial_number=None) for finding in same]
@@ -282,3 +295,130 @@ def test_keys_are_never_used_twice() -> None:
     found = [Finding(unit=49, profile="battery", serial_number="NEW")]
     data = with_units(entry.data, units, found, found)
     assert [unit["key"] for unit in data["more_units"]] == ["49", "96", "49_2"]
+
+
+async def test_own_unit_is_never_taken_for_another(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Also after the last step of a recovery, when only the other one answers."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = two_batteries()
+    await set_up(hass, entry, stale_checks=1, heartbeat_interval=30)
+    both = script.device.devices
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 400)
+    script.error = None
+    both[0].kind = "srne"
+    await pass_time(hass, freezer, 400)
+    assert entry.data["unit"] == 48
+    own, other = entry.runtime_data.coordinator.units
+    assert (own.unit, own.silent) == (48, ErrorCode.MODBUS_EXCEPTION)
+    assert other.silent is None
+
+
+async def test_model_of_a_unit_is_learnt(hass: HomeAssistant, script: Script) -> None:
+    """It named none when it was added; from then on it is read as what it says it is."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = BATTERY.entry()
+    entry.add_to_hass(hass)
+    more = [{"key": "49", "profile": "battery", "model": None, "unit": 49, "serial_number": None}]
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "more_units": more})
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.data["more_units"][0]["model"] == "SMART"
+    assert entry.runtime_data.coordinator.units[1].model.key == "SMART"
+
+
+async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Script) -> None:
+    """Nothing new, but other addresses."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await add(hass, await search(hass, entry), "49")
+    second = script.device.devices[1]
+    second.unit = 53
+    second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
+    result = await search(hass, entry)
+    assert result["reason"] == "units_moved"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.data["more_units"][0]["unit"] == 53
+
+
+async def test_unit_without_a_known_model_is_not_added(hass: HomeAssistant, script: Script) -> None:
+    """Its numbers could mean something else; it is not chosen beforehand, and refused."""
+    script.device = bus(("battery", 48), ("battery", 49), ("battery", 50))
+    script.device.devices[1].model = "RBT12100LFP-SHBT"
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    result = await search(hass, entry)
+    (field,) = result["data_schema"].schema
+    assert field.default() == ["50"]
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"units": ["49", "50"]}
+    )
+    assert result["errors"] == {"units": "unit_model_unknown"}
+    await add(hass, result, "50")
+    assert [unit["key"] for unit in entry.data["more_units"]] == ["50"]
+
+
+async def test_another_battery_under_the_address_is_noticed(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """After the module was silent its units may have been plugged in differently."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = two_batteries()
+    await set_up(hass, entry)
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, 31)
+    script.error = None
+    script.device.devices[1].overrides = dict(
+        zip(range(5110, 5118), _text("VIRTUAL-BATT-077"), strict=True)
+    )
+    await pass_time(hass, freezer, 700)
+    own, other = entry.runtime_data.coordinator.units
+    assert own.silent is None
+    assert other.silent is ErrorCode.WRONG_UNIT
+    assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "unavailable"
+    lines = [line.text for line in entry.runtime_data.coordinator.link.journal.lines]
+    assert lines.count("unit 49 has another serial number now: find units again") == 1
+    script.device.devices[1].overrides = {}
+    await pass_time(hass, freezer, 31)
+    assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "13.2"
+
+
+async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None:
+    """Whatever the user says it is: it stays the unit under its address."""
+    script.device = bus(("controller", 96), ("battery", 48))
+    entry = FAMILIES["controller"].entry()
+    entry.add_to_hass(hass)
+    more = [
+        {"key": "48", "profile": "battery", "model": "SMART", "unit": 48, "serial_number": None}
+    ]
+    hass.config_entries.async_update_entry(
+        entry, data={**entry.data, "unit": 96, "more_units": more}
+    )
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for answer in ("automatic", "controller:Rover"):
+        result = await entry.start_reconfigure_flow(hass)
+        result = await hass.config_entries.flow.async_configure(
+            result["flow_id"], {"next_step_id": "kind"}
+        )
+        result = await hass.config_entries.flow.async_configure(
+            result["flow_id"], {"model": answer}
+        )
+        assert result["reason"] == "reconfigure_successful"
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert (entry.data["profile"], entry.data["unit"]) == ("controller", 96)
+        assert entry.data["more_units"] == more
+        assert script.searches == []
+
+
+async def test_triggers_are_those_of_the_module(hass: HomeAssistant, script: Script) -> None:
+    """The link is the module's; a unit has none of its own."""
+    script.device = HUB.device()
+    entry = HUB.entry()
+    await set_up(hass, entry)
+    for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id):
+        triggers = await async_get_triggers(hass, device.id)
+        assert bool(triggers) is (device.name == "BT-TH-6A000035")

@@ -1,5 +1,6 @@
 """Renogy power devices over Bluetooth LE."""
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import config_validation as cv, device_registry as dr
@@ -8,6 +9,7 @@ from homeassistant.helpers.typing import ConfigType
 from .actions import async_setup_actions
 from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, PLATFORMS
 from .coordinator import BluPowCoordinator
+from .counter_store import CounterStore
 from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
 from .history import HistoryImport
 from .issues import Issues
@@ -41,6 +43,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         await runtime.stop()
 
     entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    counters = CounterStore(hass, entry.entry_id)
+    await counters.load(coordinator.units)
     await coordinator.async_start()
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -56,6 +60,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
             complete_devices(hass, coordinator)
 
     entry.async_on_unload(coordinator.async_add_listener(update_device))
+
+    @callback
+    def save_counters() -> None:
+        """Keep the counters of a fresh reading."""
+        if not coordinator.link.failures:
+            counters.save_soon(coordinator.units)
+
+    entry.async_on_unload(coordinator.async_add_listener(save_counters))
     issues = Issues(hass, entry)
     entry.async_on_unload(issues.clear)
     entry.async_on_unload(coordinator.async_add_listener(issues.update))
@@ -72,6 +84,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         runtime = entry.runtime_data
         await runtime.stop()
         link = runtime.coordinator.link
+        await CounterStore(hass, entry.entry_id).save(runtime.coordinator.units)
         keep(hass, entry.entry_id, link)
         if link.journal.file is not None:
             link.journal.file = None
@@ -82,12 +95,15 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Forget a device that is removed."""
     forget(hass, entry.entry_id)
+    await CounterStore(hass, entry.entry_id).remove()
 
 
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: BluPowConfigEntry, device: dr.DeviceEntry
 ) -> bool:
     """Let the user remove a unit that is no longer behind the module; the entry's own stays."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
     coordinator = entry.runtime_data.coordinator
     unit = unit_of_device(coordinator, device)
     if unit is None or unit.own:

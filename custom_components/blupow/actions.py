@@ -204,10 +204,15 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_such_registers"
         ) from err
-    try:
-        reading = await runtime.coordinator.async_read_registers(
-            (span,), _unit(call, runtime.coordinator)
+    unit = _unit(call, runtime.coordinator)
+    if unit.profile.push is not None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_registers",
+            translation_placeholders={"name": runtime.coordinator.name},
         )
+    try:
+        reading = await runtime.coordinator.async_read_registers((span,), unit)
     except ReaderError as err:
         raise failure(err, runtime.coordinator.name) from err
     words = reading.registers[span.start]

@@ -2,7 +2,7 @@
 
 from typing import Any, override
 
-from homeassistant.components.binary_sensor import BinarySensorEntity
+from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -34,7 +34,7 @@ async def async_setup_entry(
         for field in unit.register_map.fields
         if field.kind is Kind.FLAG
     ]
-    faults = [unit for unit in coordinator.units if unit.profile.faults]
+    faults = [(unit, group) for unit in coordinator.units for group in groups_of(unit)]
 
     @callback
     def add_binary_sensors() -> None:
@@ -47,19 +47,21 @@ async def async_setup_entry(
         ]
         for found in due:
             flags.remove(found)
-        telling = [unit for unit in faults if unit.active_faults is not None]
-        for unit in telling:
-            faults.remove(unit)
-        async_add_entities(
-            [
-                *(BluPowFlag(coordinator, unit, field) for unit, field in due),
-                *(
-                    BluPowFault(coordinator, unit, group)
-                    for unit in telling
-                    for group in groups_of(unit)
-                ),
-            ]
-        )
+        told = [
+            (unit, group)
+            for unit, group in faults
+            if unit.has_told(group)
+            or unique_id(coordinator, unit, described(group).key) in known_before
+        ]
+        for known in told:
+            faults.remove(known)
+        if due or told:
+            async_add_entities(
+                [
+                    *(BluPowFlag(coordinator, unit, field) for unit, field in due),
+                    *(BluPowFault(coordinator, unit, group) for unit, group in told),
+                ]
+            )
 
     add_binary_sensors()
     entry.async_on_unload(coordinator.async_add_listener(add_binary_sensors))
@@ -67,7 +69,13 @@ async def async_setup_entry(
 
 def groups_of(unit: UnitState) -> list[FaultGroup | None]:
     """Return the groups of a unit's faults; None is that of all of them."""
-    return [None, *dict.fromkeys(fault.group for fault in unit.profile.faults)]
+    groups = dict.fromkeys(fault.group for fault in unit.profile.faults)
+    return [None, *groups] if groups else []
+
+
+def described(group: FaultGroup | None) -> BinarySensorEntityDescription:
+    """Return the description of the binary sensor of a group, or of all of them."""
+    return FAULT if group is None else describe_group(group)
 
 
 class BluPowFlag(BluPowReadingEntity, BinarySensorEntity):
@@ -92,7 +100,7 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
         self, coordinator: BluPowCoordinator, unit: UnitState, group: FaultGroup | None
     ) -> None:
         """Initialize the binary sensor of a group, or of all of them."""
-        super().__init__(coordinator, unit, FAULT if group is None else describe_group(group))
+        super().__init__(coordinator, unit, described(group))
         self._group = group
 
     @property
@@ -112,7 +120,7 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
         """Return whether a fault is active; None if this reading did not tell of all there may be."""
         if self._active:
             return True
-        return False if self._active is not None and self.unit.all_faults_told else None
+        return False if self._active is not None and self.unit.knows(self._group) else None
 
     @property
     @override

@@ -13,6 +13,7 @@ from homeassistant.components.bluetooth import (
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -21,7 +22,8 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
-from .const import CONF_PROFILE, CONF_UNIT, DOMAIN
+from .button import RECONNECT
+from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_UNIT, DOMAIN
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
@@ -31,6 +33,7 @@ from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.resilience import CONNECT_TIMEOUT, connect_timeout
 from .lib.blupow_ble.result import Finding, UnitReading
+from .link_sensors import LINK_SENSORS
 from .options_flow import BluPowOptionsFlow
 from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
 from .readers.in_process import InProcessReader
@@ -291,19 +294,15 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             for model in profile.models
         }
         if user_input is not None:
-            profile, model = kinds.get(user_input[CONF_MODEL], (None, None))
-            candidate = _candidate(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
-            if entry.data[CONF_ADDRESS] == VIRTUAL:
-                candidate = replace(candidate, profile=PROFILES[entry.data[CONF_PROFILE]])
-            if profile is not None:
-                candidate = replace(candidate, profile=profile, model=model)
-            candidate = replace(candidate, settings=Settings.from_options(entry.options))
-            if (told := await self._read(candidate, errors)) is not None:
+            wanted = kinds.get(user_input[CONF_MODEL])
+            if (told := await self._read(_as(entry, wanted), errors)) is not None:
                 candidate, reading = told
                 if names_no_model(candidate, reading):
                     errors[CONF_MODEL] = "model_not_told"
                 else:
                     data = entry.data | _data(candidate, reading)
+                    if data[CONF_PROFILE] != entry.data[CONF_PROFILE]:
+                        forget_readings(self.hass, entry)
                     return self.async_update_reload_and_abort(entry, data=data)
         options = [
             SelectOptionDict(value=AUTOMATIC, label="Automatic"),
@@ -338,8 +337,14 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             except ReaderError as err:
                 errors["base"] = err.code.value
             else:
-                if new_units(coordinator.units, self._found):
+                units = coordinator.units
+                if new_units(units, self._found):
                     return await self.async_step_add_units()
+                data = with_units(entry.data, units, self._found, ())
+                if data[CONF_MORE_UNITS] and data != entry.data:
+                    return self.async_update_reload_and_abort(
+                        entry, data=data, reason="units_moved"
+                    )
                 errors["base"] = "no_more_units"
         return self.async_show_form(
             step_id="find_units",
@@ -351,6 +356,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Add the units that the user chooses of those that were found."""
+        errors: dict[str, str] = {}
         entry = self._get_reconfigure_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
@@ -358,18 +364,22 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         found = {str(finding.unit): finding for finding in new_units(units, self._found)}
         if user_input is not None:
             chosen = [found[key] for key in user_input[CONF_UNITS] if key in found]
-            data = with_units(entry.data, units, self._found, chosen)
-            return self.async_update_reload_and_abort(entry, data=data)
+            if all(_is_understood(finding) for finding in chosen):
+                data = with_units(entry.data, units, self._found, chosen)
+                return self.async_update_reload_and_abort(entry, data=data)
+            errors[CONF_UNITS] = "unit_model_unknown"
         options = [
             SelectOptionDict(value=key, label=_label(finding)) for key, finding in found.items()
         ]
         selector = SelectSelector(
             SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
         )
-        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=list(found)): selector})
+        understood = [key for key, finding in found.items() if _is_understood(finding)]
+        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=understood): selector})
         return self.async_show_form(
             step_id="add_units",
             data_schema=schema,
+            errors=errors,
             description_placeholders={"name": entry.title},
         )
 
@@ -417,13 +427,49 @@ def _candidate(address: str, name: str) -> Candidate:
     return Candidate(address=address, name=name, profile=profile, model=model)
 
 
+def _as(entry: ConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
+    """Return the device of an entry as what the user says it is; None leaves that to the device.
+
+    Of several units behind a module it stays the one under its address.
+    """
+    candidate = _candidate(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
+    several = bool(entry.data.get(CONF_MORE_UNITS))
+    if wanted is not None:
+        candidate = replace(candidate, profile=wanted[0], model=wanted[1])
+        same = wanted[0] is known
+    else:
+        same = several or entry.data[CONF_ADDRESS] == VIRTUAL
+        if same:
+            candidate = replace(candidate, profile=known, model=None)
+    return replace(
+        candidate,
+        unit=unit if same or several else None,
+        settings=Settings.from_options(entry.options),
+    )
+
+
+def _is_understood(finding: Finding) -> bool:
+    """Whether the registers of a unit that was found can be told from those of other models."""
+    return finding.model is not None or not PROFILES[finding.profile].must_know_model
+
+
+@callback
+def forget_readings(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Remove the entities of what the device turned out not to be; its link's entities stay."""
+    registry = er.async_get(hass)
+    base = entry.unique_id or entry.entry_id
+    own = {f"{base}_{description.key}" for description in (*LINK_SENSORS, RECONNECT)}
+    others = tuple(f"{base}_{unit[CONF_KEY]}_" for unit in entry.data.get(CONF_MORE_UNITS, ()))
+    for item in er.async_entries_for_config_entry(registry, entry.entry_id):
+        if item.unique_id not in own and not item.unique_id.startswith(others):
+            registry.async_remove(item.entity_id)
+
+
 def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
     """Whether nobody knows the model: registers must not be taken for another model's."""
     assert candidate.profile is not None
-    if candidate.model is not None or not candidate.profile.must_know_model:
-        return False
-    model_field = candidate.profile.model_field
-    return model_field is None or model_field.key not in reading.values
+    return reading.model is None and candidate.profile.must_know_model
 
 
 def _choice(key: str, options: list[SelectOptionDict]) -> probatio.Schema:

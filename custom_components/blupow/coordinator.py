@@ -336,13 +336,18 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Keep what a reading brought of one unit, and tell when it falls silent or answers again."""
         told = reading.units.get(unit.key)
         before = unit.silent
-        if told is not None:
+        another = told is not None and len(self.units) > 1 and unit.is_another(told)
+        if told is not None and not another:
             unit.keep(told, dt_util.utcnow(), now)
             if before is not None:
                 self.link.journal.note(Topic.POLL, f"unit {unit.unit} answers again")
             return
-        unit.silent = reading.silent.get(unit.key, ErrorCode.NO_RESPONSE)
-        if before is None:
+        unit.verified = False
+        unit.silent = reading.silent.get(unit.key, ErrorCode.WRONG_UNIT)
+        if another and before is not ErrorCode.WRONG_UNIT:
+            text = f"unit {unit.unit} has another serial number now: find units again"
+            self.link.journal.note(Topic.POLL, text)
+        elif before is None:
             text = f"unit {unit.unit} does not answer while others do: {unit.silent}"
             self.link.journal.note(Topic.POLL, text)
 
@@ -351,6 +356,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         link = self.link
         link.failures += 1
         link.last_error = err
+        for unit in self.units:
+            unit.verified = False  # what is behind the module may be plugged in differently now
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
         link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")

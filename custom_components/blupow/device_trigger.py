@@ -18,7 +18,7 @@ from homeassistant.helpers.trigger import TriggerActionType, TriggerInfo
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .events import LinkEvent
+from .events import LinkEvent, link_device_entry
 
 TRIGGER_SCHEMA: Final = DEVICE_TRIGGER_BASE_SCHEMA.extend(
     {probatio.Required(CONF_TYPE): probatio.In([event.value for event in LinkEvent])}
@@ -26,7 +26,11 @@ TRIGGER_SCHEMA: Final = DEVICE_TRIGGER_BASE_SCHEMA.extend(
 
 
 async def async_get_triggers(hass: HomeAssistant, device_id: str) -> list[dict[str, str]]:
-    """List the triggers of a device."""
+    """List the triggers of a device; a unit behind a module has none, its module has."""
+    entries = hass.config_entries.async_entries(DOMAIN)
+    devices = [link_device_entry(hass, entry) for entry in entries]
+    if device_id not in {device.id for device in devices if device}:
+        return []
     return [
         {
             CONF_PLATFORM: "device",

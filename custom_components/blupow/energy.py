@@ -9,7 +9,7 @@ from homeassistant.helpers.typing import StateType
 from .coordinator import BluPowCoordinator
 from .descriptions import describe_estimate
 from .entity import BluPowReadingEntity
-from .lib.blupow_ble.energy import Sample, energy_between
+from .lib.blupow_ble.energy import Sample, energy_between, longest_gap
 from .lib.blupow_ble.profiles.declaration import Estimate
 from .units import UnitState
 
@@ -48,7 +48,8 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
         if not isinstance(watts, int | float):
             return
         sample = Sample(watts, snapshot.taken_at_monotonic)
-        added = energy_between(self._last, sample, self._estimate.direction)
+        longest = longest_gap(self.coordinator.settings.update_interval)
+        added = energy_between(self._last, sample, self._estimate.direction, longest)
         self._last, self._total = sample, (self._total or 0.0) + added
 
     @property

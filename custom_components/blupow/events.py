@@ -28,9 +28,19 @@ class LinkEvent(StrEnum):
 
 
 @callback
+def link_device_entry(hass: HomeAssistant, entry: ConfigEntry) -> dr.DeviceEntry | None:
+    """Return the device that the link leads to: of several units the module that they share."""
+    identifier = (DOMAIN, entry.unique_id or entry.entry_id)
+    return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
+
+
+@callback
 def fire(hass: HomeAssistant, entry: ConfigEntry, event: LinkEvent, facts: dict[str, Any]) -> None:
     """Tell everybody what has happened to a device's link."""
-    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
-    device_id = devices[0].id if devices else None
-    about = {ATTR_DEVICE_ID: device_id, "entry_id": entry.entry_id, ATTR_NAME: entry.title}
+    device = link_device_entry(hass, entry)
+    about = {
+        ATTR_DEVICE_ID: device.id if device else None,
+        "entry_id": entry.entry_id,
+        ATTR_NAME: entry.title,
+    }
     hass.bus.async_fire(event.event_type, about | facts)

@@ -1,6 +1,6 @@
 """The days that a device keeps: read when asked for, and once a day into long-term statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 import re
@@ -25,13 +25,15 @@ from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .device import base_id
 from .journal import Topic
-from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.profiles.declaration import History, HistoryField, Unit
 from .lib.blupow_ble.profiles.decoding import decode_history
 from .units import UnitState, unit_name
 
-IMPORT_HOUR: Final = 3
-"""From this local hour on yesterday is imported: a device's own day may end somewhat later than ours."""
+IMPORT_HOUR: Final = 12
+"""From this local hour on yesterday is imported: a device's own day may end hours later than ours."""
+SHORTEST_DAY: Final = timedelta(hours=20)
+"""A day that begins sooner after another one is the same, seen from another time zone."""
 PAUSE: Final = timedelta(hours=1)
 """After an import that failed."""
 
@@ -54,8 +56,12 @@ async def async_read_history(
 ) -> list[Day]:
     """Return the days that a unit keeps, the latest first. Raises ReaderError."""
     reading = await coordinator.async_read_registers(history.spans, unit)
+    for code in reading.failed.values():
+        if code is not ErrorCode.MODBUS_EXCEPTION:
+            # it is refused that says that a day is not kept; silence says nothing
+            raise ReaderError(code, "the days that the device keeps could not all be read")
     today = dt_util.now().date()
-    decoded = decode_history(history, reading.registers)
+    decoded = decode_history(history, reading.registers, unit.profile.not_there)
     return [
         Day(date=today - timedelta(days=days_ago), days_ago=days_ago, values=values)
         for days_ago, values in sorted(decoded.items())
@@ -69,7 +75,8 @@ class HistoryImport:
         """Prepare to import."""
         self._hass = hass
         self._coordinator = coordinator
-        self._done: date | None = None
+        self._done: dict[str, date] = {}
+        """By the unit's key."""
         self._not_before: datetime | None = None
         self._busy = False
 
@@ -82,7 +89,15 @@ class HistoryImport:
     def _due(self) -> bool:
         now = dt_util.now()
         waiting = self._not_before is not None and now < self._not_before
-        return now.hour >= IMPORT_HOUR and self._done != now.date() and not waiting
+        return now.hour >= IMPORT_HOUR and not waiting and any(self._left())
+
+    def _left(self) -> Iterator[tuple[UnitState, History]]:
+        """Go through the units whose days were not yet imported today."""
+        for unit in self._coordinator.units:
+            history = unit.profile.history_of(unit.model)
+            done = self._done.get(unit.key) == dt_util.now().date()
+            if history is not None and unit.silent is None and not done:
+                yield unit, history
 
     @callback
     def _on_update(self) -> None:
@@ -94,8 +109,6 @@ class HistoryImport:
             return
         if not self._due or async_migration_in_progress(self._hass):
             return
-        if all(unit.profile.history_of(unit.model) is None for unit in coordinator.units):
-            return
         self._busy = True
         coordinator.config_entry.async_create_background_task(
             self._hass, self._import(), f"{coordinator.name} history"
@@ -103,17 +116,17 @@ class HistoryImport:
 
     async def _import(self) -> None:
         """Import all units; what failed is tried again later."""
-        today = dt_util.now().date()
         try:
-            for unit in self._coordinator.units:
-                history = unit.profile.history_of(unit.model)
-                if history is not None and unit.silent is None:
+            for unit, history in list(self._left()):
+                try:
                     await self._import_unit(unit, history)
-        except ReaderError as err:
-            self._not_before = dt_util.now() + PAUSE
-            self._coordinator.link.journal.detail(Topic.POLL, f"no history was read: {err}")
-        else:
-            self._done = today
+                except ReaderError as err:
+                    text = f"unit {unit.unit}: no history was read: {err}"
+                    self._coordinator.link.journal.detail(Topic.POLL, text)
+                    if err.code is not ErrorCode.MODBUS_EXCEPTION:
+                        self._not_before = dt_util.now() + PAUSE
+                        continue
+                self._done[unit.key] = dt_util.now().date()
         finally:
             self._busy = False
 
@@ -143,7 +156,7 @@ class HistoryImport:
         rows: list[StatisticData] = []
         for day in sorted(values):
             start = dt_util.start_of_local_day(day)
-            if after is not None and start <= after:
+            if after is not None and start - after < SHORTEST_DAY:
                 continue
             total += values[day]
             rows.append(StatisticData(start=start, state=float(values[day]), sum=total))

@@ -8,7 +8,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_UNIT
+from .const import CONF_KEY, CONF_MORE_UNITS, CONF_UNIT
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
@@ -125,7 +125,8 @@ class Poller:
                 case Rung.LOOK_AGAIN:
                     await look_again(self._hass)
                 case Rung.REDISCOVER:
-                    self._units[0].unit = self._settings.unit
+                    if len(self._units) == 1:  # of several, another one could be taken for it
+                        self._units[0].unit = self._settings.unit
                     await rediscover(self._hass, self.address)
 
     @property
@@ -165,6 +166,7 @@ class Poller:
                 block.key
                 for block in unit.register_map.blocks
                 if self._blocks.get((unit.key, block.key), BlockRecord()).due(now)
+                or (not unit.verified and unit.holds_serial_number(block))
             ),
         )
 
@@ -175,6 +177,7 @@ class Poller:
                 self._learn_blocks(unit, told)
         if (own := reading.units.get(OWN_UNIT)) is not None:
             self._remember(own)
+        self._remember_models(reading)
 
     def _learn_blocks(self, unit: UnitState, reading: UnitReading) -> None:
         now = time.monotonic()
@@ -187,6 +190,24 @@ class Poller:
             elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
                 refused = code is ErrorCode.MODBUS_EXCEPTION
                 self._blocks[key] = record.after_miss(now, refused=refused)
+
+    def _remember_models(self, reading: Reading) -> None:
+        """Keep the models of other units that have named them since they were added."""
+        found = {
+            unit.key: told.model
+            for unit in self._units[1:]
+            if (told := reading.units.get(unit.key)) is not None
+            and unit.model is None
+            and told.model is not None
+        }
+        if found:
+            more = [
+                {**unit, CONF_MODEL: found.get(unit[CONF_KEY], unit[CONF_MODEL])}
+                for unit in self._entry.data[CONF_MORE_UNITS]
+            ]
+            data = {**self._entry.data, CONF_MORE_UNITS: more}
+            self._hass.config_entries.async_update_entry(self._entry, data=data)
+            self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     def _remember(self, reading: UnitReading) -> None:
         """Keep the entry's own address and model that were found, over restarts too."""

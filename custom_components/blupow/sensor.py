@@ -16,6 +16,7 @@ from .descriptions import (
     LIST_KINDS,
     NONE,
     ON_THE_DEVICE_PAGE,
+    WORST_FAULT,
     describe,
     describe_computed,
     describe_worst_fault,
@@ -70,7 +71,12 @@ async def async_setup_entry(
 
     @callback
     def add_worst_faults() -> None:
-        due = [unit for unit in unknown if unit.active_faults is not None]
+        due = [
+            unit
+            for unit in unknown
+            if unit.active_faults is not None
+            or unique_id(coordinator, unit, WORST_FAULT) in known_before
+        ]
         for unit in due:
             unknown.remove(unit)
         if due:
@@ -137,4 +143,4 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
         """Return the worst one; None if this reading did not tell."""
         if worst := self.unit.profile.worst(self.unit.active_faults or ()):
             return worst
-        return NONE if self.unit.active_faults is not None and self.unit.all_faults_told else None
+        return NONE if self.unit.active_faults is not None and self.unit.knows(None) else None

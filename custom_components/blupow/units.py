@@ -16,7 +16,15 @@ from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.modbus import BROADCAST_UNIT
 from .lib.blupow_ble.plan import OWN_UNIT
 from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.profiles.declaration import About, Model, Profile, RegisterMap, Value
+from .lib.blupow_ble.profiles.declaration import (
+    About,
+    Block,
+    FaultGroup,
+    Model,
+    Profile,
+    RegisterMap,
+    Value,
+)
 from .lib.blupow_ble.result import Finding, UnitReading
 
 DEVICE_ID: Final = "device_id"
@@ -51,6 +59,8 @@ class UnitState:
     """What it said about itself."""
     silent: ErrorCode | None = None
     """Why it was not read while others were."""
+    verified: bool = False
+    """Its serial number was compared since it, or the module, was last silent."""
     lists_told: set[str] = field(default_factory=set)
     """The lists of faults and alarms that it has ever sent."""
     guards: dict[str, CounterGuard] = field(default_factory=dict)
@@ -97,14 +107,35 @@ class UnitState:
         return frozenset(name for names in lists.values() for name in names)
 
     @property
-    def all_faults_told(self) -> bool:
-        """Whether the last reading told of all faults that the unit has ever told of."""
-        return self.lists_told == self._lists.keys()
-
-    @property
     def _lists(self) -> dict[str, list[str]]:
         values = self.snapshot.values if self.snapshot else {}
         return {key: value for key, value in values.items() if isinstance(value, list)}
+
+    def holds_serial_number(self, block: Block) -> bool:
+        """Whether its serial number is in a block."""
+        return any(item.about is About.SERIAL_NUMBER for item in self.register_map.fields_of(block))
+
+    def is_another(self, reading: UnitReading) -> bool:
+        """Whether another unit has answered under its address: the serial number tells."""
+        for item in self.register_map.fields:
+            if item.about is About.SERIAL_NUMBER and (told := reading.values.get(item.key)):
+                return self.serial_number not in (None, told)
+        return False
+
+    def knows(self, group: FaultGroup | None) -> bool:
+        """Whether the last reading told of all faults of a group; None is all that it ever tells."""
+        return self._lists.keys() >= self._lists_of(group)
+
+    def has_told(self, group: FaultGroup | None) -> bool:
+        """Whether it has ever told of all faults of a group."""
+        return bool(self.lists_told) and self.lists_told >= self._lists_of(group)
+
+    def _lists_of(self, group: FaultGroup | None) -> set[str]:
+        """Return the lists that faults of a group are in; None is those that it has ever sent."""
+        if group is None:
+            return self.lists_told
+        names = {fault.name for fault in self.profile.faults if fault.group is group}
+        return {item.key for item in self.register_map.fields if not names.isdisjoint(item.listed)}
 
     def keep(self, reading: UnitReading, at: datetime, now: float) -> None:
         """Keep a fresh reading, without what cannot be true."""
@@ -120,6 +151,7 @@ class UnitState:
         dropped = (*reading.dropped, *doubtful)
         self.doubted.update(dropped)
         self.silent = None
+        self.verified = True
         self.snapshot = UnitSnapshot(
             values=values,
             taken_at=at,
@@ -225,11 +257,14 @@ def _known(
 
     A serial number that several have is none: some devices all have the same one.
     """
-    numbers = Tally(other.serial_number for other in found)
-    number = finding.serial_number if numbers[finding.serial_number] == 1 else None
+    found_numbers = Tally(other.serial_number for other in found)
+    known_numbers = Tally(unit.serial_number for unit in units)
+    number = finding.serial_number
+    if found_numbers[number] > 1 or known_numbers[number] > 1:
+        number = None
     if number is not None:
         for unit in units:
-            if unit.serial_number == number:
+            if (unit.profile.key, unit.serial_number) == (finding.profile, number):
                 return unit
     for unit in units:
         addresses = (unit.unit, unit.identity.get(DEVICE_ID))

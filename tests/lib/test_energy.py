@@ -9,6 +9,7 @@ from custom_components.blupow.lib.blupow_ble.energy import (
     Sample,
     bank_of,
     energy_between,
+    longest_gap,
 )
 
 
@@ -47,3 +48,10 @@ def test_bank() -> None:
     )
     empty = Member(remaining=0, capacity=0, current=0, power=0)
     assert bank_of([empty, empty]).percentage is None
+
+
+@pytest.mark.parametrize(("interval", "gap"), [(10, 300), (240, 300), (300, 360)])
+def test_longest_gap(interval: float, gap: float) -> None:
+    """Two readings in a row are always bridged."""
+    assert longest_gap(interval) == gap
+    assert energy_between(Sample(60, 0), Sample(60, gap), 1, gap) == pytest.approx(gap / 60)

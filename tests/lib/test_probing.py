@@ -1,11 +1,11 @@
 """Probing: what is behind a module is found out by reads alone, each unit once."""
 
 from collections.abc import Iterable
-from typing import override
+from typing import ClassVar, override
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import probing
+from custom_components.blupow.lib.blupow_ble import probing, session
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.probing import Prober, likely_units
 from custom_components.blupow.lib.blupow_ble.result import Finding
@@ -24,6 +24,8 @@ from .devices import NOW, TestLink
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait shortly: what is tested is who is asked, not for how long."""
     monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.03)
+    monkeypatch.setattr(probing, "REQUEST_TIMEOUT", 0.03)
+    monkeypatch.setattr(session, "DRAIN_QUIET", 0.001)
 
 
 class Listener(VirtualBus):
@@ -170,3 +172,45 @@ async def test_sweep() -> None:
     }
     assert 255 not in {request[0] for request in listener.requests}
     assert len(listener.requests) == len(set(listener.requests))
+
+
+class Hybrid(Listener):
+    """An inverter that has both maps, of which replies for some registers get lost."""
+
+    lost: ClassVar[list[int]] = []
+
+    @override
+    def answer(self, request: bytes) -> bytes | None:
+        start = int.from_bytes(request[2:4])
+        if start in self.lost:
+            self.lost.remove(start)
+            return None
+        return super().answer(request)
+
+
+async def test_lost_reply_does_not_make_another_map() -> None:
+    """The maker's own map is taken only where it is the only one that answers."""
+    device = VirtualDevice(model="RIV4835CSH1S", clock=lambda: NOW)
+    device.overrides = {0x000A: 0x3050, 0x000B: 4}
+    hybrid = Hybrid([device])
+    hybrid.lost.extend([4000, 4000])
+    finding = await identify(hybrid)
+    assert (finding.profile, finding.model) == ("inverter", "RIV4835CSH1S")
+
+
+async def test_controllers_and_dc_dc_chargers_answer_alike() -> None:
+    """Only the model's name tells them apart: without it none is taken for the other."""
+    device = virtual_device("dcdc", lambda: NOW)
+    assert isinstance(device, VirtualDevice)
+    bus = Hybrid([device])
+    bus.lost.append(0x000C)
+    assert (await identify(bus)).profile == "dcdc"
+    bus.lost.extend([0x000C] * 4)
+    with pytest.raises(ReaderError, match="Charge controller and a DC-DC charger") as caught:
+        await identify(bus)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+    bus.lost.extend([0x000C] * 4)
+    prober = Prober(TestLink(bus))
+    assert await prober.sweep() == []
+    await prober.close()
+    bus.lost.clear()

@@ -22,6 +22,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.decoding import (
     OutOfRange,
     decode,
     decode_field,
+    decode_history,
 )
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
 from custom_components.blupow.lib.blupow_ble.push import parse_push
@@ -393,3 +394,13 @@ def test_worst_fault() -> None:
     """By the order in which the profile declares them."""
     assert CONTROLLER.worst(["load_over_power", "solar_reversed"]) == "solar_reversed"
     assert CONTROLLER.worst([]) is None
+
+
+def test_days_that_are_not_there_or_cannot_be() -> None:
+    """Nothing of them is shown, or added to statistics."""
+    assert INVERTER.history is not None
+    registers = {4529: (NOT_THERE, 4801, 4800, *(0,) * 11)}
+    days = decode_history(INVERTER.history, registers, NOT_THERE)
+    assert "load_energy" not in days[1]
+    assert "load_energy" not in days[2]
+    assert days[3] == {"load_energy": 480.0, "mains_load_energy": 0.0}

@@ -1,6 +1,7 @@
 """Readings: which blocks are asked for, what a failure costs, what counts in the end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -426,3 +427,66 @@ async def test_module_is_no_shunt() -> None:
     with pytest.raises(ReaderError) as caught:
         await read_shunt(Misbehaving())
     assert caught.value.code is ErrorCode.SERVICE_MISSING
+
+
+async def test_search_for_an_address_among_several() -> None:
+    """Known units come first; 255 and the others' addresses are never tried."""
+    bus, plans = bus_of(("controller", 17), ("battery", 49))
+    asked: list[int] = []
+
+    class Counting(VirtualBus):
+        def answer(self, request: bytes) -> bytes | None:
+            asked.append(request[0])
+            return super().answer(request)
+
+    plans[0] = replace(plans[0], unit=None)
+    reader = Reader(TestLink(Counting(bus.devices)), plans)
+    reading = await reader.read()
+    await reader.close()
+    assert reading.units["17"].unit == 17
+    assert asked[0] == 49
+    assert [*dict.fromkeys(asked)] == [49, 1, 16, 17]
+
+
+async def test_another_one_is_never_taken_for_one_that_is_off() -> None:
+    """Two batteries, of which one is off and its address is not known."""
+    bus, plans = bus_of(("battery", 48), ("battery", 49))
+    bus.devices = bus.devices[1:]
+    plans[0] = replace(plans[0], unit=None)
+    reader = Reader(TestLink(bus), plans)
+    reading = await reader.read()
+    await reader.close()
+    assert list(reading.units) == ["49"]
+    assert list(reading.silent) == ["48"]
+
+
+async def test_only_address_is_taken() -> None:
+    """Then there is none to try."""
+    bus, plans = bus_of(("battery", 48), ("battery", 49))
+    profile = replace(PROFILES["battery"], units=(255, 49))
+    plans[0] = replace(plans[0], profile=profile, unit=None)
+    reader = Reader(TestLink(bus), plans)
+    reading = await reader.read()
+    await reader.close()
+    assert reading.silent == {"48": ErrorCode.NO_RESPONSE}
+
+
+async def test_silent_block_among_several_costs_no_connection() -> None:
+    """A reconnect that failed would cost the others."""
+    device = Misbehaving(kind="battery", unit=48, twist=silence(5000))
+    other = bus_of(("battery", 49))[0].devices[0]
+    link = TestLink(VirtualBus([device, other]))
+    reader = Reader(link, bus_of(("battery", 48), ("battery", 49))[1])
+    reading = await reader.read()
+    await reader.close()
+    assert link.attempts == 1
+    assert reading.units["48"].failed == {"cells": ErrorCode.NO_RESPONSE}
+    assert reading.units["49"].failed == {}
+
+
+async def test_shunt_has_no_registers() -> None:
+    """Asking for some is a mistake of who asks."""
+    reader = Reader(TestLink(VirtualShunt()), [UnitPlan(profile=PROFILES["shunt"])])
+    with pytest.raises(ReaderError) as caught:
+        await reader.read_spans([Span(start=0, words=1)])
+    assert caught.value.code is ErrorCode.BAD_REQUEST

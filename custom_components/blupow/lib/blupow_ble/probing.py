@@ -12,7 +12,7 @@ from .profiles import PROFILES, family_of
 from .profiles.declaration import Block, Profile
 from .profiles.decoding import decode
 from .profiles.inverter import INVERTER, SRNE
-from .resilience import PROBE_BUDGET, PROBE_TIMEOUT
+from .resilience import PROBE_BUDGET, PROBE_TIMEOUT, REQUEST_TIMEOUT, REQUEST_TRIES
 from .result import Finding
 from .session import Session
 
@@ -26,6 +26,10 @@ PRODUCT_TYPE: Final = Block(key="product_type", start=0x000A, words=2, identity=
 SRNE_PRODUCTS: Final = frozenset({3, 4, 5})
 
 ASKED: Final = tuple(profile for profile in PROFILES.values() if profile.push is None)
+
+
+class Ambiguous(Exception):
+    """A unit answers as several families do, and does not tell which one it is."""
 
 
 def likely_units() -> Iterator[int]:
@@ -52,11 +56,18 @@ class Prober:
         while queue:
             unit = queue.pop(0)
             asked.add(unit)
-            if (finding := await self._look_at(unit)) is not None:
+            try:
+                finding = await self._look_at(unit)
+            except Ambiguous as err:
+                raise ReaderError(ErrorCode.NO_RESPONSE, f"unit {unit} {err}") from err
+            if finding is not None:
                 return finding
             other = self._take_other_unit()
             if other is not None and other not in asked:
-                queue.insert(0, other)  # asked as 255 it has answered under its own address
+                queue = [
+                    other,
+                    *(unit for unit in queue if unit != other),
+                ]  # asked as 255 it has answered under its own address
         raise ReaderError(
             ErrorCode.NO_RESPONSE, "no Renogy device answers behind the module, under any address"
         )
@@ -69,7 +80,12 @@ class Prober:
             # asked as 255 several would answer at once
             if unit == BROADCAST_UNIT:
                 continue
-            if (finding := await self._look_at(unit)) is not None:
+            try:
+                finding = await self._look_at(unit)
+            except Ambiguous as err:
+                _LOGGER.debug("[reader] unit %s is left out: %s", unit, err)
+                continue
+            if finding is not None:
                 found.append(finding)
         return found
 
@@ -87,6 +103,7 @@ class Prober:
         """Return what a unit is; None if it does not answer for any family that lives there."""
         assert self._session is not None
         self._session.unit = unit
+        self._take_other_unit()
         families = [profile for profile in ASKED if unit in profile.units] or list(ASKED)
         asked: set[int] = set()
         for profile in families:
@@ -99,20 +116,27 @@ class Prober:
             if self._session.other_unit is not None:
                 return None
             if profile is INVERTER and await self._is_srne():
+                # hybrids have that map beside the other one: a lost reply must not decide
+                if await self._ask(live, REQUEST_TIMEOUT, REQUEST_TRIES):
+                    return await self._describe(unit, profile)
                 return Finding(unit=unit, profile=INVERTER.key, model=SRNE.key)
         return None
 
     async def _describe(self, unit: int, profile: Profile) -> Finding:
-        """Return what a unit calls itself."""
+        """Return what a unit calls itself. Raises Ambiguous."""
         register_map = profile.register_map()
         registers: dict[int, int] = {}
         for block in register_map.blocks:
             if block.key in ("model", "serial", "version"):
-                words = await self._ask(block)
+                words = await self._ask(block, REQUEST_TIMEOUT, REQUEST_TRIES)
                 registers.update(zip(block.registers, words, strict=False))
         values = decode(register_map, registers).values
         text, serial_number = values.get("model"), values.get("serial_number")
         known = family_of(text) if isinstance(text, str) else None
+        live = next(block for block in profile.blocks if block.required)
+        alike = [other.name for other in ASKED if live in other.blocks]
+        if text is None and len(alike) > 1:
+            raise Ambiguous(f"answers as a {' and a '.join(alike)} do, and names no model")
         return Finding(
             unit=unit,
             profile=(known[0] if known else profile).key,
@@ -129,7 +153,9 @@ class Prober:
     async def _answers(self, block: Block) -> bool:
         return bool(await self._ask(block))
 
-    async def _ask(self, block: Block) -> tuple[int, ...]:
+    async def _ask(
+        self, block: Block, timeout: float | None = None, tries: int = 1
+    ) -> tuple[int, ...]:
         """Return the words of a block; none if it is refused or nobody answers. Raises ReaderError."""
         assert self._session is not None
         if asyncio.get_running_loop().time() >= self._deadline:
@@ -137,7 +163,7 @@ class Prober:
                 ErrorCode.READER_TIMEOUT, f"the search was not done within {self._budget:g} s"
             )
         try:
-            return await self._session.read(block, PROBE_TIMEOUT, tries=1)
+            return await self._session.read(block, timeout or PROBE_TIMEOUT, tries)
         except ReaderError as err:
             if err.code is ErrorCode.CONNECT_FAILED:
                 raise

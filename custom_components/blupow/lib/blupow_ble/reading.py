@@ -106,7 +106,8 @@ class Reader:
         """Connect and read. Raises ReaderError when no unit's required block could be read."""
         await self._begin()
         silent: dict[str, ReaderError] = {}
-        for state in self._units:
+        # a search for an address must not use up the time of units whose address is known
+        for state in sorted(self._units, key=lambda state: state.unit is None):
             try:
                 await self._read_unit(state)
             except ReaderError as err:
@@ -129,8 +130,10 @@ class Reader:
 
         Raises ReaderError when the first span could not be read; a later one may be missing.
         """
-        await self._begin()
         state = self._units[0]
+        if state.plan.profile.push is not None:
+            raise ReaderError(ErrorCode.BAD_REQUEST, "the device has no registers to ask for")
+        await self._begin()
         await self._find_unit(state)
         state.raw.clear()
         for span in spans:
@@ -140,13 +143,14 @@ class Reader:
                 if not state.raw:
                     raise
                 _LOGGER.debug("[reader] registers from %s are missing: %s", span.start, err.message)
+                state.failed[str(span.start)] = err.code
                 if err.code is not ErrorCode.MODBUS_EXCEPTION:
                     break  # without trust in the link the next reply could be this one's
         reading = UnitReading(
             unit=state.unit,
             model=state.model.key if state.model else None,
             values={},
-            failed={},
+            failed=state.failed,
             dropped=[],
             registers=state.raw,
         )
@@ -155,6 +159,15 @@ class Reader:
     async def close(self) -> None:
         """Disconnect."""
         await self._link.disconnect()
+
+    @property
+    def _several(self) -> bool:
+        return len(self._units) > 1
+
+    @property
+    def _tries(self) -> int:
+        """How often a required block is asked for: of several a silent one costs a single timeout."""
+        return 1 if self._several else REQUEST_TRIES
 
     async def _begin(self) -> None:
         """Connect; from then on the time for reading counts."""
@@ -214,11 +227,16 @@ class Reader:
         error: ReaderError | None = None
         candidates = list(state.plan.profile.units)
         asked: set[int] = set()
+        if self._several:
+            # asked as 255 all would answer at once; and none may be taken for another
+            asked = {BROADCAST_UNIT, *(other.unit for other in self._units if other.unit)}
+            candidates = [unit for unit in candidates if unit not in asked]
         while candidates:
+            self._check_time()
             unit = self._session.unit = candidates.pop(0)
             asked.add(unit)
             try:
-                words = await self._session.read(state.required, self._patience())
+                words = await self._session.read(state.required, self._patience(), self._tries)
             except ReaderError as err:
                 if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
                     raise
@@ -232,15 +250,14 @@ class Reader:
             state.unit = unit
             state.keep(state.required, words)
             return
-        assert error is not None
-        raise error
+        raise error or ReaderError(ErrorCode.NO_RESPONSE, "no address is left to try")
 
     async def _identify(self, state: _Progress) -> None:
         """Read the model before anything is decoded, where it is asked for and not yet known.
 
         Of several units the required block comes first: a silent one costs no more than that.
         """
-        if len(self._units) > 1 and not state.has(state.required):
+        if self._several and not state.has(state.required):
             await self._read_block(state, state.required)
         for block in state.register_map.blocks:
             wanted = state.holds_model(block) and state.asked_for(block)
@@ -269,12 +286,12 @@ class Reader:
         """Ask for a block within the read budget, over a link that still stands."""
         if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
-        if self._distrusted and not self._reconnected:
+        # among several a reconnect that fails would cost the others; their addresses tell replies apart
+        if self._distrusted and not self._reconnected and not self._several:
             await self._reconnect()
         self._check_time()
         assert self._session is not None
-        # one of several that is silent must cost a single timeout
-        tries = 1 if block.required and len(self._units) > 1 else REQUEST_TRIES
+        tries = self._tries if block.required else REQUEST_TRIES
         return await self._session.read(block, self._patience(), tries)
 
     async def _read_span(self, state: _Progress, span: Span) -> tuple[int, ...]:

@@ -221,10 +221,17 @@ FIELDS: Final = (
 
 
 def _day(
-    key: str, word: int, unit: Unit, scale: float = 1, *, summed: bool = False
+    key: str, word: int, unit: Unit, most: float, scale: float = 1, *, summed: bool = False
 ) -> HistoryField:
     return HistoryField(
-        key=key, span=0xF000, span_step=1, word=word, scale=scale, unit=unit, summed=summed
+        key=key,
+        span=0xF000,
+        span_step=1,
+        word=word,
+        scale=scale,
+        unit=unit,
+        most=most,
+        summed=summed,
     )
 
 
@@ -233,12 +240,12 @@ HISTORY: Final = History(
     days=8,
     spans=tuple(Span(start=0xF000 + day, words=10) for day in range(8)),
     fields=(
-        _day("minimum_battery_voltage", 0, Unit.VOLT, 0.1),
-        _day("maximum_battery_voltage", 1, Unit.VOLT, 0.1),
-        _day("maximum_charging_current", 2, Unit.AMPERE, 0.01),
-        _day("maximum_charging_power", 4, Unit.WATT),
-        _day("charged", 6, Unit.AMPERE_HOUR, summed=True),
-        _day("charged_energy", 8, Unit.WATT_HOUR, summed=True),
+        _day("minimum_battery_voltage", 0, Unit.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_battery_voltage", 1, Unit.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_charging_current", 2, Unit.AMPERE, _AMPERES[1], 0.01),
+        _day("maximum_charging_power", 4, Unit.WATT, _WATTS[1]),
+        _day("charged", 6, Unit.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        _day("charged_energy", 8, Unit.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
     ),
 )
 

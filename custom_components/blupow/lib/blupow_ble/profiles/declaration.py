@@ -10,6 +10,9 @@ type Value = bool | int | float | str | list[str]
 NOT_THERE: Final = 0xFFFF
 """How an inverter says that it has no such value. In other families this is a number as any other."""
 
+PAIR_ENDINGS: Final[Mapping[int, str]] = {1: "below", 2: "above", 3: "other"}
+"""What two bits say of a subject."""
+
 HIGH_BYTE: Final = (8, 8)
 LOW_BYTE: Final = (0, 8)
 
@@ -155,6 +158,20 @@ class Field:
         return range(self.register, self.register + self.words)
 
     @property
+    def listed(self) -> frozenset[str]:
+        """The names that it may list."""
+        match self.kind:
+            case Kind.CODES | Kind.BITS:
+                return frozenset({*self.names.values(), *([self.other] if self.other else [])})
+            case Kind.PAIRS:
+                return frozenset(
+                    f"{name}_{ending}"
+                    for name in self.names.values()
+                    for ending in PAIR_ENDINGS.values()
+                )
+        return frozenset()
+
+    @property
     def digits(self) -> int:
         """The digits after the point that its scale gives."""
         return digits(self.scale if self.fine_scale is None else self.fine_scale)
@@ -247,6 +264,8 @@ class HistoryField:
     """From a day to the one before it, within a span."""
     scale: float = 1
     unit: Unit
+    most: float
+    """What a day can hold; more cannot be true."""
     summed: bool = False
     """A sum of that day, fit for long-term statistics."""
 

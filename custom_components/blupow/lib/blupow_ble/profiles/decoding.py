@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field as dataclass_field
-from typing import Final
 
-from .declaration import Computed, Field, History, Kind, RegisterMap, Rule, Value, digits
-
-_PAIR_ENDINGS: Final = {1: "below", 2: "above", 3: "other"}
+from .declaration import (
+    PAIR_ENDINGS,
+    Computed,
+    Field,
+    History,
+    Kind,
+    RegisterMap,
+    Rule,
+    Value,
+    digits,
+)
 
 
 class OutOfRange(ValueError):
@@ -107,20 +114,18 @@ def compute(computed: Computed, values: Mapping[str, Value]) -> Value | None:
 
 
 def decode_history(
-    history: History, registers: Mapping[int, Sequence[int]]
+    history: History, registers: Mapping[int, Sequence[int]], not_there: int | None = None
 ) -> dict[int, dict[str, int | float]]:
     """Return the values of each day (by how many days ago it was) from the spans that were read."""
     days: dict[int, dict[str, int | float]] = {}
     for day in range(history.days):
-        values = {
-            field.key: _rounded(
-                words[field.word + day * field.word_step] * field.scale, field.scale
-            )
-            for field in history.fields
-            if (words := registers.get(field.span + day * field.span_step)) is not None
-        }
-        if values:
-            days[history.first_day + day] = values
+        for field in history.fields:
+            if (words := registers.get(field.span + day * field.span_step)) is None:
+                continue
+            word = words[field.word + day * field.word_step]
+            value = _rounded(word * field.scale, field.scale)
+            if word != not_there and value <= field.most:
+                days.setdefault(history.first_day + day, {})[field.key] = value
     return days
 
 
@@ -161,7 +166,7 @@ def _pairs(field: Field, number: int) -> Iterator[str]:
     """Go through the subjects whose two bits are set."""
     for position, name in field.names.items():
         if (state := number >> 2 * position & 3) != 0:
-            yield f"{name}_{_PAIR_ENDINGS[state]}"
+            yield f"{name}_{PAIR_ENDINGS[state]}"
 
 
 def _name(field: Field, number: int) -> str:

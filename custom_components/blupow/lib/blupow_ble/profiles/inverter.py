@@ -170,8 +170,16 @@ _MOST_AMPERES: Final = 500.0
 
 
 def _days(key: str, span: int, word: int, unit: Unit, scale: float = 1) -> HistoryField:
+    per_hour = _MOST_KILOWATTS if unit is Unit.KILOWATT_HOUR else _MOST_AMPERES
     return HistoryField(
-        key=key, span=span, word=word, word_step=1, scale=scale, unit=unit, summed=True
+        key=key,
+        span=span,
+        word=word,
+        word_step=1,
+        scale=scale,
+        unit=unit,
+        most=24 * per_hour,
+        summed=True,
     )
 
 

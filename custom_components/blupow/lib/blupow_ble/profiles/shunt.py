@@ -23,11 +23,6 @@ FRAME: Final = PushFrame(
         24: b"\xa6",
         28: b"\xa6\x10",
         32: b"\xa7\x00",
-        36: b"\xa7\x10",
-        40: b"\xa8",
-        44: b"\xa9",
-        48: b"\xaa",
-        52: b"\xf8",
     },
 )
 
