@@ -103,9 +103,9 @@ def _read_as(field: Field) -> str:
             parts.append("sign and magnitude")
         elif field.signed:
             parts.append("signed")
-        parts.append(f"× {field.scale:g}")
+        parts.append(f"x {field.scale:g}")
         if field.fine_scale is not None:
-            parts.append(f"or × {field.fine_scale:g}")
+            parts.append(f"or x {field.fine_scale:g}")
     else:
         parts.append(field.kind.value)
     return ", ".join(parts)
@@ -113,7 +113,7 @@ def _read_as(field: Field) -> str:
 
 def _rule(item: Computed) -> str:
     first, second = item.of
-    return f"{first} × {second}" if item.rule is Rule.PRODUCT else f"{first} ÷ {second}"
+    return f"{first} x {second}" if item.rule is Rule.PRODUCT else f"{first} / {second}"
 
 
 def _day(field: HistoryField) -> str:

@@ -15,6 +15,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
+from .families import FAMILIES
 from .scripted import Script
 from .timeline import pass_time, set_up
 
@@ -267,3 +268,12 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
     script.gate.set()
     assert (await reconnect)["step"] == 1
     assert script.most_at_once == 1
+
+
+async def test_shunt_has_no_registers(hass: HomeAssistant, script: Script) -> None:
+    """It is only listened to, and that is what is told."""
+    script.device = FAMILIES["shunt"].device()
+    entry = FAMILIES["shunt"].entry()
+    await set_up(hass, entry)
+    with pytest.raises(ServiceValidationError, match="only listened to"):
+        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=0, count=1)

@@ -12,6 +12,11 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 
 from custom_components.blupow.lib.blupow_ble import session
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.modbus import seal
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
+from custom_components.blupow.lib.blupow_ble.reading import Reader
+from custom_components.blupow.lib.blupow_ble.result import Reading
+from custom_components.blupow.lib.blupow_ble.virtual import Module
 from custom_components.blupow.lib.blupow_ble.virtual.controller import LOAD, SOLAR
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
 from homeassistant.components.recorder.statistics import (
@@ -48,6 +53,30 @@ async def history(hass: HomeAssistant, entry: MockConfigEntry, **target: str) ->
     )
     assert answer is not None
     return answer
+
+
+class Forgetful:
+    """A controller that refuses to tell its days, with a code."""
+
+    pushes = False
+
+    def __init__(self, device: Module, code: int | None = 4) -> None:
+        """Begin so."""
+        self._device = device
+        self.overrides = device.overrides
+        self.code = code
+        self.asked = 0
+
+    def frame(self) -> bytes:
+        """Push nothing."""
+        return b""
+
+    def answer(self, request: bytes) -> bytes | None:
+        """Answer, but for the days."""
+        if request[2] != 0xF0 or self.code is None:
+            return self._device.answer(request)
+        self.asked += 1
+        return seal(bytes((request[0], 0x83, self.code)))
 
 
 def generated(day: int) -> int:
@@ -172,3 +201,48 @@ async def test_import_into_statistics(
     assert len(rows) == 8
     assert rows[-1][0] == datetime.fromtimestamp(midnight(NOW), UTC)
     assert rows[-1][2] == pytest.approx(sum(energies) + rows[-1][1])
+
+
+@pytest.mark.usefixtures("recorder_mock", "heard", "no_bluez")
+async def test_import_that_fails_is_made_good(
+    hass: HomeAssistant,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Days that stay silent are asked for again an hour later, all of them."""
+    freezer.move_to(datetime.fromtimestamp(midnight(NOW) + 13 * 3600, UTC))
+    script.device = FAMILIES["controller"].device()
+    read_spans = Reader.read_spans
+    silent = True
+
+    async def some(self: Reader, spans: tuple[Span, ...]) -> Reading:
+        reading = await read_spans(self, spans)
+        if silent:
+            del reading.main.registers[0xF003]
+            reading.main.failed[str(0xF003)] = ErrorCode.NO_RESPONSE
+        return reading
+
+    monkeypatch.setattr(Reader, "read_spans", some)
+    await set_up(hass, FAMILIES["controller"].entry())
+    await pass_time(hass, freezer, 61)
+    assert await sums(hass) == []
+    silent = False
+    await pass_time(hass, freezer, 61)
+    assert await sums(hass) == []
+    await pass_time(hass, freezer, 3601, step=20)
+    assert len(await sums(hass)) == 7
+
+
+@pytest.mark.usefixtures("recorder_mock", "heard", "no_bluez")
+async def test_device_that_keeps_no_days(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """It refuses; it is not asked again that day."""
+    freezer.move_to(datetime.fromtimestamp(midnight(NOW) + 13 * 3600, UTC))
+    refusing = Forgetful(FAMILIES["controller"].device(), code=2)
+    script.device = refusing
+    await set_up(hass, FAMILIES["controller"].entry())
+    await pass_time(hass, freezer, 4000, step=20)
+    assert refusing.asked == 1
+    assert await sums(hass) == []

@@ -79,6 +79,7 @@ class HistoryImport:
         """By the unit's key."""
         self._not_before: datetime | None = None
         self._busy = False
+        self._seen = coordinator.fresh_readings
 
     @callback
     def start(self) -> CALLBACK_TYPE:
@@ -103,7 +104,8 @@ class HistoryImport:
     def _on_update(self) -> None:
         """Import after a fresh reading: the device is near and answers."""
         coordinator = self._coordinator
-        if self._busy or coordinator.link.failures or coordinator.link.snapshot is None:
+        seen, self._seen = self._seen, coordinator.fresh_readings
+        if self._busy or seen == coordinator.fresh_readings:
             return
         if coordinator.virtual or RECORDER not in self._hass.config.components:
             return

@@ -6,13 +6,13 @@ from dataclasses import replace
 from bleak.exc import BleakDBusError
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import link as link_module
+from custom_components.blupow.lib.blupow_ble import link as link_module, probing
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, VirtualLink
-from custom_components.blupow.readers import Path, PathKind, ReadPlan, in_process
+from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan, in_process
 from custom_components.blupow.readers.in_process import InProcessReader
 from custom_components.blupow.readers.path import virtual_path
 from custom_components.blupow.readers.turns import turn
@@ -111,3 +111,16 @@ async def test_reading_that_takes_too_long(
     assert caught.value.code is ErrorCode.READER_TIMEOUT
     await reader.stop()
     assert not turn(hass, "proxy").locked()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_find(
+    hass: HomeAssistant, links: list[VirtualLink], monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    """Units are found over the same link, which is closed afterwards."""
+    monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.03)
+    reader = InProcessReader(hass)
+    (found,) = await reader.find(PATH, FindPlan(connect_timeout=5.0, everything=everything))
+    await reader.stop()
+    assert (found.unit, found.profile, found.model) == (32, "inverter", "RIV1230RCH")
+    assert links[0].disconnected.is_set()

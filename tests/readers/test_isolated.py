@@ -12,7 +12,7 @@ from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderErro
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.readers import ReadPlan
+from custom_components.blupow.readers import FindPlan, ReadPlan
 from custom_components.blupow.readers.isolated import IsolatedReader
 from custom_components.blupow.readers.path import virtual_path
 from custom_components.blupow.readers.turns import turn
@@ -126,3 +126,16 @@ async def test_cancelled_reading_leaves_nothing(
     else:
         assert gone(pid)
     assert not lock.locked()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_nothing_is_searched_behind_a_virtual_device(
+    hass: HomeAssistant, everything: bool
+) -> None:
+    """The child refuses, and ends."""
+    reader = IsolatedReader(hass)
+    plan = FindPlan(connect_timeout=5.0, everything=everything)
+    with pytest.raises(ReaderError, match="not looked for") as caught:
+        await reader.find(virtual_path(), plan)
+    await reader.stop()
+    assert caught.value.code is ErrorCode.BAD_REQUEST

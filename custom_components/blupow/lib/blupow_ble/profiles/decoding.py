@@ -100,13 +100,12 @@ def compute(computed: Computed, values: Mapping[str, Value]) -> Value | None:
     first, second = (values.get(key) for key in computed.of)
     if not isinstance(first, int | float) or not isinstance(second, int | float):
         return None
-    match computed.rule:
-        case Rule.PRODUCT:
-            result = first * second
-        case Rule.PERCENTAGE:
-            if not second:
-                return None
-            result = 100 * first / second
+    if computed.rule is Rule.PRODUCT:
+        result: float = first * second
+    elif second:
+        result = 100 * first / second
+    else:
+        return None
     value = _rounded(result, computed.scale)
     if not computed.valid[0] <= value <= computed.valid[1]:
         raise OutOfRange(f"{computed.key} cannot be {value}")
