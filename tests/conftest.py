@@ -48,7 +48,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
     for name in ("PROBE_TIMEOUT", "REQUEST_TIMEOUT"):
         monkeypatch.setattr(probing, name, 0.03)
-    for module in ("poller", "config_flow"):
+    for module in ("poller", "candidate"):
         for name in ("IsolatedReader", "InProcessReader"):
             monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)
     return script

@@ -85,6 +85,7 @@ async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) ->
     ]
     await add(hass, result, "49")
     assert [unit["unit"] for unit in entry.data["more_units"]] == [49]
+    assert entry.data["serial_number"] == "VIRTUAL-BATT-048"
     registry = dr.async_get(hass)
     devices = {
         device.name: device

@@ -1,6 +1,6 @@
 """Set-up by discovery, by picking, by an address, or of a virtual device; reconfigure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 import re
 from typing import Any, Final, override
 
@@ -11,7 +11,7 @@ from homeassistant.components.bluetooth import (
     async_discovered_service_info,
 )
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
@@ -23,73 +23,30 @@ from homeassistant.helpers.selector import (
 )
 
 from .button import RECONNECT
-from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_UNIT, DOMAIN
+from .candidate import (
+    Candidate,
+    candidate_as,
+    candidate_named,
+    entry_data,
+    identify,
+    names_no_model,
+    read_once,
+)
+from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, DOMAIN
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.plan import UnitPlan
-from .lib.blupow_ble.profiles import PROFILES, may_be_renogy, model_for_name, profile_for_name
-from .lib.blupow_ble.profiles.declaration import Model, Profile
+from .lib.blupow_ble.profiles import PROFILES, may_be_renogy
 from .lib.blupow_ble.profiles.inverter import INVERTER
-from .lib.blupow_ble.resilience import CONNECT_TIMEOUT, connect_timeout
 from .lib.blupow_ble.result import Finding, UnitReading
 from .link_sensors import LINK_SENSORS
 from .options_flow import BluPowOptionsFlow
-from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
-from .readers.in_process import InProcessReader
-from .readers.isolated import IsolatedReader
-from .readers.path import find_path, virtual_path
-from .settings import Settings
 from .units import new_units, with_units
 
 AUTOMATIC: Final = "automatic"
 CONF_UNITS: Final = "units"
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A device that is about to be set up. Without a family, it is found out by asking."""
-
-    address: str
-    name: str
-    profile: Profile | None
-    model: Model | None = None
-    unit: int | None = None
-    settings: Settings = field(default_factory=Settings)
-
-
-async def _path_to(hass: HomeAssistant, candidate: Candidate) -> tuple[Path, Reader]:
-    """Return the way to a device and who takes it. Raises ReaderError."""
-    if candidate.address == VIRTUAL:
-        return virtual_path(), IsolatedReader(hass)
-    path = await find_path(hass, candidate.address, candidate.name, candidate.settings.path)
-    in_process = path.kind is PathKind.IN_PROCESS
-    return path, InProcessReader(hass) if in_process else IsolatedReader(hass)
-
-
-async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
-    """Find out what is behind a module, by asking. Raises ReaderError."""
-    path, reader = await _path_to(hass, candidate)
-    (found,) = await reader.find(path, FindPlan(connect_timeout=CONNECT_TIMEOUT))
-    await reader.stop()
-    profile = PROFILES[found.profile]
-    model = profile.model(found.model) if found.model else None
-    return replace(candidate, profile=profile, model=model, unit=found.unit)
-
-
-async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
-    """Read a device with all its blocks, as a test. Raises ReaderError."""
-    settings = candidate.settings
-    path, reader = await _path_to(hass, candidate)
-    plan = ReadPlan(
-        units=(
-            UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
-        ),
-        connect_timeout=connect_timeout(0, settings.connect_timeout),
-    )
-    return (await reader.read(path, plan)).main
 
 
 def normalised(address: str) -> str | None:
@@ -129,7 +86,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
         name = discovery_info.name.strip()
-        self._candidate = _candidate(discovery_info.address, name)
+        self._candidate = candidate_named(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
 
@@ -295,12 +252,13 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         }
         if user_input is not None:
             wanted = kinds.get(user_input[CONF_MODEL])
-            if (told := await self._read(_as(entry, wanted), errors)) is not None:
+            if (told := await self._read(candidate_as(entry, wanted), errors)) is not None:
                 candidate, reading = told
                 if names_no_model(candidate, reading):
                     errors[CONF_MODEL] = "model_not_told"
                 else:
-                    data = entry.data | _data(candidate, reading)
+                    data = entry.data | entry_data(candidate, reading)
+                    data.pop(CONF_SERIAL_NUMBER, None)  # it may be another piece by now
                     if data[CONF_PROFILE] != entry.data[CONF_PROFILE]:
                         forget_readings(self.hass, entry)
                     return self.async_update_reload_and_abort(entry, data=data)
@@ -389,7 +347,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         """Set up the device of an address, or note why not."""
         await self.async_set_unique_id(address, raise_on_progress=False)
         self._abort_if_unique_id_configured()
-        return await self._try(_candidate(address, name), errors)
+        return await self._try(candidate_named(address, name), errors)
 
     async def _try(self, candidate: Candidate, errors: dict[str, str]) -> ConfigFlowResult | None:
         """Make an entry of a device that can be read, or note why it cannot."""
@@ -404,7 +362,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         if names_no_model(candidate, reading):
             self._candidate = candidate
             return await self.async_step_model()
-        return self.async_create_entry(title=candidate.name, data=_data(candidate, reading))
+        return self.async_create_entry(title=candidate.name, data=entry_data(candidate, reading))
 
     async def _read(
         self, candidate: Candidate, errors: dict[str, str]
@@ -418,35 +376,6 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         except ReaderError as err:
             errors["base"] = err.code.value
             return None
-
-
-def _candidate(address: str, name: str) -> Candidate:
-    """Return a device as its name tells it."""
-    profile = profile_for_name(name)
-    model = model_for_name(profile, name) if profile is not None else None
-    return Candidate(address=address, name=name, profile=profile, model=model)
-
-
-def _as(entry: ConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
-    """Return the device of an entry as what the user says it is; None leaves that to the device.
-
-    Of several units behind a module it stays the one under its address.
-    """
-    candidate = _candidate(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
-    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
-    several = bool(entry.data.get(CONF_MORE_UNITS))
-    if wanted is not None:
-        candidate = replace(candidate, profile=wanted[0], model=wanted[1])
-        same = wanted[0] is known
-    else:
-        same = several or entry.data[CONF_ADDRESS] == VIRTUAL
-        if same:
-            candidate = replace(candidate, profile=known, model=None)
-    return replace(
-        candidate,
-        unit=unit if same or several else None,
-        settings=Settings.from_options(entry.options),
-    )
 
 
 def _is_understood(finding: Finding) -> bool:
@@ -464,12 +393,6 @@ def forget_readings(hass: HomeAssistant, entry: ConfigEntry) -> None:
     for item in er.async_entries_for_config_entry(registry, entry.entry_id):
         if item.unique_id not in own and not item.unique_id.startswith(others):
             registry.async_remove(item.entity_id)
-
-
-def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
-    """Whether nobody knows the model: registers must not be taken for another model's."""
-    assert candidate.profile is not None
-    return reading.model is None and candidate.profile.must_know_model
 
 
 def _choice(key: str, options: list[SelectOptionDict]) -> probatio.Schema:
@@ -496,15 +419,3 @@ def _label(finding: Finding) -> str:
         f"serial number {finding.serial_number}" if finding.serial_number else None,
     )
     return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)
-
-
-def _data(candidate: Candidate, reading: UnitReading) -> dict[str, Any]:
-    """Return the data of an entry: what it takes to find and understand the device."""
-    assert candidate.profile is not None
-    return {
-        CONF_ADDRESS: candidate.address,
-        CONF_NAME: candidate.name,
-        CONF_PROFILE: candidate.profile.key,
-        CONF_MODEL: reading.model,
-        CONF_UNIT: reading.unit,
-    }

@@ -1,7 +1,7 @@
 """The units behind one link: how each is set up, and what is known of it."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -67,15 +67,27 @@ class UnitState:
     doubted: Tally[str] = field(default_factory=Tally)
     """How often a value was dropped because it could not be true."""
 
+    register_map: RegisterMap = field(init=False, repr=False)
+    """The blocks and fields of its model."""
+    lists_of_groups: Mapping[FaultGroup, frozenset[str]] = field(init=False, repr=False)
+    """The lists that the faults of each group are in."""
+
+    def __post_init__(self) -> None:
+        """Work out what follows from its model, once."""
+        self.register_map = self.profile.register_map(self.model)
+        names: dict[FaultGroup, set[str]] = {}
+        for fault in self.profile.faults:
+            names.setdefault(fault.group, set()).add(fault.name)
+        lists = [(item.key, item.listed) for item in self.register_map.fields if item.listed]
+        self.lists_of_groups = {
+            group: frozenset(key for key, listed in lists if not listed.isdisjoint(members))
+            for group, members in names.items()
+        }
+
     @property
     def own(self) -> bool:
         """Whether it is the one that the entry was made for."""
         return self.key == OWN_UNIT
-
-    @property
-    def register_map(self) -> RegisterMap:
-        """The blocks and fields of its model."""
-        return self.profile.register_map(self.model)
 
     def value(self, key: str) -> Value | None:
         """Return a value of the last reading; None if that unit or that reading has none."""
@@ -130,12 +142,9 @@ class UnitState:
         """Whether it has ever told of all faults of a group."""
         return bool(self.lists_told) and self.lists_told >= self._lists_of(group)
 
-    def _lists_of(self, group: FaultGroup | None) -> set[str]:
+    def _lists_of(self, group: FaultGroup | None) -> AbstractSet[str]:
         """Return the lists that faults of a group are in; None is those that it has ever sent."""
-        if group is None:
-            return self.lists_told
-        names = {fault.name for fault in self.profile.faults if fault.group is group}
-        return {item.key for item in self.register_map.fields if not names.isdisjoint(item.listed)}
+        return self.lists_told if group is None else self.lists_of_groups[group]
 
     def keep(self, reading: UnitReading, at: datetime, now: float) -> None:
         """Keep a fresh reading, without what cannot be true."""
@@ -230,6 +239,8 @@ def with_units(
         {**unit, CONF_UNIT: moved.get(unit[CONF_KEY], unit[CONF_UNIT])}
         for unit in data.get(CONF_MORE_UNITS, ())
     ]
+    if added:
+        changed[CONF_SERIAL_NUMBER] = own.serial_number  # so that no other is taken for it
     keys = {unit[CONF_KEY] for unit in more}
     for finding in added:
         key = next(

@@ -178,7 +178,7 @@ def test_simulator_for_people(tmp_path: Path) -> None:
         )
 
     assert "out_of_range" in simulator("--help").stdout
-    assert "is not within 1-50" in simulator("--inverters", "0").stderr
+    assert "is not within 1-50" in simulator("--inverters", "51").stderr
     assert "--do needs --folder" in simulator("--do", "{}").stderr
     for bus_address in run_simulator("--fault", "silent"):
         folder = str(Path(bus_address.removeprefix("unix:path=")).parent)

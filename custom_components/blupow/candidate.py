@@ -1,0 +1,112 @@
+"""A device that is about to be set up: as its name tells it, as the user says, as it answers."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
+from homeassistant.core import HomeAssistant
+
+from .const import CONF_MORE_UNITS, CONF_PROFILE, CONF_UNIT
+from .lib.blupow_ble.messages import VIRTUAL
+from .lib.blupow_ble.plan import UnitPlan
+from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
+from .lib.blupow_ble.profiles.declaration import Model, Profile
+from .lib.blupow_ble.resilience import CONNECT_TIMEOUT, connect_timeout
+from .lib.blupow_ble.result import UnitReading
+from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
+from .readers.in_process import InProcessReader
+from .readers.isolated import IsolatedReader
+from .readers.path import find_path, virtual_path
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A device that is about to be set up. Without a family, it is found out by asking."""
+
+    address: str
+    name: str
+    profile: Profile | None
+    model: Model | None = None
+    unit: int | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+async def _path_to(hass: HomeAssistant, candidate: Candidate) -> tuple[Path, Reader]:
+    """Return the way to a device and who takes it. Raises ReaderError."""
+    if candidate.address == VIRTUAL:
+        return virtual_path(), IsolatedReader(hass)
+    path = await find_path(hass, candidate.address, candidate.name, candidate.settings.path)
+    in_process = path.kind is PathKind.IN_PROCESS
+    return path, InProcessReader(hass) if in_process else IsolatedReader(hass)
+
+
+async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
+    """Find out what is behind a module, by asking. Raises ReaderError."""
+    path, reader = await _path_to(hass, candidate)
+    (found,) = await reader.find(path, FindPlan(connect_timeout=CONNECT_TIMEOUT))
+    await reader.stop()
+    profile = PROFILES[found.profile]
+    model = profile.model(found.model) if found.model else None
+    return replace(candidate, profile=profile, model=model, unit=found.unit)
+
+
+async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
+    """Read a device with all its blocks, as a test. Raises ReaderError."""
+    settings = candidate.settings
+    path, reader = await _path_to(hass, candidate)
+    plan = ReadPlan(
+        units=(
+            UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
+        ),
+        connect_timeout=connect_timeout(0, settings.connect_timeout),
+    )
+    return (await reader.read(path, plan)).main
+
+
+def candidate_named(address: str, name: str) -> Candidate:
+    """Return a device as its name tells it."""
+    profile = profile_for_name(name)
+    model = model_for_name(profile, name) if profile is not None else None
+    return Candidate(address=address, name=name, profile=profile, model=model)
+
+
+def candidate_as(entry: ConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
+    """Return the device of an entry as what the user says it is; None leaves that to the device.
+
+    Of several units behind a module it stays the one under its address.
+    """
+    candidate = candidate_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
+    several = bool(entry.data.get(CONF_MORE_UNITS))
+    if wanted is not None:
+        candidate = replace(candidate, profile=wanted[0], model=wanted[1])
+        same = wanted[0] is known
+    else:
+        same = several or entry.data[CONF_ADDRESS] == VIRTUAL
+        if same:
+            candidate = replace(candidate, profile=known, model=None)
+    return replace(
+        candidate,
+        unit=unit if same or several else None,
+        settings=Settings.from_options(entry.options),
+    )
+
+
+def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
+    """Whether nobody knows the model: registers must not be taken for another model's."""
+    assert candidate.profile is not None
+    return reading.model is None and candidate.profile.must_know_model
+
+
+def entry_data(candidate: Candidate, reading: UnitReading) -> dict[str, Any]:
+    """Return the data of an entry: what it takes to find and understand the device."""
+    assert candidate.profile is not None
+    return {
+        CONF_ADDRESS: candidate.address,
+        CONF_NAME: candidate.name,
+        CONF_PROFILE: candidate.profile.key,
+        CONF_MODEL: reading.model,
+        CONF_UNIT: reading.unit,
+    }
