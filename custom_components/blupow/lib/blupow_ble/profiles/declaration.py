@@ -172,9 +172,9 @@ class Field:
         return frozenset()
 
     @property
-    def digits(self) -> int:
-        """The digits after the point that its scale gives."""
-        return digits(self.scale if self.fine_scale is None else self.fine_scale)
+    def digits(self) -> int | None:
+        """The digits after the point that its scale gives; None where the device has the choice."""
+        return digits(self.scale) if self.fine_scale is None else None
 
 
 def digits(scale: float) -> int:
