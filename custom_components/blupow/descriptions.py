@@ -20,6 +20,7 @@ from .lib.blupow_ble.profiles.declaration import (
     Kind,
     Profile,
     Unit,
+    Value,
     digits,
 )
 
@@ -123,8 +124,8 @@ def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
     return SensorDeviceClass.BATTERY if key in BATTERY_LEVELS else DEVICE_CLASSES.get(unit)
 
 
-def describe(field: Field) -> SensorEntityDescription:
-    """Return the description of a field's sensor."""
+def describe(field: Field, value: Value | None = None) -> SensorEntityDescription:
+    """Return the description of a field's sensor; a value tells how finely the device measures."""
     category, enabled = _category(field.key, field.about), field.key not in DISABLED
     if field.kind is Kind.ENUM:
         names = list(dict.fromkeys(field.names.values()))
@@ -152,7 +153,7 @@ def describe(field: Field) -> SensorEntityDescription:
         state_class=SensorStateClass.TOTAL_INCREASING
         if field.counter
         else SensorStateClass.MEASUREMENT,
-        suggested_display_precision=field.digits,
+        suggested_display_precision=field.digits_of(value),
         entity_category=category,
         entity_registry_enabled_default=enabled,
     )

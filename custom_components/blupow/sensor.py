@@ -119,7 +119,10 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
         self, coordinator: BluPowCoordinator, unit: UnitState, item: Field | Computed
     ) -> None:
         """Initialize the sensor."""
-        described = describe(item) if isinstance(item, Field) else describe_computed(item)
+        if isinstance(item, Field):
+            described = describe(item, unit.value(item.key))
+        else:
+            described = describe_computed(item)
         super().__init__(coordinator, unit, described)
 
     @property

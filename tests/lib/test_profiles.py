@@ -325,6 +325,14 @@ def test_cells_in_tenths_and_in_thousandths(word: int, volts: float | None) -> N
     assert decoded.dropped == ([] if volts is not None else ["cell_1_voltage"])
 
 
+@pytest.mark.parametrize(("value", "digits"), [(3.4, 1), (3.412, 3), (None, 1)])
+def test_digits_of_cells(value: float | None, digits: int) -> None:
+    """No more are shown than the battery measures."""
+    (field,) = [field for field in BATTERY.fields if field.key == "cell_1_voltage"]
+    assert field.digits_of(value) == digits
+    assert Field(key="n", register=0, scale=0.01).digits_of(value) == 2
+
+
 def test_cells_that_the_battery_does_not_have() -> None:
     """Four cells are four: the zeros behind them are no voltages."""
     words = dict.fromkeys(range(5000, 5034), 0) | {5000: 4, 5001: 33, 5017: 1, 5018: 0xFFF6}

@@ -171,10 +171,12 @@ class Field:
                 )
         return frozenset()
 
-    @property
-    def digits(self) -> int | None:
-        """The digits after the point that its scale gives; None where the device has the choice."""
-        return digits(self.scale) if self.fine_scale is None else None
+    def digits_of(self, value: Value | None = None) -> int:
+        """Return the digits after the point that its scale gives, or the finer one of this value."""
+        coarse = digits(self.scale)
+        if self.fine_scale is None or not isinstance(value, float):
+            return coarse
+        return coarse if round(value, coarse) == value else digits(self.fine_scale)
 
 
 def digits(scale: float) -> int:
