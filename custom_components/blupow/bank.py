@@ -14,7 +14,7 @@ from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
 from .entity import BluPowEntity
-from .lib.blupow_ble.energy import Bank, Member, bank_of
+from .lib.blupow_ble.bank import Bank, Member, bank_of
 from .lib.blupow_ble.profiles.battery import BATTERY
 from .lib.blupow_ble.profiles.declaration import Unit
 from .units import UnitState

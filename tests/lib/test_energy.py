@@ -1,16 +1,9 @@
-"""Energy from power, and what a bank of batteries amounts to."""
+"""Energy from power."""
 
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.energy import (
-    Bank,
-    Member,
-    Sample,
-    bank_of,
-    energy_between,
-    longest_gap,
-)
+from custom_components.blupow.lib.blupow_ble.energy import Sample, energy_between, longest_gap
 
 
 @pytest.mark.parametrize(
@@ -37,17 +30,6 @@ def test_energy_is_never_negative(one: float, other: float, seconds: float) -> N
     """A counter that only grows."""
     for direction in (1, -1):
         assert energy_between(Sample(one, 0), Sample(other, seconds), direction) >= 0
-
-
-def test_bank() -> None:
-    """The state of charge is weighed by capacity; power and current are sums."""
-    small = Member(remaining=25, capacity=50, current=-2.5, power=-33.1)
-    large = Member(remaining=190, capacity=200, current=10.25, power=136.0)
-    assert bank_of([small, large]) == Bank(
-        percentage=86.0, remaining=215, current=7.75, power=102.9
-    )
-    empty = Member(remaining=0, capacity=0, current=0, power=0)
-    assert bank_of([empty, empty]).percentage is None
 
 
 @pytest.mark.parametrize(("interval", "gap"), [(10, 300), (240, 300), (300, 360)])
