@@ -101,6 +101,8 @@ class Marathon:
                     await asyncio.sleep(0.05)
                 self.gate.clear()
                 await self.radio.do("plug_in")
+                # one that is out of range now would stay unknown until the next scan
+                await self.radio.clear()
                 await scan()
                 self.gate.set()
             await asyncio.sleep(0.05)

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+from pathlib import Path
+import shlex
 import subprocess
 
 import pytest
@@ -44,6 +46,24 @@ def test_no_request() -> None:
     assert code == 143
     assert [line["event"] for line in lines] == ["hello"]
     assert log == ""
+
+
+@pytest.mark.parametrize("redirection", ["</dev/null", '<"$1"', "<&-"])
+def test_input_that_is_no_parent(redirection: str, tmp_path: Path) -> None:
+    """Started by a service or with a file: it tells its usage, it does not wait without end."""
+    file = tmp_path / "request.json"
+    file.write_bytes(REQUEST.encode())
+    done = subprocess.run(
+        ("sh", "-c", f"exec {shlex.join(process_module.child_command())} {redirection}", "sh", file),
+        env=process_module.child_environment(),
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"usage: blupow_ble" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
