@@ -54,7 +54,13 @@ def test_input_that_is_no_parent(redirection: str, tmp_path: Path) -> None:
     file = tmp_path / "request.json"
     file.write_bytes(REQUEST.encode())
     done = subprocess.run(
-        ("sh", "-c", f"exec {shlex.join(process_module.child_command())} {redirection}", "sh", file),
+        (
+            "sh",
+            "-c",
+            f"exec {shlex.join(process_module.child_command())} {redirection}",
+            "sh",
+            file,
+        ),
         env=process_module.child_environment(),
         capture_output=True,
         check=False,
