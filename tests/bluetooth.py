@@ -3,6 +3,8 @@
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bluetooth_data_tools import monotonic_time_coarse
+from habluetooth import BluetoothScanningMode, HaScanner
+from habluetooth.scanner_bleak import create_bleak_scanner
 
 from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothServiceInfoBleak
@@ -50,6 +52,21 @@ def service_info(
     )
 
 
+def add_adapter(hass: HomeAssistant, name: str, source: str, slots: int = 5) -> HaScanner:
+    """Have Home Assistant know another adapter of this machine; its scanner is never started."""
+    scanner = HaScanner(BluetoothScanningMode.ACTIVE, name, source)
+    scanner.scanner = create_bleak_scanner(None, BluetoothScanningMode.ACTIVE, name)
+    bluetooth.async_register_scanner(hass, scanner, connection_slots=slots)
+    return scanner
+
+
 def hear(hass: HomeAssistant, info: BluetoothServiceInfoBleak) -> None:
-    """Have an advertisement arrive."""
+    """Have an advertisement arrive at the adapter that it names, with the signal that it names.
+
+    What the adapter's scanner has heard is kept by bleak, and set there.
+    """
+    scanner = bluetooth.async_scanner_by_source(hass, info.source)
+    assert isinstance(scanner, HaScanner)
+    assert scanner.scanner is not None
+    scanner.scanner._backend.seen_devices[info.address] = (info.device, info.advertisement)
     bluetooth.async_get_advertisement_callback(hass)(info)

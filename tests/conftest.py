@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 import custom_components.blupow  # noqa: F401
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble import bluez, probing
-from custom_components.blupow.readers import recovery
+from custom_components.blupow.readers import device_reader, recovery
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 
@@ -34,6 +34,12 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("enable_custom_integrations")
 
 
+@pytest.fixture(autouse=True)
+def _system_bus(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have a machine with a system bus, whatever this one has; nobody answers on it."""
+    monkeypatch.setattr(bluez, "BUS_SOCKETS", (tmp_path_factory.getbasetemp(),))
+
+
 @pytest.fixture
 def real_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test reach the processes that it runs on this machine."""
@@ -48,9 +54,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
     for name in ("PROBE_TIMEOUT", "REQUEST_TIMEOUT"):
         monkeypatch.setattr(probing, name, 0.03)
-    for module in ("poller", "candidate"):
-        for name in ("IsolatedReader", "InProcessReader"):
-            monkeypatch.setattr(f"custom_components.blupow.{module}.{name}", ScriptedReader)
+    for name in ("IsolatedReader", "InProcessReader"):
+        monkeypatch.setattr(device_reader, name, ScriptedReader)
     return script
 
 

@@ -63,7 +63,7 @@ class ScriptedReader:
     def __init__(self, hass: HomeAssistant) -> None:
         """Take part in the script."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> Reading:
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
         """Take one reading."""
         script = self.script
         script.paths.append(path)
@@ -74,7 +74,7 @@ class ScriptedReader:
             await script.gate.wait()
             if path.source in script.deaf:
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
-            return await self._read(plan)
+            return path, await self._read(plan)
         finally:
             script.at_once -= 1
 

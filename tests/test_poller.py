@@ -1,51 +1,43 @@
-"""Which adapter readings take when the best one fails."""
+"""Which adapter or proxy readings take when the best one fails."""
 
-from collections.abc import Iterator
-from types import SimpleNamespace
-from unittest.mock import patch
+from collections.abc import AsyncIterator
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
-from homeassistant.components import bluetooth
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 
-from .bluetooth import ADAPTER_SOURCE, service_info
+from .bluetooth import ADAPTER_SOURCE, add_adapter, hear, service_info
+from .proxies import PROXY, Proxy
 from .scripted import Script
 from .simulated import INVERTER_PATH
 from .timeline import pass_time, set_up
 
 OTHER = "00:00:00:00:00:02"
-PROXY = "AA:BB:CC:DD:EE:FF"
+OTHER_PATH = INVERTER_PATH.replace("hci0", "hci1")
 WATCHFUL = {"stale_checks": 1, "stale_age": 60, "heartbeat_interval": 60}
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
 
-def heard_by(source: str, path: str | None, rssi: int) -> SimpleNamespace:
-    """Return what Home Assistant knows of a device that an adapter or a proxy hears."""
-    scanner = SimpleNamespace(
-        source=source, name=source, adapter="hci1", get_allocations=lambda: None
-    )
-    return SimpleNamespace(
-        ble_device=service_info(source=source, path=path).device,
-        scanner=scanner,
-        advertisement=SimpleNamespace(rssi=rssi),
-    )
+@pytest.fixture
+async def two_adapters(hass: HomeAssistant, heard: None) -> None:
+    """Have the inverter heard by a second adapter too."""
+    add_adapter(hass, "hci1", OTHER)
+    hear(hass, service_info(source=OTHER, path=OTHER_PATH, rssi=-80))
+    hear(hass, service_info())
 
 
 @pytest.fixture
-def two_adapters() -> Iterator[None]:
-    """Have the inverter heard by a second adapter too, and best of all by a proxy."""
-    others = [
-        heard_by(ADAPTER_SOURCE, INVERTER_PATH, -60),
-        heard_by(OTHER, INVERTER_PATH.replace("hci0", "hci1"), -80),
-        heard_by(PROXY, None, -40),
-    ]
-    with patch.object(bluetooth, "async_scanner_devices_by_address", return_value=others):
-        yield
+async def proxy(hass: HomeAssistant, heard: None) -> AsyncIterator[Proxy]:
+    """Have the inverter heard by a proxy too."""
+    proxy = Proxy()
+    leave = proxy.register(hass)
+    proxy.hear(rssi=-80)
+    yield proxy
+    leave()
 
 
 def sources(script: Script) -> list[str]:
@@ -57,47 +49,128 @@ def sources(script: Script) -> list[str]:
 
 @pytest.mark.usefixtures("two_adapters")
 @pytest.mark.parametrize("path", ["automatic", "isolated"])
-async def test_adapter_that_fails_is_avoided_while_another_one_works(
+async def test_adapter_that_fails_rests_while_another_one_works(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
     freezer: FrozenDateTimeFactory,
     path: str,
 ) -> None:
-    """Half an hour, then twice as long if it still fails; one failed poll is all that costs."""
-    await set_up(hass, entry, **WATCHFUL, path=path)
+    """After two failed polls; half an hour, then twice as long if it still fails, for one poll each."""
+    await set_up(hass, entry, path=path)
     script.deaf = {ADAPTER_SOURCE}
-    await pass_time(hass, freezer, 125)
-    assert sources(script)[-1] == OTHER
-    path_taken = entry.runtime_data.coordinator.link.snapshot.path
+    sources(script)
+    await pass_time(hass, freezer, 110)
+    assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, OTHER]
+    coordinator = entry.runtime_data.coordinator
+    assert coordinator.link.recoveries == 0
+    reason = coordinator.link.snapshot.path.reason
     if path == "automatic":
-        assert "failed, heard by" in path_taken.reason
-    await pass_time(hass, freezer, 1750, step=5)
+        assert reason == "hci0 (00:00:00:00:00:01) failed, heard by hci1 (00:00:00:00:00:02) too"
+    else:
+        assert reason == "set in the options"
+    await pass_time(hass, freezer, 1680, step=5)
     assert set(sources(script)) == {OTHER}
-    await pass_time(hass, freezer, 120, step=5)
+    await pass_time(hass, freezer, 180, step=5)
     assert sources(script).count(ADAPTER_SOURCE) == 1
-    await pass_time(hass, freezer, 3480, step=5)
+    await pass_time(hass, freezer, 3360, step=5)
     assert set(sources(script)) == {OTHER}
-    await pass_time(hass, freezer, 120, step=5)
+    await pass_time(hass, freezer, 240, step=5)
     assert sources(script).count(ADAPTER_SOURCE) == 1
     script.deaf = set()
-    await pass_time(hass, freezer, 7200, step=5)
+    await pass_time(hass, freezer, 7260, step=5)
     sources(script)
     await pass_time(hass, freezer, 300, step=5)
     assert set(sources(script)) == {ADAPTER_SOURCE}
+
+
+async def test_proxy_takes_over_and_gives_back(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    proxy: Proxy,
+) -> None:
+    """A proxy that hears the device is as good as another adapter; the story is told in the journal."""
+    await set_up(hass, entry)
+    script.deaf = {ADAPTER_SOURCE}
+    sources(script)
+    # as Home Assistant counts what fails through itself
+    proxy_path = "hci0 (00:00:00:00:00:01) failed, heard by proxy 01 (AA:BB:CC:DD:EE:01) too"
+    await pass_time(hass, freezer, 110)
+    first, second, third = sources(script)
+    assert (first, second) == (ADAPTER_SOURCE, ADAPTER_SOURCE)
+    # in-process, Home Assistant chooses by its own scores, and it has seen no failure yet
+    assert third == ADAPTER_SOURCE
+    proxy.hear(rssi=-40)
+    await pass_time(hass, freezer, 400)
+    assert sources(script)[-1] == PROXY
+    link = entry.runtime_data.coordinator.link
+    assert link.snapshot.path.kind == "in_process"
+    assert proxy_path in link.snapshot.path.reason
+    assert any("now read in_process" in line.text for line in link.journal.lines)
+    script.deaf = {PROXY}
+    await pass_time(hass, freezer, 400)
+    assert sources(script)[-1] == ADAPTER_SOURCE
+    assert link.snapshot.path.kind == "isolated"
+
+
+@pytest.mark.usefixtures("two_adapters")
+@pytest.mark.parametrize(
+    ("error", "moves"),
+    [
+        (ErrorCode.NO_RESPONSE, True),
+        (ErrorCode.CONNECT_FAILED, True),
+        (ErrorCode.MODBUS_EXCEPTION, False),
+        (ErrorCode.SERVICE_MISSING, False),
+        (ErrorCode.NOT_ADVERTISING, False),
+    ],
+)
+async def test_what_is_no_fault_of_the_adapter(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    error: ErrorCode,
+    moves: bool,
+) -> None:
+    """Another one would meet it too: there is no use in changing."""
+    await set_up(hass, entry)
+    sources(script)
+    script.error = error
+    await pass_time(hass, freezer, 110)
+    taken = sources(script)
+    assert taken[:2] == [ADAPTER_SOURCE, ADAPTER_SOURCE]
+    assert (OTHER in taken) is moves
+
+
+@pytest.mark.usefixtures("two_adapters")
+async def test_second_step_looks_elsewhere_at_once(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Of a recovery: after one failure, whatever it was; what it finds out is kept."""
+    await set_up(hass, entry, **WATCHFUL, update_interval=60)
+    sources(script)
+    script.deaf = {ADAPTER_SOURCE}
+    await entry.runtime_data.watchdog.async_force()
+    assert sources(script) == [ADAPTER_SOURCE, OTHER]
+    await pass_time(hass, freezer, 600)
+    assert set(sources(script)) == {OTHER}
 
 
 @pytest.mark.usefixtures("two_adapters")
 async def test_adapter_that_was_not_tried_is_not_blamed(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The second step avoids what failed just before it, and that alone."""
+    """The device was not heard for a while: nobody has failed."""
     await set_up(hass, entry, **WATCHFUL)
     sources(script)
-    refused = ReaderError(ErrorCode.NO_SLOT, "no free connection")
-    with patch("custom_components.blupow.readers.path._check_slot", side_effect=refused):
-        await pass_time(hass, freezer, 125)
+    hear(hass, service_info(rssi=-127))
+    hear(hass, service_info(source=OTHER, path=OTHER_PATH, rssi=-127))
+    await pass_time(hass, freezer, 125, heard=False)
     assert sources(script) == []
+    hear(hass, service_info(source=OTHER, path=OTHER_PATH, rssi=-80))
+    hear(hass, service_info())
     await pass_time(hass, freezer, 125)
     assert set(sources(script)) == {ADAPTER_SOURCE}
 

@@ -14,10 +14,8 @@ from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
 from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.resilience import CONNECT_TIMEOUT, connect_timeout
 from .lib.blupow_ble.result import UnitReading
-from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
-from .readers.in_process import InProcessReader
-from .readers.isolated import IsolatedReader
-from .readers.path import find_path, virtual_path
+from .readers import FindPlan, ReadPlan
+from .readers.device_reader import DeviceReader
 from .settings import Settings
 
 
@@ -33,19 +31,14 @@ class Candidate:
     settings: Settings = field(default_factory=Settings)
 
 
-async def _path_to(hass: HomeAssistant, candidate: Candidate) -> tuple[Path, Reader]:
-    """Return the way to a device and who takes it. Raises ReaderError."""
-    if candidate.address == VIRTUAL:
-        return virtual_path(), IsolatedReader(hass)
-    path = await find_path(hass, candidate.address, candidate.name, candidate.settings.path)
-    in_process = path.kind is PathKind.IN_PROCESS
-    return path, InProcessReader(hass) if in_process else IsolatedReader(hass)
+def _reader(hass: HomeAssistant, candidate: Candidate) -> DeviceReader:
+    return DeviceReader(hass, candidate.address, candidate.name, candidate.settings.path)
 
 
 async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
     """Find out what is behind a module, by asking. Raises ReaderError."""
-    path, reader = await _path_to(hass, candidate)
-    (found,) = await reader.find(path, FindPlan(connect_timeout=CONNECT_TIMEOUT))
+    reader = _reader(hass, candidate)
+    (found,) = await reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT))
     await reader.stop()
     profile = PROFILES[found.profile]
     model = profile.model(found.model) if found.model else None
@@ -55,14 +48,14 @@ async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
 async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
     settings = candidate.settings
-    path, reader = await _path_to(hass, candidate)
     plan = ReadPlan(
         units=(
             UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
         ),
         connect_timeout=connect_timeout(0, settings.connect_timeout),
     )
-    return (await reader.read(path, plan)).main
+    _, reading = await _reader(hass, candidate).read(plan)
+    return reading.main
 
 
 def candidate_named(address: str, name: str) -> Candidate:

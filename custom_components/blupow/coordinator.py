@@ -361,7 +361,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
         link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
-        self._set_breaker(link.breaker.after(False))
+        another_way = self._poller.has_another_way  # of which the failures so far tell nothing
+        self._set_breaker(CircuitBreaker() if another_way else link.breaker.after(False))
         self._after_poll()
 
     def _stand_in(self, err: ReaderError) -> Snapshot:

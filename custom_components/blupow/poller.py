@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 import time
-from typing import Final
+from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_KEY, CONF_MORE_UNITS, CONF_UNIT
-from .lib.blupow_ble.errors import ErrorCode, ReaderError
+from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
 from .lib.blupow_ble.profiles.declaration import Span
@@ -21,18 +21,12 @@ from .lib.blupow_ble.resilience import (
     connect_timeout,
 )
 from .lib.blupow_ble.result import Finding, Reading, UnitReading
-from .readers import FindPlan, Path, PathKind, Reader, ReadPlan
-from .readers.in_process import InProcessReader
-from .readers.isolated import IsolatedReader
-from .readers.path import find_path, virtual_path
+from .readers import FindPlan, Path, ReadPlan
+from .readers.device_reader import DeviceReader
 from .readers.recovery import close_links, look_again, rediscover
 from .readers.turns import turn
 from .settings import Settings
 from .units import UnitState
-
-AVOID_TIME: Final = 1800.0
-"""An adapter that failed while another one worked is avoided so long; twice as long if it fails again."""
-LONGEST_AVOID_TIME: Final = 4 * 3600.0
 
 
 class Poller:
@@ -50,14 +44,10 @@ class Poller:
         self._hass = hass
         self._entry = entry
         self._settings = settings
-        self._name = name
         self.address: str = entry.data[CONF_ADDRESS]
         self._units = units
         self._blocks: dict[tuple[str, str], BlockRecord] = {}
-        self._readers: dict[PathKind, Reader] = {}
-        self._failed_source: str | None = None
-        self._avoid: str | None = None
-        self._avoid_time = self._avoid_until = 0.0
+        self._reader = DeviceReader(hass, self.address, name, settings.path)
 
     @property
     def virtual(self) -> bool:
@@ -72,48 +62,37 @@ class Poller:
         """Take one reading, after what a rung of a recovery does before it. Raises ReaderError."""
         if rung is not None and not self.virtual:
             await self._prepare(rung)
-        failed, self._failed_source = self._failed_source, None
-        avoid = failed if rung is Rung.LOOK_AGAIN else None
-        path = await self._find_path(avoid or self._avoided)
-        try:
-            reading = await self._reader(path.kind).read(path, self._plan(failures, rung))
-        except ReaderError:
-            self._failed_source = path.source
-            if path.source == self._avoid:
-                self._avoid_source(path.source, min(2 * self._avoid_time, LONGEST_AVOID_TIME))
-            raise
-        if avoid is not None and path.source != avoid:
-            self._avoid_source(avoid, AVOID_TIME)
-        elif path.source == self._avoid:
-            self._avoid = None
+        path, reading = await self._reader.read(
+            self._plan(failures, rung), elsewhere=rung is Rung.LOOK_AGAIN
+        )
         self._learn(reading)
         return path, reading
 
-    def _avoid_source(self, source: str, seconds: float) -> None:
-        """Take another adapter than this one for a while, where there is another one."""
-        self._avoid, self._avoid_time = source, seconds
-        self._avoid_until = time.monotonic() + seconds
-
     async def read_spans(self, failures: int, spans: tuple[Span, ...], unit: UnitState) -> Reading:
         """Read registers of a unit by number. Raises ReaderError."""
-        path = await self._find_path(self._avoided)
         plan = ReadPlan(
             units=(self._unit_plan(unit),),
             connect_timeout=self.connect_timeout(failures),
             spans=spans,
         )
-        return await self._reader(path.kind).read(path, plan)
+        return (await self._reader.read(plan))[1]
 
     async def find_units(self) -> list[Finding]:
         """Find all units behind the module, known ones too: they may have moved. Raises ReaderError."""
-        path = await self._find_path(self._avoided)
-        plan = FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True)
-        return await self._reader(path.kind).find(path, plan)
+        return await self._reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True))
+
+    @property
+    def has_another_way(self) -> bool:
+        """Whether the next reading takes another way than the one that has just failed."""
+        return self._reader.has_another_way
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return what is known of each way to the device."""
+        return self._reader.report()
 
     async def stop(self) -> None:
         """Wait until no child and no link is left; a reading under way is cancelled by its own task."""
-        for reader in self._readers.values():
-            await reader.stop()
+        await self._reader.stop()
 
     async def _prepare(self, rung: Rung) -> None:
         """Do what a rung does before its reading."""
@@ -128,23 +107,6 @@ class Poller:
                     if len(self._units) == 1:  # of several, another one could be taken for it
                         self._units[0].unit = self._settings.unit
                     await rediscover(self._hass, self.address)
-
-    @property
-    def _avoided(self) -> str | None:
-        """The adapter that failed lately while another one worked."""
-        return self._avoid if time.monotonic() < self._avoid_until else None
-
-    async def _find_path(self, avoid: str | None) -> Path:
-        if self.virtual:
-            return virtual_path()
-        return await find_path(self._hass, self.address, self._name, self._settings.path, avoid)
-
-    def _reader(self, kind: PathKind) -> Reader:
-        """Return the reader for a kind of path."""
-        if kind not in self._readers:
-            in_process = kind is PathKind.IN_PROCESS
-            self._readers[kind] = (InProcessReader if in_process else IsolatedReader)(self._hass)
-        return self._readers[kind]
 
     def _plan(self, failures: int, rung: Rung | None = None) -> ReadPlan:
         """Plan a reading of all units."""

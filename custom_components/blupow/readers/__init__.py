@@ -74,8 +74,8 @@ class FindPlan:
 class Reader(Protocol):
     """Takes readings over one kind of path."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> Reading:
-        """Take one reading. Raises ReaderError."""
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading; return it with the way it really took. Raises ReaderError."""
 
     async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
         """Find units; nothing but reads is sent. Raises ReaderError."""

@@ -2,19 +2,37 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from bleak_retry_connector import BleakClientWithServiceCache
+import bleak_retry_connector
 
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError
-from ..lib.blupow_ble.link import BleLink
+from ..lib.blupow_ble.link import BleLink, Link
 from ..lib.blupow_ble.probing import Prober
 from ..lib.blupow_ble.reading import Reader as LibraryReader
 from ..lib.blupow_ble.resilience import child_deadline
 from ..lib.blupow_ble.result import Finding, Reading
-from . import FindPlan, Path, ReadPlan
+from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
+from . import FindPlan, Path, PathKind, ReadPlan
 from .turns import take_turn
+from .ways import connected_by
+
+
+def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
+    """Return the link that a path leads over."""
+    if path.kind is PathKind.VIRTUAL:
+        assert isinstance(plan, ReadPlan)
+        return VirtualLink(virtual_device(plan.units[0].profile.key))
+    assert path.ble_device is not None
+    return BleLink(
+        path.ble_device,
+        plan.connect_timeout,
+        # by its module: Home Assistant puts a class of its own there when its Bluetooth is set up
+        client_class=bleak_retry_connector.BleakClientWithServiceCache,
+        fresh_services=isinstance(plan, ReadPlan) and plan.fresh_services,
+    )
 
 
 class InProcessReader:
@@ -25,47 +43,44 @@ class InProcessReader:
         self._hass = hass
         self._finishing: asyncio.Task[None] | None = None
 
-    async def read(self, path: Path, plan: ReadPlan) -> Reading:
-        """Take one reading. Raises ReaderError."""
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading; return it with the way that Home Assistant chose. Raises ReaderError."""
 
-        async def errand(link: BleLink) -> Reading:
+        async def errand(link: Link) -> tuple[Path, Reading]:
             reader = LibraryReader(link, plan.units, budget=plan.budget)
-            return await (reader.read_spans(plan.spans) if plan.spans else reader.read())
+            reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
+            return self._really_taken(path), reading
 
-        deadline = child_deadline(plan.connect_timeout, plan.budget)
-        return await self._have_done(
-            path, plan.connect_timeout, deadline, errand, fresh_services=plan.fresh_services
-        )
+        return await self._have_done(path, _link(path, plan), plan, errand)
 
     async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""
 
-        async def errand(link: BleLink) -> list[Finding]:
+        async def errand(link: Link) -> list[Finding]:
             prober = Prober(link, plan.budget)
             return await prober.sweep() if plan.everything else [await prober.identify()]
 
-        deadline = child_deadline(plan.connect_timeout, plan.budget)
-        return await self._have_done(path, plan.connect_timeout, deadline, errand)
+        return await self._have_done(path, _link(path, plan), plan, errand)
+
+    def _really_taken(self, path: Path) -> Path:
+        """Return the way to a device that is connected: Home Assistant chose it when it connected."""
+        scanner = connected_by(self._hass, path.device.address)
+        if scanner is None or scanner.source == path.source:
+            return path
+        reason = f"Home Assistant connected over {scanner.name}"
+        return replace(path, source=scanner.source, reason=reason)
 
     async def _have_done[T](
         self,
         path: Path,
-        connect_timeout: float,
-        deadline: float,
-        errand: Callable[[BleLink], Awaitable[T]],
-        *,
-        fresh_services: bool = False,
+        link: Link,
+        plan: ReadPlan | FindPlan,
+        errand: Callable[[Link], Awaitable[T]],
     ) -> T:
         """Do something over a link in the adapter's or proxy's turn."""
-        assert path.ble_device is not None
         await self.stop()
         end_turn = await take_turn(self._hass, path)
-        link = BleLink(
-            path.ble_device,
-            connect_timeout,
-            client_class=BleakClientWithServiceCache,
-            fresh_services=fresh_services,
-        )
+        deadline = child_deadline(plan.connect_timeout, plan.budget)
         try:
             async with asyncio.timeout(deadline):
                 return await errand(link)
@@ -78,7 +93,7 @@ class InProcessReader:
                 self._finish(link, end_turn), name="blupow disconnecting"
             )
 
-    async def _finish(self, link: BleLink, end_turn: Callable[[], None]) -> None:
+    async def _finish(self, link: Link, end_turn: Callable[[], None]) -> None:
         """Disconnect, then let the next one have the adapter or proxy."""
         try:
             await link.disconnect()

@@ -32,8 +32,8 @@ class IsolatedReader:
         self._process: ReaderProcess | None = None
         self._finishing: asyncio.Task[None] | None = None
 
-    async def read(self, path: Path, plan: ReadPlan) -> Reading:
-        """Take one reading. Raises ReaderError."""
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading; return it with the way it took. Raises ReaderError."""
         request = Request(
             id=next(_NUMBERS),
             device=path.device,
@@ -43,7 +43,7 @@ class IsolatedReader:
             budget=plan.budget,
             deadline=child_deadline(plan.connect_timeout, plan.budget),
         )
-        return await self._have_done(path, request, ReaderProcess.reading)
+        return path, await self._have_done(path, request, ReaderProcess.reading)
 
     async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""

@@ -1,23 +1,25 @@
 """Picks the way to a device, and says why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 import logging
-
-from bleak.backends.device import BLEDevice
-from bleak_retry_connector import device_source
+from types import MappingProxyType
+from typing import Final
 
 from homeassistant.components import bluetooth
-from homeassistant.components.bluetooth import BaseHaScanner, BluetoothReachabilityIntent
+from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble import bluez
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from ..lib.blupow_ble.link import device_path
 from ..lib.blupow_ble.messages import VIRTUAL, Device
 from ..settings import WantedPath
 from . import Path, PathKind
+from .ways import Way, connected_by, ways_to
 
 _LOGGER = logging.getLogger(__name__)
+
+SET_BY_USER: Final = "set in the options"
+NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def virtual_path() -> Path:
@@ -31,13 +33,18 @@ def virtual_path() -> Path:
 
 
 async def find_path(
-    hass: HomeAssistant, address: str, name: str, wanted: WantedPath, avoid: str | None = None
+    hass: HomeAssistant,
+    address: str,
+    name: str,
+    wanted: WantedPath,
+    *,
+    avoid: Mapping[str, float] = NOBODY,
+    processes: bool = True,
 ) -> Path:
     """Return the way to a device by what Home Assistant hears. Nothing is scanned.
 
-    The adapter to avoid is taken only when no other one of this machine hears the device: over
-    proxies Home Assistant chooses by itself, and counts their failures.
-    Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
+    `avoid` are adapters and proxies that failed lately, with the time until which they rest;
+    `processes` says whether a reader process can be started here. Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
     """
     if not bluetooth.async_scanner_count(hass, connectable=True):
         raise ReaderError(
@@ -45,119 +52,95 @@ async def find_path(
             "Home Assistant has no Bluetooth adapter or proxy that can connect",
             stage=Stage.START,
         )
-    if (service_info := bluetooth.async_last_service_info(hass, address, connectable=True)) is None:
-        return await _leftover_path(hass, address, name, wanted)
-    best = _Candidate(
-        device=service_info.device,
-        scanner=bluetooth.async_scanner_by_source(hass, service_info.source),
-        source=service_info.source,
-        rssi=service_info.rssi,
-    )
-    candidate, kind, reason = _choose(hass, best, wanted, avoid)
-    _check_slot(candidate)
+    heard = bluetooth.async_last_service_info(hass, address, connectable=True)
+    ways = ways_to(hass, address) if heard is not None else []
+    if heard is None or not ways:
+        return await _leftover_path(hass, address, name, wanted, processes=processes)
+    way, kind, reason = choose(ways, heard.source, wanted, avoid=avoid, processes=processes)
     return Path(
         kind=kind,
         reason=reason,
-        device=Device(
-            address=address,
-            name=name,
-            path=candidate.bluez_path,
-            adapter=candidate.adapter,
-        ),
-        source=candidate.source,
-        ble_device=candidate.device,
+        device=Device(address=address, name=name, path=way.bluez_path, adapter=way.adapter),
+        source=way.source,
+        ble_device=way.device,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A way to the device: the adapter or proxy that hears it."""
+def choose(
+    ways: Sequence[Way],
+    heard_best: str,
+    wanted: WantedPath,
+    *,
+    avoid: Mapping[str, float] = NOBODY,
+    processes: bool = True,
+) -> tuple[Way, PathKind, str]:
+    """Return the way to take, how, and why. A pure rule.
 
-    device: BLEDevice
-    scanner: BaseHaScanner | None
-    source: str
-    rssi: int
-
-    @property
-    def name(self) -> str:
-        """What people call the adapter or proxy."""
-        return self.scanner.name if self.scanner else self.source
-
-    @property
-    def bluez_path(self) -> str | None:
-        """The BlueZ object path, if an adapter of this machine hears the device through BlueZ."""
-        if not bluez.available() or device_source(self.device) is not None:
-            return None
-        return device_path(self.device)
-
-    @property
-    def adapter(self) -> str | None:
-        """The adapter's name, hci0 for instance."""
-        return self.scanner.adapter if self.scanner and self.bluez_path else None
-
-
-def _choose(
-    hass: HomeAssistant, best: _Candidate, wanted: WantedPath, avoid: str | None
-) -> tuple[_Candidate, PathKind, str]:
-    """Return the candidate to use, how, and why. Raises ReaderError(not_advertising)."""
-    if wanted is WantedPath.IN_PROCESS:
-        return best, PathKind.IN_PROCESS, "set in the options"
+    `heard_best` is the adapter or proxy that Home Assistant takes for the best: it does not change
+    with each advertisement. In-process Home Assistant chooses by itself, by its scores.
+    Raises ReaderError: not_advertising, no_slot.
+    """
     if wanted is WantedPath.ISOLATED:
-        return _best_local(hass, best, avoid), PathKind.ISOLATED, "set in the options"
-    reason = f"heard best by {best.name}"
-    if best.source == avoid and (others := _other_adapters(hass, best)):
-        failed, best = best, max(others, key=lambda candidate: candidate.rssi)
-        reason = f"{failed.name} failed, heard by {best.name} too"
-    if best.bluez_path:
-        return best, PathKind.ISOLATED, reason
-    return best, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
-
-
-def _other_adapters(hass: HomeAssistant, best: _Candidate) -> list[_Candidate]:
-    """Return the other adapters of this machine that hear a device."""
-    heard = bluetooth.async_scanner_devices_by_address(hass, best.device.address, connectable=True)
-    candidates = [
-        _Candidate(
-            device=item.ble_device,
-            scanner=item.scanner,
-            source=item.scanner.source,
-            rssi=item.advertisement.rssi,
+        local = [way for way in ways if way.bluez_path]
+        if not local:
+            raise ReaderError(
+                ErrorCode.NOT_ADVERTISING,
+                "no adapter of this machine hears the device, and the options allow no other way",
+                stage=Stage.CONNECT,  # it is heard, though
+            )
+        return _preferred(_free(local), heard_best, avoid)[0], PathKind.ISOLATED, SET_BY_USER
+    free = _free(ways)
+    home_assistants = max(free, key=lambda way: way.score)
+    if wanted is WantedPath.IN_PROCESS:
+        return home_assistants, PathKind.IN_PROCESS, SET_BY_USER
+    way, reason = _preferred(free, heard_best, avoid)
+    first = next((item for item in ways if item.source == heard_best), way)
+    if way is not first:
+        why = "has no free connection" if first.full else "failed"
+        reason = f"{first.name} {why}, heard by {way.name} too"
+    if not processes:
+        return (
+            home_assistants,
+            PathKind.IN_PROCESS,
+            f"{reason}, and no reader process can be started",
         )
-        for item in heard
-    ]
-    return [item for item in candidates if item.source != best.source and item.bluez_path]
+    if way.bluez_path:
+        return way, PathKind.ISOLATED, reason
+    if home_assistants is not way:
+        reason = f"{reason}, but Home Assistant connects over {home_assistants.name} now"
+        if home_assistants.bluez_path and home_assistants.source not in avoid:
+            return home_assistants, PathKind.ISOLATED, reason
+        return home_assistants, PathKind.IN_PROCESS, reason
+    return way, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
 
 
-def _best_local(hass: HomeAssistant, best: _Candidate, avoid: str | None) -> _Candidate:
-    """Return the adapter of this machine that hears the device best. Raises ReaderError(not_advertising)."""
-    local = ([best] if best.bluez_path else []) + _other_adapters(hass, best)
-    local = [candidate for candidate in local if candidate.source != avoid] or local
-    if not local:
-        raise ReaderError(
-            ErrorCode.NOT_ADVERTISING,
-            "no adapter of this machine hears the device, and the options allow no other way",
-            stage=Stage.CONNECT,  # it is heard, though
-        )
-    return max(local, key=lambda candidate: candidate.rssi)
+def _free(ways: Sequence[Way]) -> list[Way]:
+    """Return the ways that have a connection left. Raises ReaderError(no_slot)."""
+    if free := [way for way in ways if not way.full]:
+        return free
+    names = ", ".join(f"{way.name} ({way.slots} in use)" for way in ways)
+    raise ReaderError(ErrorCode.NO_SLOT, f"no free connection: {names}", stage=Stage.START)
 
 
-def _check_slot(candidate: _Candidate) -> None:
-    """Raise ReaderError(no_slot) when the adapter or proxy has no free connection."""
-    allocations = candidate.scanner.get_allocations() if candidate.scanner else None
-    if allocations is not None and allocations.slots and allocations.free <= 0:
-        raise ReaderError(
-            ErrorCode.NO_SLOT,
-            f"{candidate.name} has no free connection ({allocations.slots} in use)",
-            stage=Stage.START,
-        )
+def _preferred(ways: Sequence[Way], heard_best: str, avoid: Mapping[str, float]) -> tuple[Way, str]:
+    """Return the way that is heard best of those that do not rest; else the one that rests least."""
+    able = [way for way in ways if way.source not in avoid]
+    if not able:
+        able = [min(ways, key=lambda way: avoid[way.source])]
+    best = next((way for way in able if way.source == heard_best), None)
+    way = best or max(able, key=lambda way: way.rssi)
+    return way, f"heard best by {way.name}"
 
 
-async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: WantedPath) -> Path:
+async def _leftover_path(
+    hass: HomeAssistant, address: str, name: str, wanted: WantedPath, *, processes: bool
+) -> Path:
     """Close a link that BlueZ kept for a client that died: it keeps the device from advertising.
 
     Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio.
+    In-process the device must be heard anew first, which brings a poll at once.
     """
-    if held_by_home_assistant(hass, address):
+    if connected_by(hass, address) is not None:
         raise ReaderError(
             ErrorCode.HELD_BY_OTHER,
             "another integration of Home Assistant is connected to the device",
@@ -166,6 +149,8 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
     if wanted is WantedPath.IN_PROCESS or not (paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
     _LOGGER.debug("[path] %s: a leftover link was closed", name)
+    if wanted is WantedPath.AUTOMATIC and not processes:
+        raise _not_advertising(hass, address)
     adapter = paths[0].split("/")[3]
     scanner = next(
         (
@@ -180,14 +165,6 @@ async def _leftover_path(hass: HomeAssistant, address: str, name: str, wanted: W
         reason="not heard, but BlueZ still held a link to it",
         device=Device(address=address, name=name, path=paths[0], adapter=adapter),
         source=scanner.source if scanner else adapter,
-    )
-
-
-def held_by_home_assistant(hass: HomeAssistant, address: str) -> bool:
-    """Whether Home Assistant itself has a connection to the device: that one is no leftover."""
-    return any(
-        (allocations := scanner.get_allocations()) is not None and address in allocations.allocated
-        for scanner in bluetooth.async_current_scanners(hass)
     )
 
 

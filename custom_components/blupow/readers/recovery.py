@@ -7,7 +7,7 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 
 from ..lib.blupow_ble import bluez
-from .path import held_by_home_assistant
+from .ways import connected_by
 
 ACTIVE_SCAN: Final = 10.0
 """Seconds; Home Assistant's own default for a scan on demand."""
@@ -21,7 +21,7 @@ async def close_links(hass: HomeAssistant, address: str) -> list[str]:
     One that Home Assistant itself has made for another integration is none of ours. A device that
     was held is waited for until it is heard.
     """
-    if held_by_home_assistant(hass, address):
+    if connected_by(hass, address) is not None:
         return []
     if closed := await bluez.release(address):
         await _heard_again(hass, address)

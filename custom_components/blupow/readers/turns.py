@@ -4,11 +4,14 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 
+from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
+from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from . import Path
+from .ways import connections
 
 _TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
 
@@ -20,18 +23,33 @@ def turn(hass: HomeAssistant, name: str) -> asyncio.Lock:
 
 
 async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
-    """Wait until neither the device nor the way to it is in use; return what ends the turn."""
-    device = turn(hass, path.device.address)
-    await device.acquire()
-    try:
-        way = turn(hass, path.source)
-        await way.acquire()
-    except asyncio.CancelledError:
-        device.release()
-        raise
+    """Wait until neither the device nor the way to it is in use; return what ends the turn.
+
+    First come, first served: devices that are set up at the same time connect one after the other.
+    Raises ReaderError(no_slot) when somebody else has taken the last connection meanwhile.
+    """
+    taken: list[asyncio.Lock] = []
 
     def end() -> None:
-        way.release()
-        device.release()
+        for lock in taken:
+            lock.release()
 
+    try:
+        for name in (path.device.address, path.source):
+            lock = turn(hass, name)
+            await lock.acquire()
+            taken.append(lock)
+        _check_connections(hass, path.source)
+    except BaseException:
+        end()
+        raise
     return end
+
+
+def _check_connections(hass: HomeAssistant, source: str) -> None:
+    """Raise ReaderError(no_slot) when an adapter or proxy has no connection left."""
+    scanner = bluetooth.async_scanner_by_source(hass, source)
+    slots, free = connections(scanner)
+    if scanner is not None and slots and free <= 0:
+        text = f"no free connection: {scanner.name} ({slots} in use)"
+        raise ReaderError(ErrorCode.NO_SLOT, text, stage=Stage.START)

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 import logging
+import os
+from pathlib import Path
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,14 +21,20 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+_BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
+BUS_SOCKETS: Final = (Path("/run/dbus/system_bus_socket"), Path("/var/run/dbus/system_bus_socket"))
+"""Where the system bus is unless the environment says otherwise (D-Bus specification)."""
+
 _BLUEZ: Final = "org.bluez"
 _ADAPTER: Final = "org.bluez.Adapter1"
 _DEVICE: Final = "org.bluez.Device1"
 
 
 def available() -> bool:
-    """Whether this system can have BlueZ."""
-    return sys.platform == "linux"
+    """Whether this system has a way to BlueZ: a container may have no socket of the system bus."""
+    if sys.platform != "linux":
+        return False
+    return _BUS_VARIABLE in os.environ or any(socket.exists() for socket in BUS_SOCKETS)
 
 
 @asynccontextmanager

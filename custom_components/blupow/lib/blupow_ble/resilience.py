@@ -65,6 +65,13 @@ BLOCK_STRIKES: Final = 3
 BLOCK_REST: Final = 3600.0
 
 
+SOURCE_STRIKES: Final = 2
+"""So many readings that fail in a row over an adapter or proxy, and another one is taken."""
+SOURCE_REST: Final = 1800.0
+"""For so long; doubled when it still fails afterwards."""
+SOURCE_REST_CAP: Final = 4 * 3600.0
+
+
 def connect_timeout(failures: int, manual: float | None = None) -> float:
     """Return how long a connection may take after n failures: 25 25 25 40 45 45 ..., or the manual value."""
     if manual is not None:
@@ -186,6 +193,35 @@ class BlockRecord:
 
 KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"), answered=True)
 """The record of a block that need not be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """How readings over one adapter or proxy have gone lately."""
+
+    strikes: int = 0
+    """Readings that failed in a row."""
+    rest: float = 0.0
+    """How long it has rested the last time; 0 if it did not since it last worked."""
+    rests_until: float = 0.0
+
+    def after_failure(self, now: float) -> SourceRecord:
+        """Return the record after a reading that failed over it.
+
+        Two in a row bring a rest; after one, the next failure is enough for a rest twice as long.
+        """
+        strikes = self.strikes + 1
+        failed = replace(self, strikes=strikes)
+        return failed.blamed(now) if self.rest or strikes >= SOURCE_STRIKES else failed
+
+    def blamed(self, now: float) -> SourceRecord:
+        """Return the record after it failed where another one worked at once: it rests."""
+        rest = min(2 * self.rest, SOURCE_REST_CAP) if self.rest else SOURCE_REST
+        return replace(self, rest=rest, rests_until=now + rest)
+
+    def resting(self, now: float) -> bool:
+        """Whether another one is taken, where another one hears the device."""
+        return now < self.rests_until
 
 
 class Rung(IntEnum):
