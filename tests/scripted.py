@@ -12,7 +12,7 @@ from custom_components.blupow.lib.blupow_ble.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
 from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
-from custom_components.blupow.readers import FindPlan, Path, ReadPlan
+from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan
 from homeassistant.core import HomeAssistant
 
 NOW = 1_795_000_000.0
@@ -33,6 +33,8 @@ class Script:
     stage: Stage | None = None
     """Where the error strikes; None is where it usually does."""
     fault: Exception | None = None
+    no_process: bool = False
+    """No reader process can be started."""
     deaf: set[str] = field(default_factory=set)
     """Adapters that hear the device, but never connect to it."""
     gate: asyncio.Event = field(default_factory=_open_gate)
@@ -72,6 +74,8 @@ class ScriptedReader:
         script.most_at_once = max(script.most_at_once, script.at_once)
         try:
             await script.gate.wait()
+            if script.no_process and path.kind is PathKind.ISOLATED:
+                raise ReaderError(ErrorCode.READER_CRASHED, "scripted sandbox", stage=Stage.START)
             if path.source in script.deaf:
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
             return path, await self._read(plan)

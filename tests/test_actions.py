@@ -153,6 +153,16 @@ async def test_health_check_of_a_healthy_device(
             "via": "00:00:00:00:00:01",
             "adapter": "hci0",
         },
+        "ways": [
+            {
+                "name": "hci0 (00:00:00:00:00:01)",
+                "local": True,
+                "signal_strength": -60,
+                "free_connections": 5,
+                "failed_in_a_row": 0,
+                "avoided_for": 0,
+            }
+        ],
         "signal_strength": -60,
         "success_rate": 100,
         "availability": 100,

@@ -62,7 +62,13 @@ async def test_diagnostics(
         "watchdog",
         "recovery",
     ]
-    assert found["bluetooth"]["scanners"] == []
+    (scanner,) = found["bluetooth"]["scanners"]
+    assert scanner["signal_strength"] == -60
+    (way,) = found["ways"]
+    assert way["name"] == "hci0 (**REDACTED**)"
+    assert way["failed_in_a_row"] == found["failures"]
+    assert way["avoided_for"] > 0
+    assert found["no_reader_process"] is None
     assert found["bluetooth"]["reachability"]
     whole = json.dumps(found)
     for secret in (

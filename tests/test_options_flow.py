@@ -5,6 +5,7 @@ from datetime import time
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.blupow.lib.blupow_ble import bluez
 from custom_components.blupow.options_flow import suggested
 from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.config_entries import ConfigEntryState
@@ -122,6 +123,37 @@ async def test_stale_age_shorter_than_two_intervals(
 
 
 @pytest.mark.usefixtures("heard")
+@pytest.mark.usefixtures("heard")
+async def test_isolated_where_there_is_no_bluez(
+    hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form says so, instead of a device that is never read."""
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    monkeypatch.setattr(bluez, "BUS_SOCKETS", ())
+    monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
+    result = await hass.config_entries.options.async_init(entry.entry_id)
+    flow_id = result["flow_id"]
+    result = await hass.config_entries.options.async_configure(flow_id, OPTIONS)
+    assert result["errors"] == {"path": "isolated_needs_bluez"}
+    answers = OPTIONS | {"path": "automatic"}
+    result = await hass.config_entries.options.async_configure(flow_id, answers)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options["path"] == "automatic"
+
+
+async def test_isolated_test_mode_where_there_is_no_bluez(
+    hass: HomeAssistant, virtual_entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual device needs none."""
+    virtual_entry.add_to_hass(hass)
+    monkeypatch.setattr(bluez, "BUS_SOCKETS", ())
+    monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
+    result = await hass.config_entries.options.async_init(virtual_entry.entry_id)
+    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
 @pytest.mark.parametrize(
     ("key", "low", "high"),
     [

@@ -25,14 +25,15 @@ from .timeline import pass_time, set_up
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
 SHOWN_BY = [
-    (ErrorCode.NOT_ADVERTISING, "not_heard"),
-    (ErrorCode.HELD_BY_OTHER, "held_by_other"),
-    (ErrorCode.ADAPTER_UNAVAILABLE, "adapter_gone"),
-    (ErrorCode.READER_CRASHED, "reader_cannot_start"),
-    (ErrorCode.SERVICE_MISSING, "wrong_family"),
-    (ErrorCode.MODBUS_EXCEPTION, "wrong_family"),
-    (ErrorCode.NO_RESPONSE, "unit_not_found"),
-    (ErrorCode.WRONG_UNIT, "unit_not_found"),
+    (ErrorCode.NOT_ADVERTISING, Stage.START, "not_heard"),
+    (ErrorCode.HELD_BY_OTHER, Stage.CONNECT, "held_by_other"),
+    (ErrorCode.ADAPTER_UNAVAILABLE, Stage.CONNECT, "adapter_gone"),
+    (ErrorCode.ADAPTER_UNAVAILABLE, Stage.START, "no_bluetooth"),
+    (ErrorCode.READER_CRASHED, Stage.START, "reader_cannot_start"),
+    (ErrorCode.SERVICE_MISSING, Stage.SERVICES, "wrong_family"),
+    (ErrorCode.MODBUS_EXCEPTION, Stage.READ, "wrong_family"),
+    (ErrorCode.NO_RESPONSE, Stage.READ, "unit_not_found"),
+    (ErrorCode.WRONG_UNIT, Stage.READ, "unit_not_found"),
 ]
 
 
@@ -94,24 +95,25 @@ def flow(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> Flow:
     return Flow(hass, hass_client)
 
 
-@pytest.mark.parametrize(("error", "kind"), SHOWN_BY)
+@pytest.mark.parametrize(("error", "stage", "kind"), SHOWN_BY)
 async def test_repair_comes_and_goes_by_itself(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
     freezer: FrozenDateTimeFactory,
     error: ErrorCode,
+    stage: Stage,
     kind: str,
 ) -> None:
     """Shown once the last reading is stale, gone with the first fresh one."""
-    await set_up(hass, entry, update_interval=100, heartbeat_interval=600)
-    script.error, script.stage = error, Stage.START
+    await set_up(hass, entry, update_interval=100, heartbeat_interval=600, path="isolated")
+    script.error, script.stage = error, stage
     await pass_time(hass, freezer, 295, heard=False)
     assert shown(hass) == {}
     await pass_time(hass, freezer, 310, heard=False)
     assert set(shown(hass)) == {kind}
     issue = shown(hass)[kind]
-    assert issue.translation_placeholders == {"name": "BTRIC134000035"}
+    assert issue.translation_placeholders == {"name": "BTRIC134000035", "reason": ""}
     assert issue.is_fixable is (kind != "wrong_family")
     assert issue.severity is ir.IssueSeverity.WARNING
     script.error = None
@@ -119,7 +121,7 @@ async def test_repair_comes_and_goes_by_itself(
     assert shown(hass) == {}
 
 
-@pytest.mark.parametrize("code", sorted(set(ErrorCode) - {code for code, _ in SHOWN_BY}))
+@pytest.mark.parametrize("code", sorted(set(ErrorCode) - {code for code, _, _ in SHOWN_BY}))
 async def test_no_repair_without_a_cure(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -149,7 +151,7 @@ async def test_cause_stays_until_another_one_is_known(
     script.error = ErrorCode.CONNECT_TIMEOUT
     await coordinator.async_refresh()
     assert set(shown(hass)) == {"held_by_other"}
-    script.error = ErrorCode.ADAPTER_UNAVAILABLE
+    script.error, script.stage = ErrorCode.ADAPTER_UNAVAILABLE, Stage.CONNECT
     await coordinator.async_refresh()
     assert set(shown(hass)) == {"adapter_gone"}
 
@@ -219,7 +221,8 @@ async def test_read_in_process(
     flow: Flow,
 ) -> None:
     """The option is set, and the device is read inside Home Assistant; other options stay."""
-    await lose(hass, entry, script, freezer, ErrorCode.READER_CRASHED, stale_checks=10)
+    crashed = ErrorCode.READER_CRASHED
+    await lose(hass, entry, script, freezer, crashed, stale_checks=10, path="isolated")
     await flow.begin("reader_cannot_start")
     script.error = None
     result = await flow.submit()
@@ -227,6 +230,50 @@ async def test_read_in_process(
     assert entry.options["path"] == "in_process"
     assert entry.options["stale_checks"] == 10
     assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert shown(hass) == {}
+
+
+async def test_no_process_can_be_started(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, flow: Flow
+) -> None:
+    """The device is read all the same, by the first reading; the repair tells why, and tries again."""
+    script.no_process = True
+    await set_up(hass, entry)
+    coordinator = entry.runtime_data.coordinator
+    assert (coordinator.status, coordinator.link.failures) == ("connected", 0)
+    assert coordinator.link.snapshot.path.kind is PathKind.IN_PROCESS
+    assert [path.kind for path in script.paths] == [PathKind.ISOLATED, PathKind.IN_PROCESS]
+    (issue,) = shown(hass).values()
+    assert issue.translation_key == "read_in_process"
+    assert issue.translation_placeholders == {
+        "name": "BTRIC134000035",
+        "reason": "scripted sandbox",
+    }
+    await coordinator.async_refresh()
+    assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert len(script.paths) == 3
+    await flow.begin("read_in_process")
+    result = await flow.submit()
+    assert result["errors"] == {"base": "still_failing"}
+    assert "could not be started" in result["description_placeholders"]["problem"]
+    assert coordinator.status == "connected"
+    script.no_process = False
+    result = await flow.submit()
+    assert result["type"] == "create_entry"
+    assert script.paths[-1].kind is PathKind.ISOLATED
+    assert shown(hass) == {}
+
+
+async def test_no_process_is_wanted(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """Who chooses in-process is told nothing."""
+    script.no_process = True
+    await set_up(hass, entry)
+    assert set(shown(hass)) == {"read_in_process"}
+    hass.config_entries.async_update_entry(entry, options={"path": "in_process"})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass) == {}
 
 
@@ -261,7 +308,8 @@ async def test_browser_that_goes_away(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """The entry is not left half loaded, and what was begun is done."""
-    await lose(hass, entry, script, freezer, ErrorCode.READER_CRASHED, stale_checks=10)
+    crashed = ErrorCode.READER_CRASHED
+    await lose(hass, entry, script, freezer, crashed, stale_checks=10, path="isolated")
     flow = ReadInProcess(entry)
     flow.hass = hass
     script.error = None

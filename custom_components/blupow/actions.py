@@ -160,6 +160,7 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
         "polls_stretched": link.breaker.open,
         "connect_timeout": coordinator.connect_timeout,
         "path": _path(runtime),
+        "ways": list(coordinator.ways()),
         "signal_strength": coordinator.rssi,
         "success_rate": _rounded(link.success_rate),
         "availability": None if share is None else _rounded(100 * share),

@@ -147,6 +147,20 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Seconds that the next connection may take."""
         return self._poller.connect_timeout(self.link.failures)
 
+    def ways(self) -> list[dict[str, Any]]:
+        """Return what is known of each adapter and proxy that hears the device."""
+        return self._poller.reader.report()
+
+    @property
+    def why_no_process(self) -> str | None:
+        """Why the device is read in-process although a process of its own is wanted; None: it is not."""
+        return self._poller.reader.why_no_process
+
+    @callback
+    def try_process(self) -> None:
+        """Start a reader process again with the next reading: what kept it from starting is mended."""
+        self._poller.reader.try_process()
+
     @property
     def rssi(self) -> int | None:
         """Signal strength of the last advertisement that Home Assistant has heard; None if none was."""
@@ -361,7 +375,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
         link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
-        another_way = self._poller.has_another_way  # of which the failures so far tell nothing
+        another_way = (
+            self._poller.reader.has_another_way
+        )  # of which the failures so far tell nothing
         self._set_breaker(CircuitBreaker() if another_way else link.breaker.after(False))
         self._after_poll()
 

@@ -66,6 +66,8 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
             for poll in link.polls
         ],
         "events": [asdict(line) for line in link.journal.lines],
+        "ways": coordinator.ways(),
+        "no_reader_process": coordinator.why_no_process,
         "bluetooth": None if coordinator.virtual else _bluetooth(hass, coordinator.address),
     }
 

@@ -18,7 +18,9 @@ class IssueKind(StrEnum):
     NOT_HEARD = "not_heard"
     HELD_BY_OTHER = "held_by_other"
     ADAPTER_GONE = "adapter_gone"
+    NO_BLUETOOTH = "no_bluetooth"
     READER_CANNOT_START = "reader_cannot_start"
+    READ_IN_PROCESS = "read_in_process"
     WRONG_FAMILY = "wrong_family"
     UNIT_NOT_FOUND = "unit_not_found"
     RECOVERY_GIVEN_UP = "recovery_given_up"
@@ -38,12 +40,17 @@ NOT_FIXABLE: Final = frozenset({IssueKind.WRONG_FAMILY})
 """What the device's menu mends, not a flow of the repair's own."""
 
 
+NOT_OF_THE_LAST_ERROR: Final = frozenset({IssueKind.RECOVERY_GIVEN_UP, IssueKind.READ_IN_PROCESS})
+
+
 def cause(error: ReaderError | None) -> IssueKind | None:
     """Return what a user can mend about an error; None where nothing comes to mind."""
     if error is None:
         return None
     if error.code is ErrorCode.READER_CRASHED and error.stage is not Stage.START:
         return None
+    if error.code is ErrorCode.ADAPTER_UNAVAILABLE and error.stage is Stage.START:
+        return IssueKind.NO_BLUETOOTH
     return CAUSES.get(error.code)
 
 
@@ -67,9 +74,11 @@ class Issues:
         wanted: set[IssueKind] = set()
         if link.failures and coordinator.settings.watchdog.stale(coordinator.silence):
             known = cause(link.last_error)
-            wanted = {known} if known else self._shown - {IssueKind.RECOVERY_GIVEN_UP}
+            wanted = {known} if known else self._shown - NOT_OF_THE_LAST_ERROR
             if self._entry.runtime_data.watchdog.given_up:
                 wanted.add(IssueKind.RECOVERY_GIVEN_UP)
+        if coordinator.why_no_process is not None:
+            wanted.add(IssueKind.READ_IN_PROCESS)
         self._show(wanted)
 
     @callback
@@ -89,7 +98,10 @@ class Issues:
                 is_fixable=kind not in NOT_FIXABLE,
                 severity=ir.IssueSeverity.WARNING,
                 translation_key=kind.value,
-                translation_placeholders={"name": self._entry.title},
+                translation_placeholders={
+                    "name": self._entry.title,
+                    "reason": self._entry.runtime_data.coordinator.why_no_process or "",
+                },
             )
         self._shown = wanted
 

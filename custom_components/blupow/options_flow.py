@@ -7,7 +7,7 @@ from typing import Any, Final
 import probatio
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
-from homeassistant.const import UnitOfTime
+from homeassistant.const import CONF_ADDRESS, UnitOfTime
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -20,6 +20,8 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import CONF_UNIT
+from .lib.blupow_ble import bluez
+from .lib.blupow_ble.messages import VIRTUAL
 from .settings import (
     CONF_CACHE_TIME,
     CONF_CONNECT_TIMEOUT,
@@ -85,6 +87,10 @@ def suggested(settings: Settings) -> Mapping[str, Any]:
 class BluPowOptionsFlow(OptionsFlowWithReload):
     """Change the options; the entry is reloaded with them."""
 
+    @property
+    def _virtual(self) -> bool:
+        return bool(self.config_entry.data[CONF_ADDRESS] == VIRTUAL)
+
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the options."""
         errors: dict[str, str] = {}
@@ -99,6 +105,9 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
                 errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
             if options[CONF_STALE_AGE] < 2 * options[CONF_UPDATE_INTERVAL]:
                 errors[CONF_STALE_AGE] = "stale_age_shorter_than_two_intervals"
+            isolated = options[CONF_PATH] == WantedPath.ISOLATED
+            if isolated and not self._virtual and not bluez.available():
+                errors[CONF_PATH] = "isolated_needs_bluez"
             if not errors:
                 return self.async_create_entry(data=options)
         current = suggested(Settings.from_options(self.config_entry.options))

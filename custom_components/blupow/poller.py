@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 import time
-from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
@@ -47,7 +46,7 @@ class Poller:
         self.address: str = entry.data[CONF_ADDRESS]
         self._units = units
         self._blocks: dict[tuple[str, str], BlockRecord] = {}
-        self._reader = DeviceReader(hass, self.address, name, settings.path)
+        self.reader = DeviceReader(hass, self.address, name, settings.path)
 
     @property
     def virtual(self) -> bool:
@@ -62,7 +61,7 @@ class Poller:
         """Take one reading, after what a rung of a recovery does before it. Raises ReaderError."""
         if rung is not None and not self.virtual:
             await self._prepare(rung)
-        path, reading = await self._reader.read(
+        path, reading = await self.reader.read(
             self._plan(failures, rung), elsewhere=rung is Rung.LOOK_AGAIN
         )
         self._learn(reading)
@@ -75,24 +74,15 @@ class Poller:
             connect_timeout=self.connect_timeout(failures),
             spans=spans,
         )
-        return (await self._reader.read(plan))[1]
+        return (await self.reader.read(plan))[1]
 
     async def find_units(self) -> list[Finding]:
         """Find all units behind the module, known ones too: they may have moved. Raises ReaderError."""
-        return await self._reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True))
-
-    @property
-    def has_another_way(self) -> bool:
-        """Whether the next reading takes another way than the one that has just failed."""
-        return self._reader.has_another_way
-
-    def report(self) -> list[dict[str, Any]]:
-        """Return what is known of each way to the device."""
-        return self._reader.report()
+        return await self.reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True))
 
     async def stop(self) -> None:
         """Wait until no child and no link is left; a reading under way is cancelled by its own task."""
-        await self._reader.stop()
+        await self.reader.stop()
 
     async def _prepare(self, rung: Rung) -> None:
         """Do what a rung does before its reading."""

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from .const import CONF_UNIT
 from .errors import message_of
 from .issues import IssueKind
-from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from .options_flow import number
 from .runtime import BluPowConfigEntry
 from .settings import CONF_PATH, WantedPath
@@ -28,6 +28,8 @@ async def async_create_fix_flow(
     match IssueKind(str(data["kind"])):
         case IssueKind.READER_CANNOT_START:
             return ReadInProcess(entry)
+        case IssueKind.READ_IN_PROCESS:
+            return StartProcess(entry)
         case IssueKind.UNIT_NOT_FOUND:
             return OtherUnit(entry)
         case _:
@@ -100,6 +102,24 @@ class ReadInProcess(BluPowRepair):
     async def change(self, user_input: dict[str, Any]) -> None:
         """Choose the path."""
         await self.reload({**self._entry.options, CONF_PATH: WantedPath.IN_PROCESS.value})
+
+
+class StartProcess(BluPowRepair):
+    """What kept reader processes from starting is mended: start one again."""
+
+    @override
+    async def change(self, user_input: dict[str, Any]) -> None:
+        """Believe the user."""
+        self._entry.runtime_data.coordinator.try_process()
+
+    @override
+    async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:
+        """Read the device; when that was done in-process once more, it is not mended."""
+        failed = await super()._mend(user_input)
+        why = self._entry.runtime_data.coordinator.why_no_process
+        if failed is None and why is not None:
+            return ReaderError(ErrorCode.READER_CRASHED, why, stage=Stage.START)
+        return failed
 
 
 class OtherUnit(BluPowRepair):

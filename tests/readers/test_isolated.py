@@ -37,7 +37,7 @@ async def test_reading(hass: HomeAssistant) -> None:
     """Returned before the child has ended; the adapter's turn lasts until it has."""
     reader = IsolatedReader(hass)
     path = virtual_path()
-    reading = await reader.read(path, PLAN)
+    _, reading = await reader.read(path, PLAN)
     assert reading.main.model == "RIV1230RCH"
     assert set(reading.main.registers) == {4000, 4327}
     assert turn(hass, path.source).locked()
@@ -52,7 +52,9 @@ async def test_reading(hass: HomeAssistant) -> None:
 async def test_registers_by_number(hass: HomeAssistant) -> None:
     """They come as they are, undecoded."""
     reader = IsolatedReader(hass)
-    reading = await reader.read(virtual_path(), replace(PLAN, spans=(Span(start=4109, words=1),)))
+    _, reading = await reader.read(
+        virtual_path(), replace(PLAN, spans=(Span(start=4109, words=1),))
+    )
     assert reading.main.registers == {4109: (32,)}
     assert reading.main.values == {}
     await reader.stop()
@@ -66,13 +68,13 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
     await lock.acquire()
     waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
     elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
-    reading = await other.read(elsewhere, PLAN)
+    _, reading = await other.read(elsewhere, PLAN)
     assert reading.main.unit == 32
     assert one._process is None
     assert two._process is None
     lock.release()
     readings = await asyncio.gather(*waiting)
-    assert [reading.main.unit for reading in readings] == [32, 32]
+    assert [reading.main.unit for _, reading in readings] == [32, 32]
     for reader in (one, two, other):
         await reader.stop()
 

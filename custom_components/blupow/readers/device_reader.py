@@ -1,11 +1,12 @@
 """Reads one device by the best way there is, and by another one when that fails."""
 
 from collections.abc import Awaitable, Callable, Mapping
+import logging
 import math
 import time
 from typing import Any, Final
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.messages import VIRTUAL
@@ -16,8 +17,10 @@ from . import FindPlan, Path, PathKind, Reader, ReadPlan
 from .in_process import InProcessReader
 from .isolated import IsolatedReader
 from .path import find_path, virtual_path
-from .processes import could_not_start, note_no_process, why_no_process
+from .processes import could_not_start, note_no_process, try_processes, why_no_process
 from .ways import ways_to
+
+_LOGGER = logging.getLogger(__name__)
 
 FAULTS_OF_THE_DEVICE: Final = frozenset(
     {
@@ -76,6 +79,16 @@ class DeviceReader:
             way.source not in avoided and not way.full for way in ways_to(self._hass, self._address)
         )
 
+    @property
+    def why_no_process(self) -> str | None:
+        """Why no reader process could be started where one is wanted; None: there is nothing against it."""
+        return why_no_process(self._hass) if self._wanted is WantedPath.AUTOMATIC else None
+
+    @callback
+    def try_process(self) -> None:
+        """Start a reader process again with the next reading."""
+        try_processes(self._hass)
+
     def report(self) -> list[dict[str, Any]]:
         """Return what is known of each way to the device, the strongest signal first."""
         if self._address == VIRTUAL:
@@ -114,14 +127,13 @@ class DeviceReader:
             self._name,
             self._wanted,
             avoid=self._avoided(not_over),
-            processes=why_no_process(self._hass) is None,
+            processes=self.why_no_process is None,
         )
 
     def _reader(self, path: Path) -> Reader:
         if path.kind is PathKind.IN_PROCESS:
             return self._in_process
-        automatic = self._wanted is WantedPath.AUTOMATIC
-        if path.kind is PathKind.VIRTUAL and automatic and why_no_process(self._hass) is not None:
+        if path.kind is PathKind.VIRTUAL and self.why_no_process is not None:
             return self._in_process
         return self._isolated
 
@@ -131,6 +143,8 @@ class DeviceReader:
             return True  # taken by somebody else while this reading waited for its turn
         if self._wanted is not WantedPath.AUTOMATIC or not could_not_start(err):
             return False
+        if self.why_no_process is None:
+            _LOGGER.warning("[path] no reader process can be started: %s", err.message)
         note_no_process(self._hass, err)
         return True
 

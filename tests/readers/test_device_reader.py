@@ -1,0 +1,168 @@
+"""One device by the best way: what becomes of a reading whose way turns out to be none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+import logging
+from pathlib import Path
+import sys
+
+import pytest
+
+from custom_components.blupow.lib.blupow_ble import process as process_module
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.messages import VIRTUAL
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.readers import PathKind, ReadPlan
+from custom_components.blupow.readers.device_reader import DeviceReader
+from custom_components.blupow.readers.turns import turn
+from custom_components.blupow.settings import WantedPath
+from homeassistant.core import HomeAssistant
+
+from ..bluetooth import ADAPTER_SOURCE, hear, service_info
+from ..proxies import OTHER_PROXY, PROXY, Proxy
+from ..simulated import INVERTER_ADDRESS, INVERTER_NAME
+
+PLAN = ReadPlan(
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
+    connect_timeout=5.0,
+)
+
+
+@pytest.fixture
+async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Proxy]:
+    """Have an adapter hear the inverter, and then a proxy a little better."""
+    hear(hass, service_info(rssi=-60))
+    proxy = Proxy()
+    leave = proxy.register(hass)
+    proxy.hear(rssi=-55)
+    yield proxy
+    leave()
+
+
+@pytest.fixture(params=["no interpreter", "not allowed", "no library"])
+def no_process(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Have no reader process start."""
+    forbidden = tmp_path / "python"
+    forbidden.write_text("")
+    command: dict[str, tuple[str, ...]] = {
+        "no interpreter": (str(tmp_path / "nowhere"),),
+        "not allowed": (str(forbidden),),
+        "no library": (sys.executable, "-P", "-c", "import no_such_library"),
+    }
+    monkeypatch.setattr(process_module, "child_command", lambda: command[request.param])
+
+
+@pytest.mark.usefixtures("no_process")
+async def test_no_process_can_be_started(
+    hass: HomeAssistant, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same reading goes on inside Home Assistant; that is told once, and no process is tried again."""
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    for _ in range(2):
+        path, reading = await reader.read(PLAN)
+        assert path.kind is PathKind.IN_PROCESS
+        assert path.source == PROXY
+        assert "no reader process can be started" in path.reason
+        assert set(reading.main.registers) == {4000, 4327}
+    await reader.stop()
+    assert proxy.connects == 2
+    (line,) = [
+        record
+        for record in caplog.records
+        if record.name.startswith("custom_components.blupow") and record.levelno >= logging.INFO
+    ]
+    assert line.getMessage().startswith("[path] no reader process can be started: the reader ")
+    assert reader.why_no_process is not None
+    # nothing was done over the air: nobody has failed
+    assert not any(way["failed_in_a_row"] for way in reader.report())
+    # it holds for all devices
+    other = DeviceReader(hass, "C4:D3:6A:00:00:36", "BTRIC134000036", WantedPath.AUTOMATIC)
+    assert other.why_no_process == reader.why_no_process
+    reader.try_process()
+    assert other.why_no_process is None
+
+
+@pytest.mark.usefixtures("no_process")
+async def test_no_process_but_one_is_wanted(hass: HomeAssistant, proxy: Proxy) -> None:
+    """The options have the last word: the reading fails, and the cause is told."""
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.ISOLATED)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(PLAN)
+    await reader.stop()
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.READER_CRASHED, Stage.START)
+    assert reader.why_no_process is None
+    assert proxy.connects == 0
+
+
+@pytest.mark.usefixtures("no_process")
+async def test_test_mode_without_processes(hass: HomeAssistant) -> None:
+    """It needs none."""
+    reader = DeviceReader(hass, VIRTUAL, "Virtual inverter", WantedPath.AUTOMATIC)
+    for _ in range(2):
+        path, reading = await reader.read(PLAN)
+        assert path.kind is PathKind.VIRTUAL
+        assert set(reading.main.registers) == {4000, 4327}
+    await reader.stop()
+    assert reader.why_no_process is not None
+    assert reader.report() == []
+
+
+async def test_last_connection_is_taken_while_waiting(
+    hass: HomeAssistant, enable_bluetooth: None
+) -> None:
+    """The same reading begins again, by another proxy; no connection was tried where there was none."""
+    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
+    leave = [proxy.register(hass) for proxy in (first, second)]
+    first.hear(rssi=-50)
+    second.hear(rssi=-60)
+    lock = turn(hass, PROXY)
+    await lock.acquire()
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reading = hass.async_create_task(reader.read(PLAN))
+    await asyncio.sleep(0)
+    first.taken = ["1", "2", "3"]
+    lock.release()
+    path, _ = await reading
+    assert path.source == OTHER_PROXY
+    assert "has no free connection, heard by" in path.reason
+    second.taken += ["1", "2", "3"]
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(PLAN)
+    assert caught.value.code is ErrorCode.NO_SLOT
+    await reader.stop()
+    assert (first.connects, second.connects) == (0, 1)
+    for item in leave:
+        item()
+
+
+async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
+    """Each way with its signal, its free connections, and how it has gone."""
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.IN_PROCESS)
+    proxy.gate = asyncio.Event()
+    proxy.taken = ["1"]
+    for _ in range(2):
+        with pytest.raises(ReaderError):
+            await reader.read(replace(PLAN, connect_timeout=0.05))
+    await reader.stop()
+    best, other = reader.report()
+    assert 1790 < best.pop("avoided_for") <= 1800
+    assert best == {
+        "name": "proxy 01 (AA:BB:CC:DD:EE:01)",
+        "local": False,
+        "signal_strength": -55,
+        "free_connections": 2,
+        "failed_in_a_row": 2,
+    }
+    assert other == {
+        "name": f"hci0 ({ADAPTER_SOURCE})",
+        "local": True,
+        "signal_strength": -60,
+        "free_connections": 5,
+        "failed_in_a_row": 0,
+        "avoided_for": 0,
+    }
