@@ -9,7 +9,7 @@ from pathlib import Path
 import signal
 import sys
 import tempfile
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from blupow_ble.virtual import Module, VirtualDevice, virtual_bus, virtual_device
 
@@ -18,6 +18,9 @@ from .bus import BusError, address, private_bus
 from .control import Control, ControlError, control
 from .faults import FaultName
 from .peripheral import Peripheral, Radio
+
+if TYPE_CHECKING:
+    from .proxy import Proxy
 
 FIRST_NAME = 134000035
 FIRST_ADDRESS = 0xC4D36A000035
@@ -35,6 +38,7 @@ OTHERS: Final[Mapping[str, tuple[str, Callable[[], Module]]]] = {
 }
 """What else can be simulated: its name, and what is behind it."""
 ADAPTER_ADDRESS = "00:1A:7D:DA:71:{:02X}"
+PROXY_ADDRESS = "08:3A:F2:00:00:{:02X}"
 
 
 def _count(text: str) -> int:
@@ -66,6 +70,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="another device too: " + ", ".join(OTHERS),
     )
     parser.add_argument("--adapters", type=_count, default=1, help="how many (1)")
+    parser.add_argument(
+        "--proxy",
+        action="append",
+        type=int,
+        default=[],
+        metavar="PORT",
+        help="an ESPHome Bluetooth proxy too, whose API is on this port of the loopback",
+    )
     parser.add_argument("--fast", action="store_true", help="without the delays of a real radio")
     parser.add_argument(
         "--fault",
@@ -80,33 +92,33 @@ def build_parser() -> argparse.ArgumentParser:
         "--do",
         metavar="JSON",
         help='tell a simulator that runs in --folder, for instance \'{"op": "fault", "name": "silent"}\'; '
-        "operations: state, fault, clear, drop, register, unplug, plug_in, restart",
+        "operations: state, fault, clear, drop, register, signal, unplug, plug_in, restart",
     )
     parser.add_argument("--verbose", action="store_true", help="log every call")
     return parser
 
 
-def inverters(count: int, adapters: Sequence[str], *, fast: bool) -> list[Peripheral]:
+def inverters(count: int, listeners: Sequence[str], *, fast: bool) -> list[Peripheral]:
     """Return virtual inverters BTRIC134000035, BTRIC134000036, ..."""
     return [
         Peripheral(
             address=_address(FIRST_ADDRESS + number),
             name=f"BTRIC{FIRST_NAME + number}",
             device=VirtualDevice(),
-            radio=_radio(adapters, fast=fast),
+            radio=_radio(listeners, fast=fast),
         )
         for number in range(count)
     ]
 
 
-def others(kinds: Sequence[str], adapters: Sequence[str], *, fast: bool) -> list[Peripheral]:
+def others(kinds: Sequence[str], listeners: Sequence[str], *, fast: bool) -> list[Peripheral]:
     """Return a virtual device of each kind."""
     return [
         Peripheral(
             address=_address(address := OTHERS_ADDRESS + list(OTHERS).index(kind)),
             name=OTHERS[kind][0].format(address & 0xFFFFFFFF),
             device=OTHERS[kind][1](),
-            radio=_radio(adapters, fast=fast),
+            radio=_radio(listeners, fast=fast),
         )
         for kind in kinds
     ]
@@ -117,8 +129,9 @@ def _address(number: int) -> str:
     return ":".join(raw[i : i + 2] for i in range(0, 12, 2))
 
 
-def _radio(adapters: Sequence[str], *, fast: bool) -> Radio:
-    radio = Radio(rssi={name: -60 - 20 * position for position, name in enumerate(adapters)})
+def _radio(listeners: Sequence[str], *, fast: bool) -> Radio:
+    """Return a radio that the first listener hears best."""
+    radio = Radio(rssi={name: -60 - 20 * position for position, name in enumerate(listeners)})
     if fast:
         radio.interval = 0.2
         radio.connect_time = radio.resolve_time = radio.disconnect_time = 0.01
@@ -133,19 +146,22 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = [f"hci{number}" for number in range(options.adapters)]
+    proxy_names = [f"proxy{number}" for number in range(len(options.proxy))]
+    listeners = [*names, *proxy_names]
     adapters = {name: ADAPTER_ADDRESS.format(0x13 + number) for number, name in enumerate(names)}
     async with private_bus(folder) as daemon:
         bluez = Bluez(
             address(folder),
             adapters,
             [
-                *inverters(options.inverters, names, fast=options.fast),
-                *others(options.also, names, fast=options.fast),
+                *inverters(options.inverters, listeners, fast=options.fast),
+                *others(options.also, listeners, fast=options.fast),
             ],
         )
+        proxies = await _start_proxies(bluez, dict(zip(proxy_names, options.proxy, strict=True)))
         await bluez.start()
         try:
-            await Control(bluez).start()
+            await Control(bluez, proxies).start()
             for fault in options.fault:
                 bluez.set_fault(fault, None, None, None)
             print(f"DBUS_SYSTEM_BUS_ADDRESS={address(folder)}", flush=True)
@@ -160,7 +176,26 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
             for task in waiting:
                 task.cancel()
         finally:
+            for proxy in proxies.values():
+                await proxy.stop()
             await bluez.stop()
+
+
+async def _start_proxies(bluez: Bluez, ports: Mapping[str, int]) -> dict[str, Proxy]:
+    """Start the proxies by their names; what they need is there where the tests are."""
+    if not ports:
+        return {}
+    from .proxy import Proxy  # noqa: PLC0415
+
+    proxies = {
+        name: Proxy(name, PROXY_ADDRESS.format(number), port, bluez.peripherals, bluez.spawn)
+        for number, (name, port) in enumerate(ports.items())
+    }
+    for proxy in proxies.values():
+        proxy.link_ended = bluez.devices.serve_pending
+        bluez.spawn(proxy.advertise())
+        await proxy.start()
+    return proxies
 
 
 async def tell(folder: Path, text: str) -> int:

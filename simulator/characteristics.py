@@ -1,7 +1,7 @@
 """Characteristics: reads, writes, notifications; behind the write characteristic answers the device."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
 from dbus_fast import Message, Variant
@@ -14,8 +14,6 @@ type Answer = tuple[str, list[Any]]
 
 ROUND_TRIP: Final = 0.03
 """Seconds that a request over the air takes."""
-PUSH_FRAGMENT: Final = 55
-"""A shunt's frame arrives in two halves (captured)."""
 
 
 class Characteristics:
@@ -64,13 +62,14 @@ class Characteristics:
         if kind == "request":
             await asyncio.sleep(ROUND_TRIP)
         if item == gatt.WRITE:
-            self._spawn(self._reply(device, bytes(message.body[0])))
+            replies = self._devices.peripheral(device).replies(bytes(message.body[0]))
+            self._spawn(self._deliver(gatt.notify_path(device), replies))
         return "", []
 
     async def start_notify(self, message: Message) -> Answer:
         """GattCharacteristic1.StartNotify."""
         path = message.path or ""
-        self._linked(path)
+        device = self._linked(path)
         if not gatt.characteristic_at(path).notifies:
             raise bluez_error("NotSupported", "Operation is not supported")
         await asyncio.sleep(ROUND_TRIP)
@@ -78,7 +77,7 @@ class Characteristics:
         self._listeners.setdefault(path, set()).add(message.sender or "")
         self._tree.update(path, CHARACTERISTIC, {"Notifying": Variant("b", True)})
         if gatt.characteristic_at(path) == gatt.PUSH and len(self._listeners[path]) == 1:
-            self._spawn(self._push(path))
+            self._spawn(self._deliver(path, self._devices.peripheral(device).pushes()))
         return "", []
 
     def stop_notify(self, message: Message) -> Answer:
@@ -108,35 +107,10 @@ class Characteristics:
             del self._listeners[path]
             self._tree.update(path, CHARACTERISTIC, {"Notifying": Variant("b", False)})
 
-    async def _reply(self, device: str, request: bytes) -> None:
-        """Have the device answer, in fragments that every listener hears."""
-        peripheral = self._devices.peripheral(device)
-        links = peripheral.counts["links"]
-        answer = peripheral.answer(request)
-        if answer is None:
-            return
-        reply, delay = answer
-        await asyncio.sleep(delay)
-        path = gatt.notify_path(device)
-        await self._deliver(path, links, reply, peripheral.radio.fragment)
-
-    async def _push(self, path: str) -> None:
-        """Have a shunt send its frames as long as somebody listens."""
-        peripheral = self._devices.peripheral(gatt.device_of(path))
-        links = peripheral.counts["links"]
-        while path in self._listeners and peripheral.counts["links"] == links:
-            frame = peripheral.pushed()
-            if frame is not None:
-                await self._deliver(path, links, frame, PUSH_FRAGMENT)
-            await asyncio.sleep(peripheral.radio.push_interval)
-
-    async def _deliver(self, path: str, links: int, data: bytes, size: int) -> None:
-        """Send data over a link in fragments."""
-        peripheral = self._devices.peripheral(gatt.device_of(path))
-        for start in range(0, len(data), size):
-            if start:
-                await asyncio.sleep(peripheral.radio.fragment_gap)
-            if path not in self._listeners or peripheral.counts["links"] != links:
+    async def _deliver(self, path: str, fragments: AsyncIterator[bytes]) -> None:
+        """Have every listener hear what a device sends, as long as there is one."""
+        async for fragment in fragments:
+            if path not in self._listeners:
                 return
-            fragment = Variant("ay", data[start : start + size])
-            self._tree.update(path, CHARACTERISTIC, {"Value": fragment}, repeat=True)
+            value = Variant("ay", fragment)
+            self._tree.update(path, CHARACTERISTIC, {"Value": value}, repeat=True)

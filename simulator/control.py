@@ -1,7 +1,7 @@
 """How a running simulator is looked at and disturbed: one D-Bus method that takes and gives JSON."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +13,8 @@ from .faults import FaultName
 
 if TYPE_CHECKING:
     from .bluez import Bluez
+    from .peripheral import Peripheral
+    from .proxy import Proxy
 
 PATH: Final = "/org/blupow/simulator"
 INTERFACE: Final = "org.blupow.Simulator1"
@@ -26,9 +28,10 @@ class ControlError(Exception):
 class Control:
     """The simulator's side."""
 
-    def __init__(self, bluez: Bluez) -> None:
-        """Prepare to disturb a simulated BlueZ."""
+    def __init__(self, bluez: Bluez, proxies: Mapping[str, Proxy]) -> None:
+        """Prepare to disturb a simulated BlueZ, and proxies by their names."""
         self._bluez = bluez
+        self._proxies = proxies
 
     async def start(self) -> None:
         """Take calls."""
@@ -71,12 +74,20 @@ class Control:
             case "drop":
                 for item in bluez.peripherals.values():
                     if item.connected_path and address in (None, item.address):
-                        bluez.devices.end_link(item.connected_path)
+                        self._drop(item, item.connected_path)
             case "register":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):
                         values = {int(key): int(word) for key, word in options["values"].items()}
                         item.device.overrides.update(values)
+            case "signal":
+                for item in bluez.peripherals.values():
+                    if address in (None, item.address):
+                        item.radio.rssi[options["adapter"]] = int(options["rssi"])
+            case "unplug" if proxy := self._proxies.get(options.get("adapter", "")):
+                await proxy.stop()
+            case "plug_in" if proxy := self._proxies.get(options.get("adapter", "")):
+                await proxy.start()
             case "unplug":
                 bluez.unplug(options.get("adapter"))
             case "plug_in":
@@ -87,10 +98,19 @@ class Control:
                 raise ValueError(f"unknown operation {op!r}")
         return None
 
+    def _drop(self, item: Peripheral, path: str) -> None:
+        if (proxy := self._proxies.get(path.split("/", maxsplit=1)[0])) is not None:
+            proxy.end_link(item.address)
+        else:
+            self._bluez.devices.end_link(path)
+
     def _state(self) -> dict[str, Any]:
         bluez = self._bluez
         return {
             "adapters": [adapter.name for adapter in bluez.adapters.present()],
+            "scans": {
+                adapter.name: len(adapter.discovering) for adapter in bluez.adapters.present()
+            },
             "known": bluez.devices.known,
             "pending": bluez.devices.pending,
             "links": [

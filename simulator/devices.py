@@ -290,8 +290,8 @@ class Devices:
         for path in list(self._link_tasks):
             self._stop_link_tasks(path)
         for peripheral in self._peripherals.values():
-            if peripheral.connected_path:
+            if peripheral.connected_path and peripheral.connected_path.startswith("/"):
                 self.link_ended(peripheral.connected_path)
-            peripheral.connected_path = None
+                peripheral.connected_path = None
         self._temporary.clear()
         self._last_heard.clear()

@@ -9,7 +9,7 @@ from dbus_fast import Variant
 from .objects import CHARACTERISTIC, DESCRIPTOR, SERVICE, Interfaces
 
 _BASE: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
-_CLIENT_CONFIGURATION: Final = 0x2902
+CLIENT_CONFIGURATION: Final = 0x2902
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ MODULE: Final[Table] = (
     (0x002C, 0xFFF0, (NOTIFY,)),
 )
 
+PUSH_FRAGMENT: Final = 55
+"""A shunt's frame arrives in two halves (captured)."""
 PUSH: Final = Characteristic(0x0042, 0xC411, ("notify",))
 
 SHUNT: Final[Table] = ((0x0040, 0xC011, (PUSH, Characteristic(0x0045, 0xC111, ("write",)))),)
@@ -105,7 +107,7 @@ def exported(device: str, mtu: int, table: Table) -> Iterator[tuple[str, Interfa
                     {
                         DESCRIPTOR: {
                             "Handle": Variant("q", item.handle + 1),
-                            "UUID": Variant("s", _BASE.format(_CLIENT_CONFIGURATION)),
+                            "UUID": Variant("s", _BASE.format(CLIENT_CONFIGURATION)),
                             "Characteristic": Variant("o", path),
                             "Value": Variant("ay", b""),
                         }

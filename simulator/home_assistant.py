@@ -275,6 +275,14 @@ class HomeAssistant:
         """Answer a step of a config flow."""
         return await self.post(f"/api/config/config_entries/flow/{flow_id}", body)
 
+    async def add(self, handler: str, **answers: Any) -> dict[str, Any]:
+        """Add an integration whose flow asks one question. Raises HomeAssistantError."""
+        flow = await self.post("/api/config/config_entries/flow", {"handler": handler})
+        result = await self.answer_flow(flow["flow_id"], answers)
+        if result["type"] != "create_entry":
+            raise HomeAssistantError(f"{handler} could not be added: {result.get('errors')}")
+        return result
+
     async def set_options(self, entry_id: str, options: dict[str, Any]) -> None:
         """Change an entry's options through its options flow. Raises HomeAssistantError."""
         path = "/api/config/config_entries/options/flow"

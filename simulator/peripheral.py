@@ -1,7 +1,8 @@
 """A simulated Bluetooth device: a BT-2 module or a built-in one, with a virtual Renogy device behind it."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 import random
 import struct
@@ -26,8 +27,8 @@ _OTHER_UNIT: Final = 0x55
 class Radio:
     """How a device advertises and connects. Times are seconds."""
 
-    rssi: Mapping[str, int]
-    """Signal strength by adapter; an adapter that is not listed does not hear it."""
+    rssi: dict[str, int]
+    """Signal strength by adapter or proxy; one that is not listed does not hear it."""
     jitter: int = 12
     """More than the 8 dB below which BlueZ does not signal a change."""
     interval: float = 1.0
@@ -44,7 +45,7 @@ class Radio:
 
 @dataclass(slots=True)
 class Peripheral:
-    """A simulated device; several adapters may hear it, one can be connected to it."""
+    """A simulated device; several adapters and proxies may hear it, one can be connected to it."""
 
     address: str
     name: str
@@ -52,6 +53,7 @@ class Peripheral:
     radio: Radio
     faults: Faults = field(default_factory=Faults)
     connected_path: str | None = None
+    """In BlueZ; over a proxy its name and the address."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def reachable_by(self, adapter: str) -> bool:
@@ -111,7 +113,7 @@ class Peripheral:
         jitter = random.randint(-self.radio.jitter, self.radio.jitter)
         return max(-100, min(-20, self.radio.rssi[adapter] + jitter))
 
-    def pushed(self) -> bytes | None:
+    def _pushed(self) -> bytes | None:
         """Return the frame that it sends by itself; None: silence."""
         frame = self.device.frame()
         if self.faults.take(FaultName.SILENT):
@@ -120,6 +122,33 @@ class Peripheral:
             frame = frame[: len(frame) // 2]
         self.counts["replies"] += 1
         return frame
+
+    async def replies(self, request: bytes) -> AsyncIterator[bytes]:
+        """Yield the reply to a request in fragments, as they come, until the link has ended."""
+        links = self.counts["links"]
+        if (answer := self.answer(request)) is None:
+            return
+        reply, delay = answer
+        await asyncio.sleep(delay)
+        async for fragment in self._fragments(reply, self.radio.fragment, links):
+            yield fragment
+
+    async def pushes(self) -> AsyncIterator[bytes]:
+        """Yield what it sends by itself in fragments, until the link has ended."""
+        links = self.counts["links"]
+        while self.counts["links"] == links:
+            if (frame := self._pushed()) is not None:
+                async for fragment in self._fragments(frame, gatt.PUSH_FRAGMENT, links):
+                    yield fragment
+            await asyncio.sleep(self.radio.push_interval)
+
+    async def _fragments(self, data: bytes, size: int, links: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(data), size):
+            if start:
+                await asyncio.sleep(self.radio.fragment_gap)
+            if self.connected_path is None or self.counts["links"] != links:
+                return
+            yield data[start : start + size]
 
     def answer(self, request: bytes) -> tuple[bytes, float] | None:
         """Return the reply to a request and when it comes; None: silence."""

@@ -202,7 +202,7 @@ class DayReader:
     def __init__(self, hass: HomeAssistant) -> None:
         """Take part in the day."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> Reading:
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
         """Take one reading."""
         day = self.day
         day.polls += 1
@@ -222,7 +222,7 @@ class DayReader:
         day.good += 1
         day.fresh = (day.number, day.clock)
         day.codes_since_fresh = 0
-        return reading
+        return path, reading
 
     async def _read(self, plan: ReadPlan) -> Reading:
         day = self.day

@@ -39,7 +39,7 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Day:
     day = Day(seed=SEED)
     monkeypatch.setattr(DayReader, "day", day, raising=False)
     for name in ("IsolatedReader", "InProcessReader"):
-        monkeypatch.setattr(f"custom_components.blupow.poller.{name}", DayReader)
+        monkeypatch.setattr(f"custom_components.blupow.readers.device_reader.{name}", DayReader)
     monkeypatch.setattr(bluez, "remove", forget_stale_object)
     monkeypatch.setattr(random, "uniform", random.Random(SEED).uniform)
     return day

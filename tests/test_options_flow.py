@@ -12,6 +12,8 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
+from .timeline import set_up
+
 OPTIONS = {
     "update_interval": 60,
     "cache_time": 120,
@@ -142,11 +144,12 @@ async def test_isolated_where_there_is_no_bluez(
     assert entry.options["path"] == "automatic"
 
 
+@pytest.mark.usefixtures("heard")
 async def test_isolated_test_mode_where_there_is_no_bluez(
     hass: HomeAssistant, virtual_entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A virtual device needs none."""
-    virtual_entry.add_to_hass(hass)
+    await set_up(hass, virtual_entry)
     monkeypatch.setattr(bluez, "BUS_SOCKETS", ())
     monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
     result = await hass.config_entries.options.async_init(virtual_entry.entry_id)

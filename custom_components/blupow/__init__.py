@@ -42,7 +42,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         """Leave no child behind when Home Assistant stops."""
         await runtime.stop()
 
-    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
     counters = CounterStore(hass, entry.entry_id)
     await counters.load(coordinator.units)
     await coordinator.async_start()

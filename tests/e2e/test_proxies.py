@@ -1,0 +1,136 @@
+"""Over a proxy, end to end: Home Assistant's esphome and bluetooth, and what takes over when a way dies."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.__main__ import ADAPTER_ADDRESS, PROXY_ADDRESS
+from simulator.control import control
+from simulator.home_assistant import free_port, home_assistant
+from simulator.process import simulator
+
+from .processes import readers_on
+from .scene import OPTIONS, STATUS, VOLTAGE, Scene, check_log, discovered_and_added
+
+LASTING = OPTIONS | {"cache_time": 240, "grace_time": 240}
+NEAR, FAR = -45, -85
+LONG = 120
+"""Seconds within which a dead way is noticed: two readings, and those that Home Assistant itself tries."""
+
+
+class Ways(Scene):
+    """An adapter and a proxy that hear the same inverter."""
+
+    async def near(self, best: str) -> None:
+        """Put the inverter near the adapter or near the proxy."""
+        for name in ("hci0", "proxy0"):
+            await self.radio.do("signal", adapter=name, rssi=NEAR if name == best else FAR)
+
+    async def begin_anew(self, best: str) -> None:
+        """Heal everything; what was learnt of the ways goes with the reload."""
+        await self.radio.clear()
+        await self.near(best)
+        await self.hass.set_options(await self.entry_id(), LASTING)
+        await self.wait_fresh()
+
+    async def health(self) -> dict[str, Any]:
+        """Return what the device says of itself."""
+        return await self.hass.act("health_check", config_entry_id=await self.entry_id())
+
+    async def wait_path(self, kind: str, via: str, limit: float = LONG) -> dict[str, Any]:
+        """Wait until the device is read by that way; the values must never go."""
+
+        async def look() -> dict[str, Any] | None:
+            assert await self.state(VOLTAGE) not in ("unavailable", "unknown")
+            found = await self.health()
+            path = found["path"]
+            taken = (path["kind"], path["via"]) == (kind, via)
+            return found if taken and found["status"] == "connected" else None
+
+        found: dict[str, Any] = await self.hass.wait_for(
+            f"a reading {kind} over {via}", look, limit
+        )
+        return found
+
+    async def over_adapter(self) -> dict[str, Any]:
+        """Wait until a process of its own reads the device over the adapter."""
+        return await self.wait_path("isolated", ADAPTER_ADDRESS.format(0x13))
+
+    async def over_proxy(self) -> dict[str, Any]:
+        """Wait until Home Assistant reads the device over the proxy."""
+        return await self.wait_path("in_process", PROXY_ADDRESS.format(0))
+
+
+@pytest.mark.usefixtures("real_sockets")
+async def test_adapter_and_proxy(tmp_path: Path) -> None:
+    """The best way is taken, another one when it dies, and the better one again when it is back."""
+    port = free_port()
+    async with (
+        simulator(tmp_path / "bus", "--proxy", str(port)) as devices,
+        control(devices.bus_address) as radio,
+        home_assistant(
+            tmp_path / "config",
+            devices.bus_address,
+            free_port(),
+            adapters=[ADAPTER_ADDRESS.format(0x13)],
+        ) as hass,
+    ):
+        scene = Ways(hass, radio, devices.bus_address)
+        await scene.near("proxy0")
+        await hass.add("esphome", host="127.0.0.1", port=port)
+        await discovered_and_added(scene)
+        await hass.set_options(await scene.entry_id(), LASTING)
+        await scene.wait_fresh()
+        await proxy_dies(scene)
+        await proxy_is_deaf(scene)
+        await adapter_is_deaf(scene)
+        # nobody else ever scans: not even where readings fail
+        assert (await radio.state())["scans"] == {"hci0": 1}
+        await adapter_dies(scene)
+        assert await hass.stop() == 0
+        assert readers_on(devices.bus_address) == []
+        assert await radio.links() == []
+        check_log(hass.log.read_text(), most_lines=60)
+
+
+async def proxy_dies(scene: Ways) -> None:
+    """It loses power: the adapter of this machine takes over; it is back: it is taken again."""
+    found = await scene.over_proxy()
+    assert found["path"]["reason"].startswith("heard best by proxy0")
+    ways = {way["name"].split()[0]: way for way in found["ways"]}
+    assert ways["proxy0"]["local"] is False
+    assert ways["proxy0"]["signal_strength"] > ways["hci0"]["signal_strength"]
+    assert ways["hci0"]["local"] is True
+    await scene.radio.do("unplug", adapter="proxy0")
+    await scene.over_adapter()
+    await scene.radio.do("plug_in", adapter="proxy0")
+    await scene.over_proxy()
+
+
+async def proxy_is_deaf(scene: Ways) -> None:
+    """It hears the device best, but never connects: after two readings the adapter is taken."""
+    await scene.radio.fault("deaf", adapter="proxy0")
+    found = await scene.over_adapter()
+    assert found["path"]["reason"].startswith("proxy0 (08:3A:F2:00:00:00) failed, heard by hci0")
+    ways = {way["name"].split()[0]: way for way in found["ways"]}
+    assert ways["proxy0"]["failed_in_a_row"] >= 2
+    assert ways["proxy0"]["avoided_for"] > 1700
+    await scene.begin_anew("hci0")
+
+
+async def adapter_is_deaf(scene: Ways) -> None:
+    """The other way round: Home Assistant, which connects over proxies, has to find out by itself."""
+    await scene.over_adapter()
+    await scene.radio.fault("deaf", adapter="hci0")
+    found = await scene.over_proxy()
+    assert "hci0" in found["path"]["reason"]
+    await scene.begin_anew("hci0")
+
+
+async def adapter_dies(scene: Ways) -> None:
+    """It is unplugged: the proxy takes over at once, as Home Assistant knows it."""
+    await scene.over_adapter()
+    await scene.radio.do("unplug", adapter="hci0")
+    await scene.over_proxy()
+    assert await scene.state(STATUS) == "connected"
