@@ -78,6 +78,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="PORT",
         help="an ESPHome Bluetooth proxy too, whose API is on this port of the loopback",
     )
+    parser.add_argument(
+        "--disconnect-time",
+        type=float,
+        metavar="S",
+        help="how long a disconnect takes (0.05); a real bluetoothd needs 2 s",
+    )
     parser.add_argument("--fast", action="store_true", help="without the delays of a real radio")
     parser.add_argument(
         "--fault",
@@ -158,6 +164,9 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
                 *others(options.also, listeners, fast=options.fast),
             ],
         )
+        if options.disconnect_time is not None:
+            for peripheral in bluez.peripherals.values():
+                peripheral.radio.disconnect_time = options.disconnect_time
         proxies = await _start_proxies(bluez, dict(zip(proxy_names, options.proxy, strict=True)))
         await bluez.start()
         try:

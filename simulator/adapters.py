@@ -40,6 +40,8 @@ class Adapters:
     def __init__(self, tree: ObjectTree, addresses: dict[str, str]) -> None:
         """Prepare the adapters, by name."""
         self._tree = tree
+        self.scanned_by: set[str] = set()
+        """The clients that have ever scanned."""
         self._by_name = {name: Adapter(name, address) for name, address in addresses.items()}
 
     def names(self, name: str | None = None) -> list[str]:
@@ -126,6 +128,7 @@ class Adapters:
         """Adapter1.StartDiscovery."""
         adapter = self.of(message.path or "")
         client = message.sender or ""
+        self.scanned_by.add(client)
         if client in adapter.discovering:
             raise bluez_error("InProgress", "Operation already in progress")
         await asyncio.sleep(0.02)

@@ -108,9 +108,8 @@ class Control:
         bluez = self._bluez
         return {
             "adapters": [adapter.name for adapter in bluez.adapters.present()],
-            "scans": {
-                adapter.name: len(adapter.discovering) for adapter in bluez.adapters.present()
-            },
+            "scanned_by": len(bluez.adapters.scanned_by | bluez.monitors.scanned_by),
+            "most_at_once": dict(bluez.devices.most_at_once),
             "known": bluez.devices.known,
             "pending": bluez.devices.pending,
             "links": [

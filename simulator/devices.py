@@ -1,6 +1,7 @@
 """Devices: heard, connected, disconnected, forgotten, as bluetoothd does it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 import random
@@ -53,6 +54,8 @@ class Devices:
         self._temporary: set[str] = set()
         self._pending: dict[str, Pending] = {}
         self._link_tasks: dict[str, list[asyncio.Task[Any]]] = {}
+        self.most_at_once: Counter[str] = Counter()
+        """How many devices each adapter was connected to or being connected to, at most."""
         self.link_ended: Callable[[str], None] = lambda _: None
         """Told the path of each device whose link has ended."""
 
@@ -168,9 +171,17 @@ class Devices:
         self._temporary.discard(path)
         pending = Pending(asyncio.get_running_loop().create_future())
         self._pending[path] = pending
+        self._count(path.split("/")[3])
         self.serve_pending()
         await pending.reply
         return "", []
+
+    def _count(self, adapter: str) -> None:
+        """Note how many connections an adapter has, those that are being made included."""
+        links = [item.connected_path for item in self._peripherals.values()]
+        mine = f"/org/bluez/{adapter}/"
+        now = sum(path is not None and path.startswith(mine) for path in (*self._pending, *links))
+        self.most_at_once[adapter] = max(self.most_at_once[adapter], now)
 
     def serve_pending(self) -> None:
         """Go on with every connect whose device can be reached."""

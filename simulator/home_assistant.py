@@ -230,6 +230,20 @@ class HomeAssistant:
                         raise HomeAssistantError(f"{kind}: {message['error']}")
                     return message["result"]
 
+    async def reload(self, entry_id: str) -> None:
+        """Load an entry anew. Raises HomeAssistantError."""
+        await self.post(f"/api/config/config_entries/entry/{entry_id}/reload", {})
+
+    async def diagnostics(self, entry_id: str) -> dict[str, Any]:
+        """Return what the diagnostics download of an entry holds. Raises HomeAssistantError."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        url = f"{self.url}/api/diagnostics/config_entry/{entry_id}"
+        async with self.session.get(url, headers=headers) as response:
+            if response.status >= 400:
+                raise HomeAssistantError(f"diagnostics: {response.status}")
+            data: dict[str, Any] = (await response.json())["data"]
+            return data
+
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         """Call an action of BluPow and return what it returns. Raises HomeAssistantError."""
         answer = await self.call(
@@ -308,9 +322,15 @@ class HomeAssistant:
 
 @asynccontextmanager
 async def home_assistant(
-    folder: Path, bus_address: str, port: int, *, adapters: list[str], log_level: str = "info"
+    folder: Path,
+    bus_address: str,
+    port: int,
+    *,
+    adapters: list[str],
+    log_level: str = "info",
+    module: str = "homeassistant",
 ) -> AsyncIterator[HomeAssistant]:
-    """Run Home Assistant on a bus. Raises HomeAssistantError."""
+    """Run Home Assistant on a bus, by a module that starts it. Raises HomeAssistantError."""
     await make_folder(folder, port, adapters=adapters, log_level=log_level)
     environment = {
         key: value
@@ -322,8 +342,9 @@ async def home_assistant(
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (folder / "output.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "homeassistant", "-c", str(folder)),
+            *(sys.executable, "-m", module, "-c", str(folder)),
             *("--skip-pip", "--log-no-color"),
+            cwd=ROOT,
             env=environment,
             stdout=output,
             stderr=output,

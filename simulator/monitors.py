@@ -48,6 +48,8 @@ class Monitors:
         self._bus = bus
         self._spawn = spawn
         self._monitors: list[Monitor] = []
+        self.scanned_by: set[str] = set()
+        """The clients that have ever had one."""
 
     def match(self, adapter: str, advertisement: list[tuple[int, bytes]]) -> bool:
         """Whether a monitor on the adapter waits for this advertisement."""
@@ -62,6 +64,7 @@ class Monitors:
         monitor = Monitor(adapter, message.sender or "", message.body[0])
         if any(self._same(monitor, other) for other in self._monitors):
             raise bluez_error("AlreadyExists", "Already Exists")
+        self.scanned_by.add(monitor.client)
         self._monitors.append(monitor)
         self._spawn(self._look_at(monitor))
         return "", []

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Measure many devices on one adapter in a real Home Assistant on the simulated radio. Nothing is asserted.
+
+Reported: whether each poll was done in its interval, how many connections the adapter had at a time, and
+how long the event loop was held by BluPow.
+"""
+
+import argparse
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+import json
+import os
+from pathlib import Path
+import statistics
+import sys
+import tempfile
+from typing import Any
+
+import _environment  # noqa: F401 - must be first: it enters the virtual environment
+
+from simulator.__main__ import ADAPTER_ADDRESS
+from simulator.bus import BusError
+from simulator.control import ControlClient, control
+from simulator.home_assistant import HomeAssistant, HomeAssistantError, free_port, home_assistant
+from simulator.loop_watch import REPORT
+from simulator.process import simulator
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/bench.py", description=__doc__)
+    parser.add_argument("--devices", type=int, default=10, help="how many inverters (10)")
+    parser.add_argument("--interval", type=int, default=30, help="update interval in seconds (30)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (5)")
+    parser.add_argument(
+        "--disconnect-time",
+        type=float,
+        default=2.0,
+        help="seconds that BlueZ takes to disconnect (2, as the real one does)",
+    )
+    return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Polls:
+    """The polls of one device since the measurement began."""
+
+    seconds: list[float]
+    """How long each took, with its wait for the adapter."""
+    gaps: list[float]
+    """From one to the next."""
+    failed: int
+
+
+async def add_all(running: HomeAssistant, count: int, options: dict[str, Any]) -> list[str]:
+    """Add every device that is discovered, with these options; return the entries."""
+    entries: list[str] = []
+    while len(entries) < count:
+        result = await running.answer_flow((await running.discovered())["flow_id"], {})
+        if result["type"] != "create_entry":
+            raise HomeAssistantError(f"an inverter could not be added: {result.get('errors')}")
+        entry_id = result["result"]["entry_id"]
+        await running.set_options(entry_id, options)
+        entries.append(entry_id)
+        print(f"  added {result['title']}", flush=True)
+    return entries
+
+
+async def polls_of(running: HomeAssistant, entry_id: str, since: datetime) -> Polls:
+    """Return the polls of a device since a time."""
+    told = (await running.diagnostics(entry_id))["polls"]
+    polls = [(datetime.fromisoformat(poll["at"]), poll) for poll in told]
+    polls = [(at, poll) for at, poll in polls if at >= since]
+    times = [at for at, _ in polls]
+    return Polls(
+        seconds=[poll["seconds"] for _, poll in polls],
+        gaps=[(later - at).total_seconds() for at, later in pairwise(times)],
+        failed=sum(poll["error"] is not None for _, poll in polls),
+    )
+
+
+def spread(values: list[float]) -> str:
+    """Return the smallest, the middle and the largest of some values."""
+    if not values:
+        return "none"
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"min {low:.2f}  median {middle:.2f}  max {high:.2f}"
+
+
+async def measure(
+    options: argparse.Namespace, running: HomeAssistant, radio: ControlClient, report: Path
+) -> None:
+    """Add the devices, let time pass, and print what was seen."""
+    print("adding the devices ...", flush=True)
+    wanted = {"update_interval": options.interval}
+    entries = await add_all(running, options.devices, DEFAULTS | wanted)
+    # all at once, as after a restart of Home Assistant
+    since = datetime.now().astimezone()
+    await asyncio.gather(*(running.reload(entry_id) for entry_id in entries))
+    print(f"measuring for {options.minutes:g} min ...", flush=True)
+    await asyncio.sleep(60 * options.minutes)
+    polls = [await polls_of(running, entry_id, since) for entry_id in entries]
+    seconds = [value for item in polls for value in item.seconds]
+    late = sum(value > options.interval for value in seconds)
+    state = await radio.state()
+    loop = json.loads(report.read_text())
+    print(f"\n{options.devices} devices, interval {options.interval} s, {options.minutes:g} min")
+    print(
+        f"polls                        {len(seconds)}, {sum(item.failed for item in polls)} failed"
+    )
+    print(f"polls a device               {spread([float(len(item.seconds)) for item in polls])}")
+    print(f"not done in their interval   {late}")
+    print(f"seconds a poll, with waiting {spread(seconds)}")
+    print(f"seconds from poll to poll    {spread([gap for item in polls for gap in item.gaps])}")
+    print(f"connections at a time        {state['most_at_once']}")
+    print(f"programs that have scanned   {state['scanned_by']}")
+    print(f"event loop held by BluPow    longest {1000 * loop['longest']['blupow']:.1f} ms")
+    print(f"event loop held by others    longest {1000 * loop['longest']['others']:.1f} ms")
+    for slow in loop["slow"]:
+        print(f"  {1000 * slow['seconds']:.1f} ms: {', '.join(slow['files'])}")
+
+
+DEFAULTS = {
+    "cache_time": 300,
+    "grace_time": 600,
+    "path": "automatic",
+    "heartbeat_interval": 120,
+    "stale_age": 300,
+    "stale_checks": 3,
+    "recovery_limit": 10,
+    "notify_on_recovery": False,
+    "log_file": False,
+}
+
+
+async def run(options: argparse.Namespace, folder: Path) -> None:
+    """Run the simulated radio and Home Assistant, and measure."""
+    report = folder / "loop.json"
+    os.environ[REPORT] = str(report)
+    inverters = ("--inverters", str(options.devices))
+    disconnect = ("--disconnect-time", str(options.disconnect_time))
+    async with simulator(folder / "bus", *inverters, *disconnect) as devices:
+        print("starting Home Assistant ...", flush=True)
+        async with (
+            control(devices.bus_address) as radio,
+            home_assistant(
+                folder / "config",
+                devices.bus_address,
+                free_port(),
+                adapters=[ADAPTER_ADDRESS.format(0x13)],
+                module="simulator.loop_watch",
+            ) as running,
+        ):
+            await measure(options, running, radio, report)
+
+
+def main() -> int:
+    """Measure."""
+    options = build_parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="blupow-bench-") as folder:
+        try:
+            asyncio.run(run(options, Path(folder)))
+        except (BusError, HomeAssistantError) as err:
+            print(f"bench: {err}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
