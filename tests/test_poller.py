@@ -1,8 +1,11 @@
 """Which adapter or proxy readings take when the best one fails."""
 
 from collections.abc import AsyncIterator
+from unittest.mock import patch
 
+from bleak_retry_connector import Allocations
 from freezegun.api import FrozenDateTimeFactory
+from habluetooth import HaScanner
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -162,15 +165,14 @@ async def test_second_step_looks_elsewhere_at_once(
 async def test_adapter_that_was_not_tried_is_not_blamed(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The device was not heard for a while: nobody has failed."""
+    """Others had all of their connections for a while: nobody has failed."""
     await set_up(hass, entry, **WATCHFUL)
     sources(script)
-    hear(hass, service_info(rssi=-127))
-    hear(hass, service_info(source=OTHER, path=OTHER_PATH, rssi=-127))
-    await pass_time(hass, freezer, 125, heard=False)
+    full = Allocations("", slots=5, free=0, allocated=["1", "2", "3", "4", "5"])
+    with patch.object(HaScanner, "get_allocations", return_value=full):
+        await pass_time(hass, freezer, 125)
     assert sources(script) == []
-    hear(hass, service_info(source=OTHER, path=OTHER_PATH, rssi=-80))
-    hear(hass, service_info())
+    assert entry.runtime_data.coordinator.link.last_error.code is ErrorCode.NO_SLOT
     await pass_time(hass, freezer, 125)
     assert set(sources(script)) == {ADAPTER_SOURCE}
 

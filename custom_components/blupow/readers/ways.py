@@ -13,8 +13,8 @@ from homeassistant.core import HomeAssistant
 from ..lib.blupow_ble import bluez
 from ..lib.blupow_ble.link import device_path
 
-NOT_HEARD_RSSI: Final = -127
-"""What an adapter tells of a device that it knows, but has not heard since its scan began."""
+UNKNOWN_RSSI: Final = -127
+"""What an adapter of this machine tells for a moment after each of its scans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +47,14 @@ class Way:
         return {
             "name": self.name,
             "local": self.bluez_path is not None,
-            "signal_strength": self.rssi,
+            "signal_strength": None if self.rssi == UNKNOWN_RSSI else self.rssi,
             "free_connections": self.free if self.slots else None,
         }
 
 
 def ways_to(hass: HomeAssistant, address: str) -> list[Way]:
     """Return who hears a device and can connect to it, the strongest signal first."""
-    heard = [
-        item
-        for item in bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
-        if item.advertisement.rssi > NOT_HEARD_RSSI
-    ]
+    heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
     heard.sort(key=lambda item: item.advertisement.rssi, reverse=True)
     # what Home Assistant scales its penalties with
     ahead = heard[0].advertisement.rssi - heard[1].advertisement.rssi if len(heard) > 1 else 0
