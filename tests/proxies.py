@@ -28,8 +28,8 @@ class Proxy(BaseHaRemoteScanner):
 
     def __init__(self, source: str = PROXY, slots: int = 3) -> None:
         """Prepare a proxy without any device."""
-        client = type("Connection", (Connection,), {"proxy": self})
-        connector = HaBluetoothConnector(client, source, lambda: self.free > 0)
+        self.client = type("Connection", (Connection,), {"proxy": self})
+        connector = HaBluetoothConnector(self.client, source, lambda: self.free > 0)
         super().__init__(source, f"proxy {source[-2:]}", connector, connectable=True)
         self.slots = slots
         self.device: Module = VirtualDevice()
@@ -40,6 +40,8 @@ class Proxy(BaseHaRemoteScanner):
         self.connecting_at_once = 0
         self.error: str | None = None
         """Why its connects fail, if they do."""
+        self.write_error: str | None = None
+        """Why writes fail over a link that stands, if they do."""
         self.gate: asyncio.Event | None = None
         """Connects wait here, if it is set."""
 
@@ -146,6 +148,8 @@ class Connection(BaseBleakClient):
     async def write_gatt_char(
         self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool
     ) -> None:
+        if self.proxy.write_error is not None:
+            raise BleakError(self.proxy.write_error)
         await self._link.write_gatt_char(characteristic, bytes(data), response)
 
     @override

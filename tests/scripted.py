@@ -7,7 +7,12 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.errors import (
+    ErrorCode,
+    ReaderCannotStart,
+    ReaderError,
+    Stage,
+)
 from custom_components.blupow.lib.blupow_ble.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
@@ -75,7 +80,7 @@ class ScriptedReader:
         try:
             await script.gate.wait()
             if script.no_process and path.kind is PathKind.ISOLATED:
-                raise ReaderError(ErrorCode.READER_CRASHED, "scripted sandbox", stage=Stage.START)
+                raise ReaderCannotStart("scripted sandbox")
             if path.source in script.deaf:
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
             return path, await self._read(plan)

@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator
 from unittest.mock import patch
 
-from bleak_retry_connector import Allocations
 from freezegun.api import FrozenDateTimeFactory
-from habluetooth import HaScanner
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.readers import ways
 from homeassistant.core import HomeAssistant
 
 from .bluetooth import ADAPTER_SOURCE, add_adapter, hear, service_info
@@ -71,7 +70,7 @@ async def test_adapter_that_fails_rests_while_another_one_works(
     if path == "automatic":
         assert reason == "hci0 (00:00:00:00:00:01) failed, heard by hci1 (00:00:00:00:00:02) too"
     else:
-        assert reason == "set in the options"
+        assert reason.startswith("set in the options; hci0 (00:00:00:00:00:01) failed")
     await pass_time(hass, freezer, 1680, step=5)
     assert set(sources(script)) == {OTHER}
     await pass_time(hass, freezer, 180, step=5)
@@ -98,24 +97,40 @@ async def test_proxy_takes_over_and_gives_back(
     await set_up(hass, entry)
     script.deaf = {ADAPTER_SOURCE}
     sources(script)
-    # as Home Assistant counts what fails through itself
     proxy_path = "hci0 (00:00:00:00:00:01) failed, heard by proxy 01 (AA:BB:CC:DD:EE:01) too"
     await pass_time(hass, freezer, 110)
-    first, second, third = sources(script)
-    assert (first, second) == (ADAPTER_SOURCE, ADAPTER_SOURCE)
-    # in-process, Home Assistant chooses by its own scores, and it has seen no failure yet
-    assert third == ADAPTER_SOURCE
-    proxy.hear(rssi=-40)
-    await pass_time(hass, freezer, 400)
-    assert sources(script)[-1] == PROXY
+    assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, PROXY]
     link = entry.runtime_data.coordinator.link
     assert link.snapshot.path.kind == "in_process"
-    assert proxy_path in link.snapshot.path.reason
+    assert link.snapshot.path.reason.startswith(proxy_path)
     assert any("now read in_process" in line.text for line in link.journal.lines)
     script.deaf = {PROXY}
+    sources(script)
     await pass_time(hass, freezer, 400)
-    assert sources(script)[-1] == ADAPTER_SOURCE
+    taken = sources(script)
+    assert taken[:2] == [PROXY, PROXY]
+    assert set(taken[2:]) == {ADAPTER_SOURCE}
     assert link.snapshot.path.kind == "isolated"
+
+
+@pytest.mark.parametrize("path", ["automatic", "isolated"])
+@pytest.mark.usefixtures("proxy")
+async def test_polls_are_stretched_where_no_way_works(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    path: str,
+) -> None:
+    """A way that the options forbid, or that fails as well, is no hope: the radio is spared."""
+    await set_up(hass, entry, path=path, stale_checks=10)
+    script.deaf = {ADAPTER_SOURCE, PROXY}
+    await pass_time(hass, freezer, 300)
+    assert entry.runtime_data.coordinator.link.breaker.open
+    sources(script)
+    await pass_time(hass, freezer, 900, step=5)
+    assert len(sources(script)) == 3
+    assert entry.runtime_data.coordinator.link.breaker.open
 
 
 @pytest.mark.usefixtures("two_adapters")
@@ -168,8 +183,7 @@ async def test_adapter_that_was_not_tried_is_not_blamed(
     """Others had all of their connections for a while: nobody has failed."""
     await set_up(hass, entry, **WATCHFUL)
     sources(script)
-    full = Allocations("", slots=5, free=0, allocated=["1", "2", "3", "4", "5"])
-    with patch.object(HaScanner, "get_allocations", return_value=full):
+    with patch.object(ways, "connections", return_value=(5, 0)):
         await pass_time(hass, freezer, 125)
     assert sources(script) == []
     assert entry.runtime_data.coordinator.link.last_error.code is ErrorCode.NO_SLOT

@@ -113,7 +113,7 @@ async def test_repair_comes_and_goes_by_itself(
     await pass_time(hass, freezer, 310, heard=False)
     assert set(shown(hass)) == {kind}
     issue = shown(hass)[kind]
-    assert issue.translation_placeholders == {"name": "BTRIC134000035", "reason": ""}
+    assert issue.translation_placeholders == {"name": "BTRIC134000035"}
     assert issue.is_fixable is (kind != "wrong_family")
     assert issue.severity is ir.IssueSeverity.WARNING
     script.error = None
@@ -245,10 +245,7 @@ async def test_no_process_can_be_started(
     assert [path.kind for path in script.paths] == [PathKind.ISOLATED, PathKind.IN_PROCESS]
     (issue,) = shown(hass).values()
     assert issue.translation_key == "read_in_process"
-    assert issue.translation_placeholders == {
-        "name": "BTRIC134000035",
-        "reason": "scripted sandbox",
-    }
+    assert issue.translation_placeholders == {"reason": "scripted sandbox"}
     await coordinator.async_refresh()
     assert script.paths[-1].kind is PathKind.IN_PROCESS
     assert len(script.paths) == 3

@@ -153,8 +153,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def why_no_process(self) -> str | None:
-        """Why the device is read in-process although a process of its own is wanted; None: it is not."""
-        return self._poller.reader.why_no_process
+        """Why the device is read in-process where a process of its own would do it; None: it is not."""
+        if (snapshot := self.link.snapshot) is None:
+            return None
+        served = self.virtual or snapshot.path.device.path is not None
+        return self._poller.reader.why_no_process if served else None
 
     @callback
     def try_process(self) -> None:
@@ -375,10 +378,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
         link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
-        another_way = (
-            self._poller.reader.has_another_way
-        )  # of which the failures so far tell nothing
-        self._set_breaker(CircuitBreaker() if another_way else link.breaker.after(False))
+        breaker = link.breaker.after(False)
+        if not link.breaker.open and self._poller.reader.has_another_way:
+            breaker = CircuitBreaker()  # of another way the failures so far tell nothing
+        self._set_breaker(breaker)
         self._after_poll()
 
     def _stand_in(self, err: ReaderError) -> Snapshot:

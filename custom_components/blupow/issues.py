@@ -89,21 +89,26 @@ class Issues:
     def _show(self, wanted: set[IssueKind]) -> None:
         for kind in self._shown - wanted:
             ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
-        for kind in wanted - self._shown:
+        for kind in wanted:  # what is shown already is left as it is
+            data: dict[str, str | int | float | None] = {"kind": kind.value}
+            if kind is IssueKind.READ_IN_PROCESS:
+                reason = self._entry.runtime_data.coordinator.why_no_process
+                placeholders = {"reason": reason or ""}
+            else:
+                data["entry_id"] = self._entry.entry_id
+                placeholders = {"name": self._entry.title}
             ir.async_create_issue(
                 self._hass,
                 DOMAIN,
                 self._issue_id(kind),
-                data={"entry_id": self._entry.entry_id, "kind": kind.value},
+                data=data,
                 is_fixable=kind not in NOT_FIXABLE,
                 severity=ir.IssueSeverity.WARNING,
                 translation_key=kind.value,
-                translation_placeholders={
-                    "name": self._entry.title,
-                    "reason": self._entry.runtime_data.coordinator.why_no_process or "",
-                },
+                translation_placeholders=placeholders,
             )
         self._shown = wanted
 
     def _issue_id(self, kind: IssueKind) -> str:
-        return f"{kind}_{self._entry.entry_id}"
+        """Return the id of a repair; what is wrong with the machine is told once, not for each device."""
+        return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{self._entry.entry_id}"

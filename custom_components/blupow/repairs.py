@@ -9,7 +9,7 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_UNIT
+from .const import CONF_UNIT, DOMAIN
 from .errors import message_of
 from .issues import IssueKind
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
@@ -23,13 +23,19 @@ async def async_create_fix_flow(
 ) -> RepairsFlow:
     """Return the flow that mends an issue."""
     assert data is not None
+    kind = IssueKind(str(data["kind"]))
+    if kind is IssueKind.READ_IN_PROCESS:
+        concerned = (
+            entry
+            for entry in hass.config_entries.async_loaded_entries(DOMAIN)
+            if entry.runtime_data.coordinator.why_no_process is not None
+        )
+        return StartProcess(next(concerned))
     entry = hass.config_entries.async_get_entry(str(data["entry_id"]))
     assert entry is not None
-    match IssueKind(str(data["kind"])):
+    match kind:
         case IssueKind.READER_CANNOT_START:
             return ReadInProcess(entry)
-        case IssueKind.READ_IN_PROCESS:
-            return StartProcess(entry)
         case IssueKind.UNIT_NOT_FOUND:
             return OtherUnit(entry)
         case _:

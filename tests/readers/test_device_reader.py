@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 import sys
 
+from habluetooth import wrappers
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import process as process_module
@@ -56,9 +57,19 @@ def no_process(
     monkeypatch.setattr(process_module, "child_command", lambda: command[request.param])
 
 
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch) -> Proxy:
+    """Have what connects over adapters of this machine in-process lead to a virtual device."""
+    adapter = Proxy(ADAPTER_SOURCE)
+    monkeypatch.setattr(
+        wrappers, "get_platform_client_backend_type", lambda: (adapter.client, "virtual")
+    )
+    return adapter
+
+
 @pytest.mark.usefixtures("no_process")
 async def test_no_process_can_be_started(
-    hass: HomeAssistant, proxy: Proxy, caplog: pytest.LogCaptureFixture
+    hass: HomeAssistant, proxy: Proxy, adapter: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The same reading goes on inside Home Assistant; that is told once, and no process is tried again."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
@@ -66,11 +77,13 @@ async def test_no_process_can_be_started(
     for _ in range(2):
         path, reading = await reader.read(PLAN)
         assert path.kind is PathKind.IN_PROCESS
-        assert path.source == PROXY
-        assert "no reader process can be started" in path.reason
+        assert path.source == ADAPTER_SOURCE
+        assert path.reason == (
+            "heard best by hci0 (00:00:00:00:00:01); no reader process can be started"
+        )
         assert set(reading.main.registers) == {4000, 4327}
     await reader.stop()
-    assert proxy.connects == 2
+    assert (adapter.connects, proxy.connects) == (2, 0)
     (line,) = [
         record
         for record in caplog.records
@@ -99,16 +112,80 @@ async def test_no_process_but_one_is_wanted(hass: HomeAssistant, proxy: Proxy) -
     assert proxy.connects == 0
 
 
+async def test_process_that_dies_by_chance(
+    hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed for want of memory, for instance: this reading fails, the next one starts a process again."""
+    monkeypatch.setattr(process_module, "child_command", lambda: ("sh", "-c", "kill -9 $$"))
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(PLAN)
+    await reader.stop()
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.READER_CRASHED, Stage.START)
+    assert reader.why_no_process is None
+    assert proxy.connects == 0
+
+
+async def test_links_that_stand_but_fail(hass: HomeAssistant, enable_bluetooth: None) -> None:
+    """Home Assistant sees good connects only; after two readings the other proxy is taken all the same."""
+    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
+    leave = [proxy.register(hass) for proxy in (first, second)]
+    first.hear(rssi=-50)
+    second.hear(rssi=-55)
+    first.write_error = "the stack is out of order"
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    another = []
+    for _ in range(2):
+        with pytest.raises(ReaderError):
+            await reader.read(PLAN)
+        another.append(reader.has_another_way)
+    assert another == [False, True]
+    path, _ = await reader.read(PLAN)
+    assert path.source == OTHER_PROXY
+    assert path.reason.startswith("proxy 01 (AA:BB:CC:DD:EE:01) failed, heard by proxy 02")
+    # the signals of single advertisements change nothing
+    second.hear(rssi=-65)
+    assert (await reader.read(PLAN))[0].source == OTHER_PROXY
+    await reader.stop()
+    for item in leave:
+        item()
+
+
+async def test_all_ways_fail(hass: HomeAssistant, enable_bluetooth: None) -> None:
+    """The device is to blame: all are tried in turn, and none is avoided once the device is back."""
+    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
+    leave = [proxy.register(hass) for proxy in (first, second)]
+    first.hear(rssi=-50)
+    second.hear(rssi=-55)
+    first.write_error = second.write_error = "it refuses"
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    connects = []
+    for _ in range(8):
+        before = first.connects, second.connects
+        with pytest.raises(ReaderError):
+            await reader.read(PLAN)
+        connects.append(PROXY if first.connects > before[0] else OTHER_PROXY)
+        assert (first.connects, second.connects) != before
+    assert connects == 2 * [PROXY, PROXY, OTHER_PROXY, OTHER_PROXY]
+    assert [way["avoided_for"] for way in reader.report()] == [0, 0]
+    first.write_error = second.write_error = None
+    assert (await reader.read(PLAN))[0].source == PROXY
+    await reader.stop()
+    for item in leave:
+        item()
+
+
 @pytest.mark.usefixtures("no_process")
-async def test_test_mode_without_processes(hass: HomeAssistant) -> None:
+@pytest.mark.parametrize("wanted", [WantedPath.AUTOMATIC, WantedPath.IN_PROCESS])
+async def test_test_mode_without_processes(hass: HomeAssistant, wanted: WantedPath) -> None:
     """It needs none."""
-    reader = DeviceReader(hass, VIRTUAL, "Virtual inverter", WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, VIRTUAL, "Virtual inverter", wanted)
     for _ in range(2):
         path, reading = await reader.read(PLAN)
         assert path.kind is PathKind.VIRTUAL
         assert set(reading.main.registers) == {4000, 4327}
     await reader.stop()
-    assert reader.why_no_process is not None
+    assert (reader.why_no_process is not None) is (wanted is WantedPath.AUTOMATIC)
     assert reader.report() == []
 
 
@@ -142,6 +219,8 @@ async def test_last_connection_is_taken_while_waiting(
 
 async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
     """Each way with its signal, its free connections, and how it has gone."""
+    for _ in range(20):  # until Home Assistant takes it for the best
+        proxy.hear(rssi=-40)
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.IN_PROCESS)
     proxy.gate = asyncio.Event()
     proxy.taken = ["1"]
@@ -154,7 +233,7 @@ async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
     assert best == {
         "name": "proxy 01 (AA:BB:CC:DD:EE:01)",
         "local": False,
-        "signal_strength": -55,
+        "signal_strength": -40,
         "free_connections": 2,
         "failed_in_a_row": 2,
     }

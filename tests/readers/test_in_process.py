@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import bleak_retry_connector
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import link as link_module, probing
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan, in_process
+from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan, in_process, turns
 from custom_components.blupow.readers.in_process import InProcessReader
 from custom_components.blupow.readers.path import find_path, virtual_path
 from custom_components.blupow.readers.turns import turn
 from custom_components.blupow.settings import WantedPath
 from homeassistant.core import HomeAssistant
 
+from ..lib.devices import Misbehaving
 from ..proxies import OTHER_PROXY, PROXY, Proxy
 from ..simulated import INVERTER_ADDRESS, INVERTER_NAME
 
@@ -79,20 +81,106 @@ async def test_registers_by_number(hass: HomeAssistant, proxy: Proxy) -> None:
     await reader.stop()
 
 
-async def test_home_assistant_chooses(hass: HomeAssistant, proxy: Proxy) -> None:
-    """Over another proxy than it was to be expected: that one is named as the way."""
+async def test_chosen_proxy(hass: HomeAssistant, proxy: Proxy) -> None:
+    """It is taken although another one hears better: the choice knows more than the signal."""
     path = await way(hass)
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear(rssi=-40)
     reader = InProcessReader(hass)
     taken, _ = await reader.read(path, PLAN)
+    await reader.stop()
+    assert taken == path
+    assert (proxy.connects, other.connects) == (1, 0)
+    leave()
+
+
+async def test_home_assistant_has_the_last_word(
+    hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it connects over another proxy, that one is named as the way."""
+    path = await way(hass)
+    other = Proxy(OTHER_PROXY)
+    leave = other.register(hass)
+    other.hear(rssi=-40)
+    theirs = bleak_retry_connector.BleakClientWithServiceCache
+    monkeypatch.setattr(in_process, "client_over", lambda *_: theirs)
+    reader = InProcessReader(hass)
+    taken, _ = await reader.read(path, PLAN)
+    await reader.stop()
     assert taken.source == OTHER_PROXY
     assert taken.reason == "Home Assistant connected over proxy 02 (AA:BB:CC:DD:EE:02)"
-    assert other.taken == [INVERTER_ADDRESS]
-    assert proxy.connects == 0
-    await reader.stop()
+    assert (proxy.connects, other.connects) == (0, 1)
     leave()
+
+
+async def test_books_of_home_assistant(hass: HomeAssistant, proxy: Proxy) -> None:
+    """Others see that the proxy is busy, and how its connects went."""
+    seen: list[int] = []
+    path = await way(hass)
+    proxy.gate = asyncio.Event()
+    reader = InProcessReader(hass)
+    reading = hass.async_create_task(reader.read(path, PLAN))
+    while not proxy.connects:
+        await asyncio.sleep(0)
+    seen.append(proxy.connections_in_progress())
+    proxy.gate.set()
+    await reading
+    await reader.stop()
+    assert [*seen, proxy.connections_in_progress()] == [1, 0]
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_proxy_that_leaves_while_a_reading_waits(hass: HomeAssistant) -> None:
+    """Nothing is tried, and nobody waits for a timeout."""
+    other = Proxy(OTHER_PROXY)
+    leave = other.register(hass)
+    other.hear()
+    path = await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    lock = turn(hass, OTHER_PROXY)
+    await lock.acquire()
+    reader = InProcessReader(hass)
+    reading = hass.async_create_task(reader.read(path, PLAN))
+    await asyncio.sleep(0)
+    leave()
+    lock.release()
+    with pytest.raises(ReaderError) as caught:
+        await reading
+    await reader.stop()
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.NOT_ADVERTISING, Stage.START)
+    assert other.connects == 0
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_proxy_that_leaves_in_mid_reading(hass: HomeAssistant) -> None:
+    """The reading fails as a link that dropped does; nothing is left."""
+    other = Proxy(OTHER_PROXY)
+    leave = other.register(hass)
+    other.hear()
+    path = await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    other.device = Misbehaving(twist=lambda *_: leave())
+    reader = InProcessReader(hass)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(path, PLAN)
+    await reader.stop()
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert other.taken == []
+    assert not turn(hass, OTHER_PROXY).locked()
+
+
+async def test_connection_that_is_taken_in_the_last_moment(
+    hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the turn and the connect: told as what it is."""
+    path = await way(hass)
+    monkeypatch.setattr(turns, "_check_connections", lambda *_: None)
+    proxy.taken = ["1", "2", "3"]
+    reader = InProcessReader(hass)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(path, PLAN)
+    await reader.stop()
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.NO_SLOT, Stage.START)
+    assert caught.value.message == "proxy 01 (AA:BB:CC:DD:EE:01) has no free connection"
 
 
 @pytest.mark.parametrize("fresh", [True, False])

@@ -99,10 +99,11 @@ async def test_container_without_the_system_bus(
 @pytest.mark.usefixtures("local")
 async def test_forced_ways(hass: HomeAssistant) -> None:
     """The options have the last word."""
+    reason = "set in the options; heard best by hci0 (00:00:00:00:00:01)"
     path = await find(hass, WantedPath.IN_PROCESS)
-    assert (path.kind, path.reason) == (PathKind.IN_PROCESS, "set in the options")
+    assert (path.kind, path.reason) == (PathKind.IN_PROCESS, reason)
     path = await find(hass, WantedPath.ISOLATED)
-    assert (path.kind, path.reason) == (PathKind.ISOLATED, "set in the options")
+    assert (path.kind, path.reason) == (PathKind.ISOLATED, reason)
 
 
 @pytest.mark.usefixtures("proxy")
@@ -223,9 +224,7 @@ async def test_no_bluetooth_at_all(hass: HomeAssistant) -> None:
     assert (error.code, error.stage) == (ErrorCode.ADAPTER_UNAVAILABLE, Stage.START)
 
 
-def a_way(
-    source: str, rssi: int, *, local: bool = False, full: bool = False, score: float | None = None
-) -> Way:
+def a_way(source: str, rssi: int, *, local: bool = False, full: bool = False) -> Way:
     """Return a way to the inverter."""
     return Way(
         source=source,
@@ -236,7 +235,6 @@ def a_way(
         adapter=source if local else None,
         slots=3,
         free=0 if full else 3,
-        score=rssi if score is None else score,
     )
 
 
@@ -278,28 +276,13 @@ def test_choice(
     assert (way.source, how, why) == (source, kind, reason)
 
 
-def test_choice_of_home_assistant() -> None:
-    """Over proxies it chooses by itself, by scores that know of failures and of what is under way."""
-    failed = a_way("kitchen", -50, score=-90)
-    way, kind, reason = choose((failed, HCI0, GARAGE), "kitchen", WantedPath.AUTOMATIC)
-    assert (way, kind) == (HCI0, PathKind.ISOLATED)
-    assert reason == "heard best by kitchen, but Home Assistant connects over hci0 now"
-    way, kind, reason = choose((failed, GARAGE), "kitchen", WantedPath.AUTOMATIC)
-    assert (way, kind) == (GARAGE, PathKind.IN_PROCESS)
-    assert reason == "heard best by kitchen, but Home Assistant connects over garage now"
-    # it does not know that the reader process has failed over hci0
-    avoid = {"hci0": 9.0}
-    way, kind, _ = choose((failed, HCI0), "hci0", WantedPath.AUTOMATIC, avoid=avoid)
-    assert (way, kind) == (HCI0, PathKind.IN_PROCESS)
-    way, kind, _ = choose((failed, HCI0), "kitchen", WantedPath.IN_PROCESS)
-    assert (way, kind) == (HCI0, PathKind.IN_PROCESS)
-
-
 def test_choice_without_processes() -> None:
     """Home Assistant's Bluetooth serves local adapters too."""
     way, kind, reason = choose((HCI0, GARAGE), "hci0", WantedPath.AUTOMATIC, processes=False)
     assert (way, kind) == (HCI0, PathKind.IN_PROCESS)
-    assert reason == "heard best by hci0, and no reader process can be started"
+    assert reason == "heard best by hci0; no reader process can be started"
+    way, kind, reason = choose((HCI0, GARAGE), "garage", WantedPath.AUTOMATIC, processes=False)
+    assert (way, kind, reason) == (GARAGE, PathKind.IN_PROCESS, f"heard best by garage, {SERVED}")
     _, kind, _ = choose((HCI0,), "hci0", WantedPath.ISOLATED, processes=False)
     assert kind is PathKind.ISOLATED
 

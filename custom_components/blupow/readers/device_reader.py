@@ -6,9 +6,10 @@ import math
 import time
 from typing import Any, Final
 
+from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 
-from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from ..lib.blupow_ble.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from ..lib.blupow_ble.messages import VIRTUAL
 from ..lib.blupow_ble.resilience import SourceRecord
 from ..lib.blupow_ble.result import Finding, Reading
@@ -16,14 +17,15 @@ from ..settings import WantedPath
 from . import FindPlan, Path, PathKind, Reader, ReadPlan
 from .in_process import InProcessReader
 from .isolated import IsolatedReader
-from .path import find_path, virtual_path
-from .processes import could_not_start, note_no_process, try_processes, why_no_process
-from .ways import ways_to
+from .path import choose, find_path, virtual_path
+from .processes import note_no_process, try_processes, why_no_process
+from .ways import Way, ways_to
 
 _LOGGER = logging.getLogger(__name__)
 
-FAULTS_OF_THE_DEVICE: Final = frozenset(
+NO_FAULT_OF_THE_WAY: Final = frozenset(
     {
+        ErrorCode.NO_SLOT,
         ErrorCode.SERVICE_MISSING,
         ErrorCode.WRONG_UNIT,
         ErrorCode.MODBUS_EXCEPTION,
@@ -74,10 +76,21 @@ class DeviceReader:
     @property
     def has_another_way(self) -> bool:
         """Whether the way that has just failed rests, and the next reading takes another one."""
-        avoided = self._avoided(None)
-        return self._failed_source in avoided and any(
-            way.source not in avoided and not way.full for way in ways_to(self._hass, self._address)
-        )
+        failed, avoided, heard = self._failed_source, self._avoided(None), self._heard()
+        if failed is None or failed not in avoided or heard is None:
+            return False
+        try:
+            way, _, _ = choose(*heard, self._wanted, avoid=avoided)
+        except ReaderError:
+            return False
+        return way.source not in avoided
+
+    def _heard(self) -> tuple[list[Way], str] | None:
+        """Return who hears the device, and who does so best."""
+        if self._address == VIRTUAL:
+            return None
+        best = bluetooth.async_last_service_info(self._hass, self._address, connectable=True)
+        return (ways_to(self._hass, self._address), best.source) if best is not None else None
 
     @property
     def why_no_process(self) -> str | None:
@@ -133,15 +146,16 @@ class DeviceReader:
     def _reader(self, path: Path) -> Reader:
         if path.kind is PathKind.IN_PROCESS:
             return self._in_process
-        if path.kind is PathKind.VIRTUAL and self.why_no_process is not None:
+        in_process = self._wanted is WantedPath.IN_PROCESS or self.why_no_process is not None
+        if path.kind is PathKind.VIRTUAL and in_process:
             return self._in_process
         return self._isolated
 
     def _is_no_way(self, err: ReaderError) -> bool:
         """Whether nothing was tried over the air, and there may be another way."""
-        if err.code is ErrorCode.NO_SLOT and err.stage is Stage.START:
-            return True  # taken by somebody else while this reading waited for its turn
-        if self._wanted is not WantedPath.AUTOMATIC or not could_not_start(err):
+        if err.stage is Stage.START and err.code in (ErrorCode.NO_SLOT, ErrorCode.NOT_ADVERTISING):
+            return True  # taken by somebody else, or gone, while this reading waited for its turn
+        if self._wanted is not WantedPath.AUTOMATIC or not isinstance(err, ReaderCannotStart):
             return False
         if self.why_no_process is None:
             _LOGGER.warning("[path] no reader process can be started: %s", err.message)
@@ -149,10 +163,14 @@ class DeviceReader:
         return True
 
     def _note_failure(self, path: Path, err: ReaderError) -> None:
+        if err.code in NO_FAULT_OF_THE_WAY or err.stage is Stage.START:
+            return
         self._failed_source = path.source
-        if err.code not in FAULTS_OF_THE_DEVICE and err.stage is not Stage.START:
-            record = self._record(path.source)
-            self._records[path.source] = record.after_failure(time.monotonic())
+        record = self._record(path.source)
+        self._records[path.source] = record.after_failure(time.monotonic())
+        heard, avoided = self._heard(), self._avoided(None)
+        if heard is not None and all(way.source in avoided for way in heard[0]):
+            self._records.clear()  # where all fail, none of them is to blame
 
     def _record(self, source: str) -> SourceRecord:
         return self._records.get(source, SourceRecord())

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-import bleak_retry_connector
-
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError
@@ -16,6 +14,7 @@ from ..lib.blupow_ble.resilience import child_deadline
 from ..lib.blupow_ble.result import Finding, Reading
 from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
 from . import FindPlan, Path, PathKind, ReadPlan
+from .chosen_client import client_over
 from .turns import take_turn
 from .ways import connected_by
 
@@ -29,8 +28,7 @@ def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
     return BleLink(
         path.ble_device,
         plan.connect_timeout,
-        # by its module: Home Assistant puts a class of its own there when its Bluetooth is set up
-        client_class=bleak_retry_connector.BleakClientWithServiceCache,
+        client_class=client_over(path.device.address, path.source),
         fresh_services=isinstance(plan, ReadPlan) and plan.fresh_services,
     )
 
@@ -44,7 +42,7 @@ class InProcessReader:
         self._finishing: asyncio.Task[None] | None = None
 
     async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
-        """Take one reading; return it with the way that Home Assistant chose. Raises ReaderError."""
+        """Take one reading; return it with the way that it really took. Raises ReaderError."""
 
         async def errand(link: Link) -> tuple[Path, Reading]:
             reader = LibraryReader(link, plan.units, budget=plan.budget)
@@ -63,8 +61,9 @@ class InProcessReader:
         return await self._have_done(path, _link(path, plan), plan, errand)
 
     def _really_taken(self, path: Path) -> Path:
-        """Return the way to a device that is connected: Home Assistant chose it when it connected."""
-        scanner = connected_by(self._hass, path.device.address)
+        """Return the way to a device that is connected: Home Assistant has the last word."""
+        virtual = path.kind is PathKind.VIRTUAL
+        scanner = None if virtual else connected_by(self._hass, path.device.address)
         if scanner is None or scanner.source == path.source:
             return path
         reason = f"Home Assistant connected over {scanner.name}"

@@ -18,7 +18,6 @@ from .ways import Way, connected_by, ways_to
 
 _LOGGER = logging.getLogger(__name__)
 
-SET_BY_USER: Final = "set in the options"
 NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -77,41 +76,30 @@ def choose(
     """Return the way to take, how, and why. A pure rule.
 
     `heard_best` is the adapter or proxy that Home Assistant takes for the best: it does not change
-    with each advertisement. In-process Home Assistant chooses by itself, by its scores.
-    Raises ReaderError: not_advertising, no_slot.
+    with each advertisement. Raises ReaderError: not_advertising, no_slot.
     """
     if wanted is WantedPath.ISOLATED:
-        local = [way for way in ways if way.bluez_path]
-        if not local:
+        ways = [way for way in ways if way.bluez_path]
+        if not ways:
             raise ReaderError(
                 ErrorCode.NOT_ADVERTISING,
                 "no adapter of this machine hears the device, and the options allow no other way",
                 stage=Stage.CONNECT,  # it is heard, though
             )
-        return _preferred(_free(local), heard_best, avoid)[0], PathKind.ISOLATED, SET_BY_USER
-    free = _free(ways)
-    home_assistants = max(free, key=lambda way: way.score)
-    if wanted is WantedPath.IN_PROCESS:
-        return home_assistants, PathKind.IN_PROCESS, SET_BY_USER
-    way, reason = _preferred(free, heard_best, avoid)
+    way = _preferred(_free(ways), heard_best, avoid)
     first = next((item for item in ways if item.source == heard_best), way)
+    reason = f"heard best by {way.name}"
     if way is not first:
         why = "has no free connection" if first.full else "failed"
         reason = f"{first.name} {why}, heard by {way.name} too"
+    if wanted is not WantedPath.AUTOMATIC:
+        how = PathKind.ISOLATED if wanted is WantedPath.ISOLATED else PathKind.IN_PROCESS
+        return way, how, f"set in the options; {reason}"
+    if way.bluez_path is None:
+        return way, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
     if not processes:
-        return (
-            home_assistants,
-            PathKind.IN_PROCESS,
-            f"{reason}, and no reader process can be started",
-        )
-    if way.bluez_path:
-        return way, PathKind.ISOLATED, reason
-    if home_assistants is not way:
-        reason = f"{reason}, but Home Assistant connects over {home_assistants.name} now"
-        if home_assistants.bluez_path and home_assistants.source not in avoid:
-            return home_assistants, PathKind.ISOLATED, reason
-        return home_assistants, PathKind.IN_PROCESS, reason
-    return way, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
+        return way, PathKind.IN_PROCESS, f"{reason}; no reader process can be started"
+    return way, PathKind.ISOLATED, reason
 
 
 def _free(ways: Sequence[Way]) -> list[Way]:
@@ -122,14 +110,13 @@ def _free(ways: Sequence[Way]) -> list[Way]:
     raise ReaderError(ErrorCode.NO_SLOT, f"no free connection: {names}", stage=Stage.START)
 
 
-def _preferred(ways: Sequence[Way], heard_best: str, avoid: Mapping[str, float]) -> tuple[Way, str]:
+def _preferred(ways: Sequence[Way], heard_best: str, avoid: Mapping[str, float]) -> Way:
     """Return the way that is heard best of those that do not rest; else the one that rests least."""
     able = [way for way in ways if way.source not in avoid]
     if not able:
         able = [min(ways, key=lambda way: avoid[way.source])]
     best = next((way for way in able if way.source == heard_best), None)
-    way = best or max(able, key=lambda way: way.rssi)
-    return way, f"heard best by {way.name}"
+    return best or max(able, key=lambda way: way.rssi)
 
 
 async def _leftover_path(

@@ -4,7 +4,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from ..lib.blupow_ble.errors import ReaderError
 
 _WHY_NOT: HassKey[str] = HassKey(f"{DOMAIN}_no_reader_processes")
 
@@ -25,8 +25,3 @@ def note_no_process(hass: HomeAssistant, err: ReaderError) -> None:
 def try_processes(hass: HomeAssistant) -> None:
     """Start one again with the next reading."""
     hass.data.pop(_WHY_NOT, None)
-
-
-def could_not_start(err: ReaderError) -> bool:
-    """Whether a reader process did not get as far as the radio."""
-    return err.code is ErrorCode.READER_CRASHED and err.stage is Stage.START

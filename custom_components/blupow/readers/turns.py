@@ -10,7 +10,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from . import Path
+from . import Path, PathKind
 from .ways import connections
 
 _TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
@@ -39,7 +39,8 @@ async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
             lock = turn(hass, name)
             await lock.acquire()
             taken.append(lock)
-        _check_connections(hass, path.source)
+        if path.kind is not PathKind.VIRTUAL:
+            _check_connections(hass, path.source)
     except BaseException:
         end()
         raise

@@ -34,8 +34,6 @@ class Way:
     slots: int
     """Connections that it can have at a time; 0 is unknown."""
     free: int
-    score: float
-    """Of the ways that it has, Home Assistant takes the one with the highest."""
 
     @property
     def full(self) -> bool:
@@ -56,12 +54,10 @@ def ways_to(hass: HomeAssistant, address: str) -> list[Way]:
     """Return who hears a device and can connect to it, the strongest signal first."""
     heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
     heard.sort(key=lambda item: item.advertisement.rssi, reverse=True)
-    # what Home Assistant scales its penalties with
-    ahead = heard[0].advertisement.rssi - heard[1].advertisement.rssi if len(heard) > 1 else 0
-    return [_way(item, ahead) for item in heard]
+    return [_way(item) for item in heard]
 
 
-def _way(item: BluetoothScannerDevice, ahead: int) -> Way:
+def _way(item: BluetoothScannerDevice) -> Way:
     slots, free = connections(item.scanner)
     local = bluez.available() and device_source(item.ble_device) is None
     path = device_path(item.ble_device) if local else None
@@ -74,7 +70,6 @@ def _way(item: BluetoothScannerDevice, ahead: int) -> Way:
         adapter=item.scanner.adapter if path else None,
         slots=slots,
         free=free,
-        score=item.score_connection_path(ahead),
     )
 
 

@@ -64,3 +64,11 @@ class ReaderError(Exception):
     @override
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class ReaderCannotStart(ReaderError):
+    """No reader process can be started here, now or later: no interpreter, no permission, no library."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the reason."""
+        super().__init__(ErrorCode.READER_CRASHED, message, stage=Stage.START)

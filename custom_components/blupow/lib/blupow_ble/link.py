@@ -54,7 +54,7 @@ _FINAL: Final = frozenset(
 
 _SENTENCES: Final = {
     ErrorCode.ADAPTER_UNAVAILABLE: "the Bluetooth adapter is off, unplugged or not served by BlueZ",
-    ErrorCode.NO_SLOT: "the Bluetooth adapter has no free connection slot",
+    ErrorCode.NO_SLOT: "the Bluetooth adapter or proxy has no free connection slot",
     ErrorCode.HELD_BY_OTHER: "the device refused the connection; another program or phone may hold it",
     ErrorCode.NOT_ADVERTISING: "Bluetooth does not know the device any more; it was not heard lately",
     ErrorCode.CONNECT_FAILED: "the connection failed",
@@ -146,7 +146,8 @@ class BleLink:
         except TimeoutError:
             raise self._timed_out() from None
         except RADIO_ERRORS as err:
-            if isinstance(err.__cause__, TimeoutError):
+            no_slot = isinstance(err, BleakOutOfConnectionSlotsError)
+            if isinstance(err.__cause__, TimeoutError) and not no_slot:
                 raise self._timed_out() from err
             raise explain(err) from err
         # A link that dropped and was made again while connecting has called back too: what counts

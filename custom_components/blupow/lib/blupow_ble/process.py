@@ -5,6 +5,7 @@ from asyncio.subprocess import PIPE, Process
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+import errno
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import sys
 from typing import Any, Final
 
 from . import bluez, messages
-from .errors import ErrorCode, ReaderError, Stage
+from .errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from .messages import MAX_LINE, Message, Request
 from .resilience import DISCONNECT_BUDGET, PARENT_MARGIN, TERMINATE_GRACE
 from .result import Finding, Reading
@@ -22,6 +23,10 @@ LIB: Final = Path(__file__).resolve().parent.parent
 """The only directory that a child gets on its path."""
 
 LAST_WORDS_WAIT: Final = 1.0
+SHORTAGES: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+"""Why a process could not be started this time; next time it can."""
+ENDED_BY_A_SIGNAL: Final = 128
+"""Exit codes from here on tell of a signal, as negative ones do."""
 
 _LOGGER = logging.getLogger(__name__)
 _LEVELS: Final = logging.getLevelNamesMapping()
@@ -108,11 +113,10 @@ class ReaderProcess:
                 close_fds=False,
             )
         except OSError as err:
-            raise ReaderError(
-                ErrorCode.READER_CRASHED,
-                f"the reader could not be started ({err})",
-                stage=Stage.START,
-            ) from err
+            text = f"the reader could not be started ({err})"
+            if err.errno in SHORTAGES:
+                raise ReaderError(ErrorCode.READER_CRASHED, text, stage=Stage.START) from err
+            raise ReaderCannotStart(text) from err
         assert self._process.stdin is not None
         self._logs = asyncio.create_task(self._pump_logs(), name=f"reader {self._process.pid} log")
         self._process.stdin.write(self._request.encode())
@@ -169,11 +173,10 @@ class ReaderProcess:
         code = await self._process.wait()
         await self._end_logs()
         words = self._last_words[-1] if self._last_words else "it said nothing"
-        return ReaderError(
-            ErrorCode.READER_CRASHED,
-            f"the reader ended with code {code} ({words})",
-            stage=self._stage,
-        )
+        text = f"the reader ended with code {code} ({words})"
+        if self._stage is Stage.START and 0 < code < ENDED_BY_A_SIGNAL:
+            return ReaderCannotStart(text)
+        return ReaderError(ErrorCode.READER_CRASHED, text, stage=self._stage)
 
     async def _pump_logs(self) -> None:
         """Pass the child's log on; what is no JSON line is kept as its last words."""

@@ -209,10 +209,11 @@ class SourceRecord:
         """Return the record after a reading that failed over it.
 
         Two in a row bring a rest; after one, the next failure is enough for a rest twice as long.
+        What fails while it rests, because there was no other way, does not make the rest longer.
         """
-        strikes = self.strikes + 1
-        failed = replace(self, strikes=strikes)
-        return failed.blamed(now) if self.rest or strikes >= SOURCE_STRIKES else failed
+        failed = replace(self, strikes=self.strikes + 1)
+        due = self.rest or failed.strikes >= SOURCE_STRIKES
+        return failed.blamed(now) if due and not self.resting(now) else failed
 
     def blamed(self, now: float) -> SourceRecord:
         """Return the record after it failed where another one worked at once: it rests."""

@@ -191,6 +191,8 @@ class Session:
         """Send one request and collect its reply, unless the link drops or the time is up."""
         assert self._characteristics is not None
         self._discard()
+        if self.disconnected.is_set():  # Home Assistant's client has no backend any more
+            raise _link_failed(ConnectionError("the link has dropped"), Stage.READ)
         collector = ReplyCollector(request)
         try:
             async with asyncio.timeout(timeout):
