@@ -66,8 +66,9 @@ async def test_diagnostics(
     assert scanner["signal_strength"] == -60
     (way,) = found["ways"]
     assert way["name"] == "hci0 (**REDACTED**)"
-    assert way["failed_in_a_row"] == found["failures"]
-    assert way["avoided_for"] > 0
+    # the only one: each time it would rest it is not to blame
+    assert way["failed_in_a_row"] == found["failures"] % 2
+    assert way["avoided_for"] == 0
     assert found["no_reader_process"] is None
     assert found["bluetooth"]["reachability"]
     whole = json.dumps(found)

@@ -101,6 +101,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | float) -> l
         ((BleakError("x"), BleakError("y")), ErrorCode.CONNECT_FAILED, 2),
         ((BleakError("x"), EOFError()), ErrorCode.CONNECT_FAILED, 2),
         ((BleakOutOfConnectionSlotsError("x"),), ErrorCode.NO_SLOT, 1),
+        ((caused(BleakOutOfConnectionSlotsError("x"), TimeoutError()),), ErrorCode.NO_SLOT, 1),
         ((caused(BleakNotFoundError("x"), TimeoutError()),) * 2, ErrorCode.CONNECT_TIMEOUT, 2),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+import errno
 import logging
 import os
 from pathlib import Path
@@ -11,7 +12,12 @@ import sys
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import process as process_module
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.errors import (
+    ErrorCode,
+    ReaderCannotStart,
+    ReaderError,
+    Stage,
+)
 from custom_components.blupow.lib.blupow_ble.messages import Device, Message, Request
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.process import LIB, ReaderProcess
@@ -124,7 +130,22 @@ async def test_interpreter_that_is_not_there() -> None:
     error = await fails(ReaderProcess(request(), command=("/nowhere/python",)))
     assert error.code is ErrorCode.READER_CRASHED
     assert error.stage is Stage.START
+    assert isinstance(error, ReaderCannotStart)
     assert "could not be started" in error.message
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+async def test_shortage(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """It passes: it is not said that no reader can be started."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    error = await fails(ReaderProcess(request()))
+    assert (error.code, error.stage) == (ErrorCode.READER_CRASHED, Stage.START)
+    assert os.strerror(number) in error.message
+    assert not isinstance(error, ReaderCannotStart)
 
 
 async def test_stop_before_start_and_twice() -> None:
@@ -140,18 +161,20 @@ async def test_stop_before_start_and_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "text"),
+    ("code", "text", "lasting"),
     [
-        ("", "the reader ended with code 0 (it said nothing)"),
-        ("import sys; sys.exit('no module named bleak')", "(no module named bleak)"),
-        ("import os; os.kill(os.getpid(), 11)", "ended with code -11"),
+        ("", "the reader ended with code 0 (it said nothing)", False),
+        ("import sys; sys.exit('no module named bleak')", "(no module named bleak)", True),
+        ("import os; os.kill(os.getpid(), 11)", "ended with code -11", False),
+        ("import os; os._exit(143)", "ended with code 143", False),
     ],
 )
-async def test_child_that_ends_without_an_answer(code: str, text: str) -> None:
-    """Its exit code and its last words are told."""
+async def test_child_that_ends_without_an_answer(code: str, text: str, lasting: bool) -> None:
+    """Its exit code and its last words are told; after a signal the next one may well start."""
     error = await fails(ReaderProcess(request(), command=python(code)))
     assert error.code is ErrorCode.READER_CRASHED
     assert text in error.message
+    assert isinstance(error, ReaderCannotStart) is lasting
 
 
 HELLO = '{"v":1,"event":"hello"}'

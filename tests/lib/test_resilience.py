@@ -11,6 +11,7 @@ from custom_components.blupow.lib.blupow_ble.resilience import (
     ConnectionStatus,
     Freshness,
     Rung,
+    SourceRecord,
     WatchdogRule,
     child_deadline,
     connect_timeout,
@@ -301,3 +302,37 @@ def test_availability_is_a_share(looks: list[tuple[float, bool]]) -> None:
     assert known.share(now) == pytest.approx(shown / (now - begin))
     known = known.noted(now, available=True)
     assert sum(at <= now - 24 * HOUR for at, _ in known.changes) <= 1
+
+
+def test_way_that_fails() -> None:
+    """Two failures in a row bring a rest; after it one is enough for one twice as long, 4 h at most."""
+    record = SourceRecord()
+    assert not record.resting(0)
+    record = record.after_failure(100)
+    assert not record.resting(100)
+    record = record.after_failure(200)
+    assert record.resting(200)
+    assert record.resting(1999.9)
+    assert not record.resting(2000)
+    rests = []
+    for _ in range(4):
+        now = record.rests_until
+        record = record.after_failure(now)
+        rests.append(record.rests_until - now)
+    assert rests == [3600, 7200, 14400, 14400]
+
+
+def test_way_that_fails_while_it_rests() -> None:
+    """It was tried for want of another one: its rest does not grow."""
+    record = SourceRecord().after_failure(0).after_failure(10)
+    until = record.rests_until
+    for now in range(20, 500, 10):
+        record = record.after_failure(now)
+    assert record.rests_until == until
+    assert record.strikes == 50
+
+
+def test_way_that_failed_where_another_one_worked() -> None:
+    """Once is enough."""
+    record = SourceRecord().after_failure(0).blamed(10)
+    assert record.rests_until == 1810

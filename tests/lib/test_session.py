@@ -95,6 +95,19 @@ async def test_a_dropped_link_ends_the_wait_at_once() -> None:
     assert device.asked == []
 
 
+async def test_a_link_that_has_dropped_is_not_written_to() -> None:
+    """Home Assistant's client has nothing to write with any more, once its proxy is gone."""
+    link = TestLink(Misbehaving())
+    session = Session(await link.connect(), link.disconnected, 32)
+    await session.start()
+    link.write_error = AttributeError("'NoneType' object has no attribute 'write_gatt_char'")
+    link.disconnected.set()
+    with pytest.raises(ReaderError) as caught:
+        await session.ask(LIVE)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert "the link has dropped" in caught.value.message
+
+
 async def test_a_link_that_drops_while_draining() -> None:
     """A drop shows in the pause before the second try, too."""
     session, link = await start(Misbehaving(twist=silence(4000)))

@@ -140,6 +140,12 @@ async def test_links_that_stand_but_fail(hass: HomeAssistant, enable_bluetooth: 
             await reader.read(PLAN)
         another.append(reader.has_another_way)
     assert another == [False, True]
+    await reader.stop()
+    second.taken = ["1", "2", "3"]
+    assert not reader.has_another_way  # it is heard, but full
+    first.taken = ["1", "2", "3"]
+    assert not reader.has_another_way
+    first.taken, second.taken = [], []
     path, _ = await reader.read(PLAN)
     assert path.source == OTHER_PROXY
     assert path.reason.startswith("proxy 01 (AA:BB:CC:DD:EE:01) failed, heard by proxy 02")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bleak.backends.device import BLEDevice
 
+from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.messages import Device
 from ..lib.blupow_ble.plan import UnitPlan
 from ..lib.blupow_ble.profiles.declaration import Span
@@ -69,6 +70,14 @@ class FindPlan:
     def budget(self) -> float:
         """How long it may take once the device is connected."""
         return within_deadline(PROBE_BUDGET, self.connect_timeout)
+
+
+class NoWay(ReaderError):
+    """A way turned out to be none before anything was tried over it: it is full, or gone."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        """Keep what it is."""
+        super().__init__(code, message, stage=Stage.START)
 
 
 class Reader(Protocol):

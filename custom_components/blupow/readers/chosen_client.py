@@ -10,14 +10,15 @@ from bleak import BleakClient
 import bleak_retry_connector
 from habluetooth import BluetoothManager
 
-from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from ..lib.blupow_ble.errors import ErrorCode
+from . import NoWay
 
 
 def client_over(address: str, source: str) -> type[BleakClient]:
     """Return a client class that connects to a device over one adapter or proxy.
 
     Slots, connects in progress and failures are accounted for by Home Assistant as ever. Its `connect`
-    raises ReaderError where that way is gone or has no connection left.
+    raises NoWay where that way is gone or has no connection left.
     """
     # looked up by its module: Home Assistant puts its own class there when its Bluetooth is set up
     base: Any = bleak_retry_connector.BleakClientWithServiceCache
@@ -35,8 +36,8 @@ def client_over(address: str, source: str) -> type[BleakClient]:
                 if backend is not None:
                     return backend
                 text = f"{item.scanner.name} has no free connection"
-                raise ReaderError(ErrorCode.NO_SLOT, text, stage=Stage.START)
+                raise NoWay(ErrorCode.NO_SLOT, text)
             text = f"{source} does not hear the device any more"
-            raise ReaderError(ErrorCode.NOT_ADVERTISING, text, stage=Stage.START)
+            raise NoWay(ErrorCode.NOT_ADVERTISING, text)
 
     return ChosenClient

@@ -14,7 +14,7 @@ from ..lib.blupow_ble.messages import VIRTUAL
 from ..lib.blupow_ble.resilience import SourceRecord
 from ..lib.blupow_ble.result import Finding, Reading
 from ..settings import WantedPath
-from . import FindPlan, Path, PathKind, Reader, ReadPlan
+from . import FindPlan, NoWay, Path, PathKind, Reader, ReadPlan
 from .in_process import InProcessReader
 from .isolated import IsolatedReader
 from .path import choose, find_path, virtual_path
@@ -153,7 +153,7 @@ class DeviceReader:
 
     def _is_no_way(self, err: ReaderError) -> bool:
         """Whether nothing was tried over the air, and there may be another way."""
-        if err.stage is Stage.START and err.code in (ErrorCode.NO_SLOT, ErrorCode.NOT_ADVERTISING):
+        if isinstance(err, NoWay):
             return True  # taken by somebody else, or gone, while this reading waited for its turn
         if self._wanted is not WantedPath.AUTOMATIC or not isinstance(err, ReaderCannotStart):
             return False

@@ -9,8 +9,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
-from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from . import Path, PathKind
+from ..lib.blupow_ble.errors import ErrorCode
+from . import NoWay, Path, PathKind
 from .ways import connections
 
 _TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
@@ -26,7 +26,7 @@ async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
     """Wait until neither the device nor the way to it is in use; return what ends the turn.
 
     First come, first served: devices that are set up at the same time connect one after the other.
-    Raises ReaderError(no_slot) when somebody else has taken the last connection meanwhile.
+    Raises NoWay(no_slot) when somebody else has taken the last connection meanwhile.
     """
     taken: list[asyncio.Lock] = []
 
@@ -48,9 +48,9 @@ async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
 
 
 def _check_connections(hass: HomeAssistant, source: str) -> None:
-    """Raise ReaderError(no_slot) when an adapter or proxy has no connection left."""
+    """Raise NoWay(no_slot) when an adapter or proxy has no connection left."""
     scanner = bluetooth.async_scanner_by_source(hass, source)
     slots, free = connections(scanner)
     if scanner is not None and slots and free <= 0:
         text = f"no free connection: {scanner.name} ({slots} in use)"
-        raise ReaderError(ErrorCode.NO_SLOT, text, stage=Stage.START)
+        raise NoWay(ErrorCode.NO_SLOT, text)
