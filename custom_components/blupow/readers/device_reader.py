@@ -19,7 +19,7 @@ from .in_process import InProcessReader
 from .isolated import IsolatedReader
 from .path import choose, find_path, virtual_path
 from .processes import note_no_process, try_processes, why_no_process
-from .ways import Way, ways_to
+from .ways import ways_to
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,21 +76,22 @@ class DeviceReader:
     @property
     def has_another_way(self) -> bool:
         """Whether the way that has just failed rests, and the next reading takes another one."""
-        failed, avoided, heard = self._failed_source, self._avoided(None), self._heard()
-        if failed is None or failed not in avoided or heard is None:
-            return False
-        try:
-            way, _, _ = choose(*heard, self._wanted, avoid=avoided)
-        except ReaderError:
-            return False
-        return way.source not in avoided
+        avoided, following = self._avoided(), self._following()
+        return self._failed_source in avoided and following not in (None, *avoided)
 
-    def _heard(self) -> tuple[list[Way], str] | None:
-        """Return who hears the device, and who does so best."""
+    def _following(self) -> str | None:
+        """Return the adapter or proxy that the next reading would take; None if there is none."""
         if self._address == VIRTUAL:
             return None
-        best = bluetooth.async_last_service_info(self._hass, self._address, connectable=True)
-        return (ways_to(self._hass, self._address), best.source) if best is not None else None
+        heard = bluetooth.async_last_service_info(self._hass, self._address, connectable=True)
+        if heard is None:
+            return None
+        ways = ways_to(self._hass, self._address)
+        try:
+            way, _, _ = choose(ways, heard.source, self._wanted, avoid=self._avoided())
+        except ReaderError:
+            return None
+        return way.source
 
     @property
     def why_no_process(self) -> str | None:
@@ -168,14 +169,13 @@ class DeviceReader:
         self._failed_source = path.source
         record = self._record(path.source)
         self._records[path.source] = record.after_failure(time.monotonic())
-        heard, avoided = self._heard(), self._avoided(None)
-        if heard is not None and all(way.source in avoided for way in heard[0]):
+        if self._following() in self._avoided():
             self._records.clear()  # where all fail, none of them is to blame
 
     def _record(self, source: str) -> SourceRecord:
         return self._records.get(source, SourceRecord())
 
-    def _avoided(self, not_over: str | None) -> Mapping[str, float]:
+    def _avoided(self, not_over: str | None = None) -> Mapping[str, float]:
         """Return which adapters and proxies rest, and until when."""
         now = time.monotonic()
         resting = {
