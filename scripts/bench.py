@@ -7,6 +7,7 @@ how long the event loop was held by BluPow.
 
 import argparse
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 @dataclass(frozen=True, slots=True)
 class Polls:
-    """The polls of one device since the measurement began."""
+    """The polls of one device."""
 
     seconds: list[float]
     """How long each took, with its wait for the adapter."""
@@ -68,16 +69,14 @@ async def add_all(running: HomeAssistant, count: int, options: dict[str, Any]) -
     return entries
 
 
-async def polls_of(running: HomeAssistant, entry_id: str, since: datetime) -> Polls:
-    """Return the polls of a device since a time."""
-    told = (await running.diagnostics(entry_id))["polls"]
-    polls = [(datetime.fromisoformat(poll["at"]), poll) for poll in told]
-    polls = [(at, poll) for at, poll in polls if at >= since]
-    times = [at for at, _ in polls]
+async def polls_of(running: HomeAssistant, entry_id: str) -> Polls:
+    """Return the polls of a device since Home Assistant was started."""
+    polls = (await running.diagnostics(entry_id))["polls"]
+    times = [datetime.fromisoformat(poll["at"]) for poll in polls]
     return Polls(
-        seconds=[poll["seconds"] for _, poll in polls],
+        seconds=[poll["seconds"] for poll in polls],
         gaps=[(later - at).total_seconds() for at, later in pairwise(times)],
-        failed=sum(poll["error"] is not None for _, poll in polls),
+        failed=sum(poll["error"] is not None for poll in polls),
     )
 
 
@@ -90,18 +89,16 @@ def spread(values: list[float]) -> str:
 
 
 async def measure(
-    options: argparse.Namespace, running: HomeAssistant, radio: ControlClient, report: Path
+    options: argparse.Namespace,
+    running: HomeAssistant,
+    radio: ControlClient,
+    report: Path,
+    entries: list[str],
 ) -> None:
-    """Add the devices, let time pass, and print what was seen."""
-    print("adding the devices ...", flush=True)
-    wanted = {"update_interval": options.interval}
-    entries = await add_all(running, options.devices, DEFAULTS | wanted)
-    # all at once, as after a restart of Home Assistant
-    since = datetime.now().astimezone()
-    await asyncio.gather(*(running.reload(entry_id) for entry_id in entries))
+    """Let time pass, and print what was seen."""
     print(f"measuring for {options.minutes:g} min ...", flush=True)
     await asyncio.sleep(60 * options.minutes)
-    polls = [await polls_of(running, entry_id, since) for entry_id in entries]
+    polls = [await polls_of(running, entry_id) for entry_id in entries]
     seconds = [value for item in polls for value in item.seconds]
     late = sum(value > options.interval for value in seconds)
     state = await radio.state()
@@ -141,19 +138,27 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     os.environ[REPORT] = str(report)
     inverters = ("--inverters", str(options.devices))
     disconnect = ("--disconnect-time", str(options.disconnect_time))
-    async with simulator(folder / "bus", *inverters, *disconnect) as devices:
-        print("starting Home Assistant ...", flush=True)
-        async with (
-            control(devices.bus_address) as radio,
-            home_assistant(
+    async with (
+        simulator(folder / "bus", *inverters, *disconnect) as devices,
+        control(devices.bus_address) as radio,
+    ):
+
+        def start() -> AbstractAsyncContextManager[HomeAssistant]:
+            return home_assistant(
                 folder / "config",
                 devices.bus_address,
                 free_port(),
                 adapters=[ADAPTER_ADDRESS.format(0x13)],
                 module="simulator.loop_watch",
-            ) as running,
-        ):
-            await measure(options, running, radio, report)
+            )
+
+        print("starting Home Assistant, adding the devices ...", flush=True)
+        async with start() as running:
+            wanted = DEFAULTS | {"update_interval": options.interval}
+            entries = await add_all(running, options.devices, wanted)
+        print("starting Home Assistant again ...", flush=True)
+        async with start() as running:
+            await measure(options, running, radio, report, entries)
 
 
 def main() -> int:

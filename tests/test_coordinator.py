@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow import coordinator as coordinator_module
+from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.errors import Interrupted
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
@@ -23,7 +24,7 @@ from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
 from custom_components.blupow.readers import PathKind
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from .bluetooth import hear, service_info
@@ -306,6 +307,40 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     assert script.plans[-1].units[0].unit == 32
     assert script.plans[-1].units[0].model is not None
     assert entry.runtime_data.coordinator.own.value("battery_voltage") is None
+
+
+async def test_many_devices_at_the_start_of_home_assistant(
+    hass: HomeAssistant, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin one after the other; one that is added later waits for nothing."""
+    waited: list[float] = []
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            waited.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    hass.set_state(CoreState.not_running)
+    entries = [
+        MockConfigEntry(
+            domain=DOMAIN,
+            title=name,
+            unique_id=name,
+            data={"address": "virtual", "name": name, "profile": "inverter"}
+            | {"model": "RIV1230RCH", "unit": 32},
+        )
+        for name in ("one", "two", "three", "four")
+    ]
+    for entry in entries[:3]:
+        await set_up(hass, entry)
+    assert waited == [2, 4]
+    assert script.polls == 3
+    hass.set_state(CoreState.running)
+    await set_up(hass, entries[3])
+    assert waited == [2, 4]
+    assert script.polls == 4
 
 
 async def test_heard_again(

@@ -28,6 +28,7 @@ from .lib.blupow_ble.result import Finding, Reading, UnitReading
 from .link_state import LinkState, Poll, forget
 from .poller import Poller
 from .readers import Path
+from .readers.turns import start_delay
 from .settings import Settings
 from .snapshot import Snapshot
 from .units import UnitState, units_of
@@ -181,9 +182,15 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             )
         self._after_poll()
         first = entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{self.name} first reading"
+            self.hass, self._first_reading(start_delay(self.hass)), f"{self.name} first reading"
         )
         await asyncio.wait((first,), timeout=FIRST_POLL_WAIT)
+
+    async def _first_reading(self, delay: float) -> None:
+        """Take the first reading, after those of other devices that start at the same time."""
+        if delay:
+            await asyncio.sleep(delay)
+        await self.async_refresh()
 
     @override
     async def async_shutdown(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Final
 
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
@@ -14,6 +15,21 @@ from . import NoWay, Path, PathKind
 from .ways import connections
 
 _TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
+
+
+START_SPREAD: Final = 2.0
+"""Seconds between the first readings of devices, while Home Assistant starts."""
+_STARTS: HassKey[int] = HassKey(f"{DOMAIN}_starts")
+
+
+@callback
+def start_delay(hass: HomeAssistant) -> float:
+    """Return how long a device waits with its first reading, so that not all begin at once."""
+    if hass.is_running:
+        return 0.0
+    before = hass.data.get(_STARTS, 0)
+    hass.data[_STARTS] = before + 1
+    return START_SPREAD * before
 
 
 @callback
