@@ -7,6 +7,7 @@ how long the event loop was held by BluPow.
 
 import argparse
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,15 +30,34 @@ from simulator.loop_watch import REPORT
 from simulator.process import simulator
 
 
+def within[T: (int, float)](low: T, high: T) -> Callable[[str], T]:
+    """Return what reads a number of the limits' type, and refuses one beyond them."""
+
+    def read(text: str) -> T:
+        try:
+            number = type(low)(text)
+        except ValueError:
+            number = None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not within {low}-{high}")
+        return number
+
+    return read
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench.py", description=__doc__)
-    parser.add_argument("--devices", type=int, default=10, help="how many inverters (10)")
-    parser.add_argument("--interval", type=int, default=30, help="update interval in seconds (30)")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to measure (5)")
+    parser.add_argument("--devices", type=within(1, 50), default=10, help="how many inverters (10)")
+    parser.add_argument(
+        "--interval", type=within(10, 300), default=30, help="update interval in seconds (30)"
+    )
+    parser.add_argument(
+        "--minutes", type=within(0.1, 600), default=5.0, help="how long to measure (5)"
+    )
     parser.add_argument(
         "--disconnect-time",
-        type=float,
+        type=within(0.0, 5.0),
         default=2.0,
         help="seconds that BlueZ takes to disconnect (2, as the real one does)",
     )
@@ -112,7 +132,7 @@ async def measure(
     print(f"seconds a poll, with waiting {spread(seconds)}")
     print(f"seconds from poll to poll    {spread([gap for item in polls for gap in item.gaps])}")
     print(f"connections at a time        {state['most_at_once']}")
-    print(f"programs that have scanned   {state['scanned_by']}")
+    print(f"programs that have scanned   {state['scanned_by']}, one for each start")
     print(f"event loop held by BluPow    longest {1000 * loop['longest']['blupow']:.1f} ms")
     print(f"event loop held by others    longest {1000 * loop['longest']['others']:.1f} ms")
     for slow in loop["slow"]:

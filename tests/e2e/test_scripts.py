@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,36 @@ def test_stability_test_for_people() -> None:
 def test_stability_test_with_wrong_arguments(arguments: list[str], text: str) -> None:
     """A sentence, no traceback."""
     done = run("stability_test.py", *arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bench() -> None:
+    """Two inverters for a short while: what is measured is told."""
+    done = run("bench.py", "--devices", "2", "--interval", "10", "--minutes", "0.5")
+    assert done.returncode == 0, done.stderr
+    told = dict(re.findall(r"^(\S.*?) {2,}(\S.*)$", done.stdout, re.MULTILINE))
+    polls, failed = re.fullmatch(r"(\d+), (\d+) failed", told["polls"]).groups()
+    assert int(polls) >= 4
+    assert int(failed) == 0
+    assert told["connections at a time"] == "{'hci0': 1}"
+    assert told["programs that have scanned"] == "2, one for each start"
+    for whose in ("BluPow", "others"):
+        assert re.fullmatch(r"longest \d+\.\d ms", told[f"event loop held by {whose}"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--devices", "0"], "'0' is not within 1-50"),
+        (["--interval", "5"], "'5' is not within 10-300"),
+        (["--minutes", "long"], "'long' is not within 0.1-600"),
+    ],
+)
+def test_bench_with_wrong_arguments(arguments: list[str], text: str) -> None:
+    """A sentence, no traceback."""
+    done = run("bench.py", *arguments)
     assert done.returncode == 2
     assert text in done.stderr
     assert "Traceback" not in done.stderr
