@@ -368,6 +368,22 @@ async def test_heard_again(
     assert state(hass, STATUS) == "connected"
 
 
+async def test_heard_again_by_an_adapter_that_is_back(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """While there was none at all, the device could not be heard: it is read at once, like one that had vanished."""
+    await set_up(hass, entry, update_interval=300)
+    script.error, script.stage = ErrorCode.ADAPTER_UNAVAILABLE, Stage.START
+    await entry.runtime_data.coordinator.async_refresh()
+    polls = script.polls
+    script.error = None
+    await pass_time(hass, freezer, 5, heard=False)
+    hear(hass, service_info(rssi=-70))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert script.polls == polls + 1
+    assert state(hass, STATUS) == "connected"
+
+
 async def test_heard_again_after_a_silence(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -278,7 +278,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         error = self.link.last_error
         if error is None:
             return False
-        nobody_heard_it = error.code is ErrorCode.NOT_ADVERTISING and error.stage is Stage.START
+        unheard = (ErrorCode.NOT_ADVERTISING, ErrorCode.ADAPTER_UNAVAILABLE)
+        nobody_heard_it = error.code in unheard and error.stage is Stage.START
         return nobody_heard_it or self._heard_again
 
     async def _poll_again(self) -> None:

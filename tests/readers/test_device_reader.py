@@ -42,6 +42,20 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
     leave()
 
 
+@pytest.fixture
+async def two_proxies(
+    hass: HomeAssistant, enable_bluetooth: None
+) -> AsyncIterator[tuple[Proxy, Proxy]]:
+    """Have two proxies hear the inverter, the first one better."""
+    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
+    leave = [proxy.register(hass) for proxy in (first, second)]
+    first.hear(rssi=-50)
+    second.hear(rssi=-55)
+    yield first, second
+    for item in leave:
+        item()
+
+
 @pytest.fixture(params=["no interpreter", "not allowed", "no library"])
 def no_process(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -126,12 +140,11 @@ async def test_process_that_dies_by_chance(
     assert proxy.connects == 0
 
 
-async def test_links_that_stand_but_fail(hass: HomeAssistant, enable_bluetooth: None) -> None:
+async def test_links_that_stand_but_fail(
+    hass: HomeAssistant, two_proxies: tuple[Proxy, Proxy]
+) -> None:
     """Home Assistant sees good connects only; after two readings the other proxy is taken all the same."""
-    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
-    leave = [proxy.register(hass) for proxy in (first, second)]
-    first.hear(rssi=-50)
-    second.hear(rssi=-55)
+    first, second = two_proxies
     first.write_error = "the stack is out of order"
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
     another = []
@@ -153,16 +166,11 @@ async def test_links_that_stand_but_fail(hass: HomeAssistant, enable_bluetooth: 
     second.hear(rssi=-65)
     assert (await reader.read(PLAN))[0].source == OTHER_PROXY
     await reader.stop()
-    for item in leave:
-        item()
 
 
-async def test_all_ways_fail(hass: HomeAssistant, enable_bluetooth: None) -> None:
+async def test_all_ways_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Proxy]) -> None:
     """The device is to blame: all are tried in turn, and none is avoided once the device is back."""
-    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
-    leave = [proxy.register(hass) for proxy in (first, second)]
-    first.hear(rssi=-50)
-    second.hear(rssi=-55)
+    first, second = two_proxies
     first.write_error = second.write_error = "it refuses"
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
     connects = []
@@ -177,8 +185,6 @@ async def test_all_ways_fail(hass: HomeAssistant, enable_bluetooth: None) -> Non
     first.write_error = second.write_error = None
     assert (await reader.read(PLAN))[0].source == PROXY
     await reader.stop()
-    for item in leave:
-        item()
 
 
 @pytest.mark.usefixtures("no_process")
@@ -196,13 +202,10 @@ async def test_test_mode_without_processes(hass: HomeAssistant, wanted: WantedPa
 
 
 async def test_last_connection_is_taken_while_waiting(
-    hass: HomeAssistant, enable_bluetooth: None
+    hass: HomeAssistant, two_proxies: tuple[Proxy, Proxy]
 ) -> None:
     """The same reading begins again, by another proxy; no connection was tried where there was none."""
-    first, second = Proxy(PROXY), Proxy(OTHER_PROXY)
-    leave = [proxy.register(hass) for proxy in (first, second)]
-    first.hear(rssi=-50)
-    second.hear(rssi=-60)
+    first, second = two_proxies
     lock = turn(hass, PROXY)
     await lock.acquire()
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
@@ -219,8 +222,6 @@ async def test_last_connection_is_taken_while_waiting(
     assert caught.value.code is ErrorCode.NO_SLOT
     await reader.stop()
     assert (first.connects, second.connects) == (0, 1)
-    for item in leave:
-        item()
 
 
 async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:

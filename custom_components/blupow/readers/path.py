@@ -43,7 +43,8 @@ async def find_path(
     """Return the way to a device by what Home Assistant hears. Nothing is scanned.
 
     `avoid` are adapters and proxies that failed lately, with the time until which they rest;
-    `processes` says whether a reader process can be started here. Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
+    `processes` says whether a reader process can be started here.
+    Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
     """
     if not bluetooth.async_scanner_count(hass, connectable=True):
         raise ReaderError(

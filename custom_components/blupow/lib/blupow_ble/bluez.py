@@ -34,7 +34,7 @@ def available() -> bool:
     """Whether this system has a way to BlueZ: a container may have no socket of the system bus."""
     if sys.platform != "linux":
         return False
-    return _BUS_VARIABLE in os.environ or any(socket.exists() for socket in BUS_SOCKETS)
+    return bool(os.environ.get(_BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
 
 
 @asynccontextmanager
