@@ -22,6 +22,7 @@ from typing import Any
 
 import _environment  # noqa: F401 - must be first: it enters the virtual environment
 
+from blupow_ble import output
 from simulator.__main__ import ADAPTER_ADDRESS
 from simulator.bus import BusError
 from simulator.control import ControlClient, control
@@ -194,4 +195,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(output.run(main))

@@ -19,7 +19,7 @@ import warnings
 
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
-from blupow_ble import bluez
+from blupow_ble import bluez, output
 from blupow_ble.errors import ReaderError
 from blupow_ble.link import device_path, find_device
 from blupow_ble.messages import Device, Request
@@ -342,4 +342,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(output.run(main))

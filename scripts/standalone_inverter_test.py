@@ -13,7 +13,7 @@ import time
 
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
-from blupow_ble import bluez
+from blupow_ble import bluez, output
 from blupow_ble.errors import ReaderError
 from blupow_ble.link import BleLink, find_device
 from blupow_ble.plan import UnitPlan
@@ -151,4 +151,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(output.run(main))

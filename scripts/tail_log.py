@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,9 @@ def show(lines, kind, summary):
 
 def main():
     """Follow the log."""
+    # as other filters: end quietly with the reader of the pipe, and print what the terminal knows
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.stdout.reconfigure(errors="replace")
     options = build_parser().parse_args()
     summary = Summary()
     places = [Path("home-assistant.log"), Path("/config/home-assistant.log")]

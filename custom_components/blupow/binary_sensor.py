@@ -10,7 +10,14 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import BluPowCoordinator
 from .descriptions import FAULT, describe_flag, describe_group
 from .entity import BluPowReadingEntity, unique_id
-from .lib.blupow_ble.profiles.declaration import Fault, FaultGroup, Field, Kind
+from .lib.blupow_ble.profiles.declaration import (
+    ANY_UNKNOWN_FAULT,
+    Fault,
+    FaultGroup,
+    Field,
+    Kind,
+    is_unknown,
+)
 from .runtime import BluPowConfigEntry
 from .units import UnitState
 
@@ -108,11 +115,12 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
         """The group's active faults, the worst first; None if this reading did not tell."""
         if (active := self.unit.active_faults) is None:
             return None
-        return [
-            fault
-            for fault in self.unit.profile.faults
-            if fault.name in active and self._group in (None, fault.group)
-        ]
+        unnamed = sorted(name for name in active if is_unknown(name))
+        faults = (
+            *(fault for fault in self.unit.profile.faults if fault.name in active),
+            *(Fault(name=name, group=ANY_UNKNOWN_FAULT.group) for name in unnamed),
+        )
+        return [fault for fault in faults if self._group in (None, fault.group)]
 
     @property
     @override

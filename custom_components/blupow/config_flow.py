@@ -15,6 +15,9 @@ from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -32,11 +35,13 @@ from .candidate import (
     names_no_model,
     read_once,
 )
-from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, DOMAIN
+from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT, DOMAIN
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.profiles import PROFILES, may_be_renogy
+from .lib.blupow_ble.probing import UNIT_ADDRESSES
+from .lib.blupow_ble.profiles import PROFILES, may_be_renogy, may_be_renogy_by_manufacturer
+from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.result import Finding, UnitReading
 from .link_sensors import LINK_SENSORS
@@ -56,6 +61,21 @@ def normalised(address: str) -> str | None:
     )
     joined = ":".join(plain[i : i + 2] for i in range(0, len(plain), 2)).upper()
     return joined if _ADDRESS.fullmatch(joined) else None
+
+
+def _made_up_name(address: str) -> str:
+    """Return a name for a device that is heard without one."""
+    return f"Renogy {address[-5:].replace(':', '')}"
+
+
+def _name_of(heard: BluetoothServiceInfoBleak) -> str | None:
+    """Return what to call a device that may be one of Renogy's; None if it is another."""
+    name = heard.name.strip()
+    if may_be_renogy(name):
+        return name
+    if may_be_renogy_by_manufacturer(heard.address, heard.manufacturer_data):
+        return name if name != heard.address else _made_up_name(heard.address)
+    return None
 
 
 class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -81,11 +101,10 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         self, discovery_info: BluetoothServiceInfoBleak
     ) -> ConfigFlowResult:
         """Handle a device that Home Assistant's Bluetooth has found."""
-        if not may_be_renogy(discovery_info.name):
+        if (name := _name_of(discovery_info)) is None:
             return self.async_abort(reason="not_supported")
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
-        name = discovery_info.name.strip()
         self._candidate = candidate_named(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
@@ -119,9 +138,9 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         errors: dict[str, str] = {}
         configured = self._async_current_ids(include_ignore=False)
         heard = {
-            info.address: info.name.strip()
+            info.address: name
             for info in async_discovered_service_info(self.hass)
-            if info.address not in configured and may_be_renogy(info.name.strip())
+            if info.address not in configured and (name := _name_of(info)) is not None
         }
         if not heard:
             return self.async_abort(reason="no_devices_found")
@@ -160,7 +179,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                         for info in async_discovered_service_info(self.hass)
                         if info.address == address and info.name != address
                     ),
-                    f"Renogy {address[-5:].replace(':', '')}",
+                    _made_up_name(address),
                 )
                 if result := await self._try_address(address, name, errors):
                     return result
@@ -217,7 +236,9 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             model = profile.model(user_input[CONF_MODEL])
             if result := await self._try(replace(self._candidate, model=model), errors):
                 return result
-        options = [SelectOptionDict(value=item.key, label=item.devices) for item in profile.models]
+        options = [
+            SelectOptionDict(value=item.key, label=_model_label(item)) for item in profile.models
+        ]
         return self.async_show_form(
             step_id="model",
             data_schema=self.add_suggested_values_to_schema(
@@ -265,7 +286,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         options = [
             SelectOptionDict(value=AUTOMATIC, label="Automatic"),
             *(
-                SelectOptionDict(value=key, label=f"{profile.name}: {model.devices}")
+                SelectOptionDict(value=key, label=f"{profile.name}: {_model_label(model)}")
                 for key, (profile, model) in kinds.items()
             ),
         ]
@@ -291,7 +312,10 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             coordinator: BluPowCoordinator = entry.runtime_data.coordinator
             try:
-                self._found = await coordinator.async_find_units()
+                typed = user_input.get(CONF_UNIT)
+                self._found = await coordinator.async_find_units(
+                    () if typed is None else (int(typed),)
+                )
             except ReaderError as err:
                 errors["base"] = err.code.value
             else:
@@ -304,8 +328,14 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                         entry, data=data, reason="units_moved"
                     )
                 errors["base"] = "no_more_units"
+        selector = NumberSelector(
+            NumberSelectorConfig(min=1, max=UNIT_ADDRESSES[-1], mode=NumberSelectorMode.BOX)
+        )
         return self.async_show_form(
             step_id="find_units",
+            data_schema=self.add_suggested_values_to_schema(
+                probatio.Schema({probatio.Optional(CONF_UNIT): selector}), user_input
+            ),
             errors=errors,
             description_placeholders={"name": entry.title},
         )
@@ -314,7 +344,6 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Add the units that the user chooses of those that were found."""
-        errors: dict[str, str] = {}
         entry = self._get_reconfigure_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
@@ -322,22 +351,18 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         found = {str(finding.unit): finding for finding in new_units(units, self._found)}
         if user_input is not None:
             chosen = [found[key] for key in user_input[CONF_UNITS] if key in found]
-            if all(_is_understood(finding) for finding in chosen):
-                data = with_units(entry.data, units, self._found, chosen)
-                return self.async_update_reload_and_abort(entry, data=data)
-            errors[CONF_UNITS] = "unit_model_unknown"
+            data = with_units(entry.data, units, self._found, chosen)
+            return self.async_update_reload_and_abort(entry, data=data)
         options = [
             SelectOptionDict(value=key, label=_label(finding)) for key, finding in found.items()
         ]
         selector = SelectSelector(
             SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
         )
-        understood = [key for key, finding in found.items() if _is_understood(finding)]
-        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=understood): selector})
+        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=list(found)): selector})
         return self.async_show_form(
             step_id="add_units",
             data_schema=schema,
-            errors=errors,
             description_placeholders={"name": entry.title},
         )
 
@@ -378,11 +403,6 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             return None
 
 
-def _is_understood(finding: Finding) -> bool:
-    """Whether the registers of a unit that was found can be told from those of other models."""
-    return finding.model is not None or not PROFILES[finding.profile].must_know_model
-
-
 @callback
 def forget_readings(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Remove the entities of what the device turned out not to be; its link's entities stay."""
@@ -411,11 +431,20 @@ def _profile_schema() -> probatio.Schema:
     return _choice(CONF_PROFILE, options)
 
 
+def _model_label(model: Model) -> str:
+    """Return a model, for people."""
+    if model.key == OTHER_MODEL:
+        return "another model: only what all known models have in common, unconfirmed"
+    return model.devices
+
+
 def _label(finding: Finding) -> str:
     """Return a unit that was found, for people."""
+    profile = PROFILES[finding.profile]
+    listed = finding.model is not None or profile.other_model is None
     facts = (
-        PROFILES[finding.profile].name,
-        finding.model_text,
+        profile.name,
+        finding.model_text if listed else f"{finding.model_text or 'no name'} (unconfirmed)",
         f"serial number {finding.serial_number}" if finding.serial_number else None,
     )
     return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)

@@ -231,12 +231,15 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             reading: Reading = await self._fly(work)
             return reading.main
 
-    async def async_find_units(self) -> list[Finding]:
-        """Find all units behind the module, after a poll that is under way. Raises ReaderError."""
+    async def async_find_units(self, addresses: tuple[int, ...] = ()) -> list[Finding]:
+        """Find all units behind the module, after a poll that is under way. Raises ReaderError.
+
+        Those at `addresses` are asked first, beside all usual ones.
+        """
         async with self._flight:
             if self._shutdown_requested:
                 raise Interrupted
-            found: list[Finding] = await self._fly(self._poller.find_units())
+            found: list[Finding] = await self._fly(self._poller.find_units(addresses))
             return found
 
     async def _fly(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -1,6 +1,7 @@
 """What the counters showed last, kept over restarts: a device that starts beside us sends zeros first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 import time
 from typing import Any, Final
 
@@ -8,8 +9,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN
-from .lib.blupow_ble.counters import CounterGuard
-from .units import UnitState
+from .units import UnitState, guard_of
 
 STORAGE_VERSION: Final = 1
 SAVE_INTERVAL: Final = 300.0
@@ -37,9 +37,8 @@ class CounterStore:
                 field = fields.get(key)
                 if field is None or field.per_hour is None or key in unit.guards:
                     continue
-                unit.guards[key] = CounterGuard(
-                    per_hour=field.per_hour,
-                    step=field.scale,
+                unit.guards[key] = replace(
+                    guard_of(field),
                     value=value,
                     at=time.monotonic() - max(time.time() - at, 0.0),
                 )

@@ -133,7 +133,7 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
             key=field.key,
             translation_key=field.key,
             device_class=SensorDeviceClass.ENUM,
-            options=names if field.other is None else [*names, field.other],
+            options=names,
             entity_category=category,
             entity_registry_enabled_default=enabled,
         )

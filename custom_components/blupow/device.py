@@ -124,6 +124,8 @@ def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, s
 
 
 def _model(unit: UnitState) -> str | None:
-    """Return the model as the unit names it, else as it was set up."""
-    known = unit.model.key if unit.model else None
-    return unit.about(About.MODEL) or known
+    """Return the model as the unit names it, else as it was set up; one in no list is unconfirmed."""
+    known, named = unit.model, unit.about(About.MODEL)
+    if known is not None and known is unit.profile.other_model:
+        return f"{named or unit.profile.name} (unconfirmed)"
+    return named or (known.key if known else None)

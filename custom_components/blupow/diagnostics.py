@@ -99,6 +99,7 @@ def _unit(unit: UnitState) -> dict[str, Any]:
         "identity": unit.identity,
         "silent": unit.silent,
         "doubted": dict(unit.doubted),
+        "unrecognized": dict(unit.unrecognized),
     }
     if (snapshot := unit.snapshot) is None:
         return known

@@ -76,9 +76,11 @@ class Poller:
         )
         return (await self.reader.read(plan))[1]
 
-    async def find_units(self) -> list[Finding]:
+    async def find_units(self, addresses: tuple[int, ...]) -> list[Finding]:
         """Find all units behind the module, known ones too: they may have moved. Raises ReaderError."""
-        return await self.reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True))
+        return await self.reader.find(
+            FindPlan(connect_timeout=CONNECT_TIMEOUT, everything=True, addresses=addresses)
+        )
 
     async def stop(self) -> None:
         """Wait until no child and no link is left; a reading under way is cancelled by its own task."""

@@ -23,7 +23,7 @@ from .descriptions import (
 )
 from .energy import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, unique_id
-from .lib.blupow_ble.profiles.declaration import Computed, Field, Kind
+from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Field, Kind, unknown
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 from .runtime import BluPowConfigEntry
 from .units import UnitState
@@ -42,8 +42,7 @@ async def async_setup_entry(
     async_add_entities(bank_sensors(coordinator))
     for unit in coordinator.units:
         async_add_entities(
-            BluPowEstimatedEnergy(coordinator, unit, estimate)
-            for estimate in unit.profile.estimates
+            BluPowEstimatedEnergy(coordinator, unit, estimate) for estimate in estimates_of(unit)
         )
     known_before = {
         registered.unique_id
@@ -94,6 +93,12 @@ def sensors_of(unit: UnitState) -> Iterable[Field | Computed]:
     yield from unit.register_map.computed
 
 
+def estimates_of(unit: UnitState) -> list[Estimate]:
+    """Return the energies that are integrated for a unit: those of powers that its model has."""
+    powers = {computed.key for computed in unit.register_map.computed}
+    return [estimate for estimate in unit.profile.estimates if estimate.power in powers]
+
+
 class BluPowLinkSensor(BluPowEntity, SensorEntity):
     """A sensor of the link."""
 
@@ -131,6 +136,14 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
         """Return the value as the unit sent it."""
         value = self.unit.value(self.entity_description.key)
         return None if isinstance(value, list) else value
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return the number that the unit sent where it has no name, for a report."""
+        snapshot = self.unit.snapshot
+        number = snapshot.unknown.get(self.entity_description.key) if snapshot else None
+        return None if number is None else {"unrecognized": unknown(number)}
 
 
 class BluPowWorstFault(BluPowReadingEntity, SensorEntity):

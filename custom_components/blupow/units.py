@@ -19,11 +19,15 @@ from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import (
     About,
     Block,
+    Counter,
     FaultGroup,
+    Field,
     Model,
     Profile,
     RegisterMap,
     Value,
+    is_unknown,
+    unknown,
 )
 from .lib.blupow_ble.result import Finding, UnitReading
 
@@ -40,6 +44,8 @@ class UnitSnapshot:
     taken_at_monotonic: float
     failed: dict[str, ErrorCode]
     dropped: tuple[str, ...]
+    unknown: dict[str, int]
+    """Numbers that have no name, by the key of their enumeration."""
     registers: dict[int, tuple[int, ...]] = field(repr=False)
 
 
@@ -66,6 +72,8 @@ class UnitState:
     guards: dict[str, CounterGuard] = field(default_factory=dict)
     doubted: Tally[str] = field(default_factory=Tally)
     """How often a value was dropped because it could not be true."""
+    unrecognized: Tally[str] = field(default_factory=Tally)
+    """How often it sent what has no name: a number of an enumeration, a bit or a code of a fault."""
 
     register_map: RegisterMap = field(init=False, repr=False)
     """The blocks and fields of its model."""
@@ -159,6 +167,7 @@ class UnitState:
             del values[key]
         dropped = (*reading.dropped, *doubtful)
         self.doubted.update(dropped)
+        self.unrecognized.update(_unrecognized(reading))
         self.silent = None
         self.verified = True
         self.snapshot = UnitSnapshot(
@@ -167,6 +176,7 @@ class UnitState:
             taken_at_monotonic=now,
             failed=reading.failed,
             dropped=dropped,
+            unknown=reading.unknown,
             registers=reading.registers,
         )
         self.lists_told |= self._lists.keys()
@@ -177,12 +187,27 @@ class UnitState:
             value = values.get(item.key)
             if item.per_hour is None or not isinstance(value, int | float):
                 continue
-            guard = self.guards.get(item.key) or CounterGuard(
-                per_hour=item.per_hour, step=item.scale
-            )
+            guard = self.guards.get(item.key) or guard_of(item)
             self.guards[item.key], believed = guard.judged(value, now)
             if not believed:
                 yield item.key
+
+
+def guard_of(counter: Field) -> CounterGuard:
+    """Return the guard of a counter, which has seen nothing yet."""
+    assert counter.per_hour is not None
+    return CounterGuard(
+        per_hour=counter.per_hour, step=counter.scale, daily=counter.counter is Counter.DAILY
+    )
+
+
+def _unrecognized(reading: UnitReading) -> Iterator[str]:
+    """Go through what a reading brought that has no name."""
+    for key, number in reading.unknown.items():
+        yield f"{key}: {unknown(number)}"
+    for key, value in reading.values.items():
+        if isinstance(value, list):
+            yield from (f"{key}: {name}" for name in value if is_unknown(name))
 
 
 def units_of(entry: ConfigEntry, unit: int | None = None) -> list[UnitState]:
@@ -253,12 +278,18 @@ def with_units(
             {
                 CONF_KEY: key,
                 CONF_PROFILE: finding.profile,
-                CONF_MODEL: finding.model,
+                CONF_MODEL: finding.model or _unlisted(finding),
                 CONF_UNIT: finding.unit,
                 CONF_SERIAL_NUMBER: finding.serial_number,
             }
         )
     return changed | {CONF_MORE_UNITS: more}
+
+
+def _unlisted(finding: Finding) -> str | None:
+    """Return the model that a unit in no list is read as: what all models have in common."""
+    other = PROFILES[finding.profile].other_model
+    return other.key if other is not None else None
 
 
 def _known(

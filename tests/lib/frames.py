@@ -46,6 +46,20 @@ RIV4835_BATTERY: Final = Capture(
         "charging_power": 2535,
     },
 )
+RIV4835_DISCHARGING: Final = Capture(
+    4327,
+    "RIV4835CSH1S",
+    "20030e002a004301f90000000000000000a531",
+    {
+        "battery_percentage": 42,
+        "charging_current": -6.7,
+        "solar_voltage": 50.5,
+        "solar_current": 0.0,
+        "solar_power": 0,
+        "charging_status": "off",
+        "charging_power": 0,
+    },
+)
 RIV4835_LOAD: Final = Capture(
     4408,
     "RIV4835CSH1S",
@@ -68,6 +82,7 @@ RIV4835_MODEL: Final = Capture(
 INVERTER_CAPTURES: Final = (
     RIV4835_LIVE,
     RIV4835_BATTERY,
+    RIV4835_DISCHARGING,
     RIV4835_LOAD,
     ONE_WORD,
     RIV4835_MODEL,
@@ -364,13 +379,68 @@ SHUNT_CAPTURE: Final = Capture(
     "shunt",
 )
 
+# the whole frame: the temperatures of a frost are made, their place and sign are another reader's
+SHUNT_IN_FROST: Final = SHUNT_CAPTURE._replace(
+    frame=SHUNT_CAPTURE.frame + "00" * 10 + "fff6" + "00" * 2 + "8000" + "00" * 38,
+    values=SHUNT_CAPTURE.values | {"battery_temperature": -1.0},
+)
+
+
+def _srne(start: int, frame: str, **values: Any) -> Capture:
+    return Capture(start, "SRNE", frame, values)
+
+
+# a SMX-II without sun and mains, 213 W of load: it discharges; then its totals (log of 2023-02-10)
+SRNE_LIVE: Final = _srne(
+    0x0100,
+    "010318001b0107004800000000000000000000000000000000000102ae",
+    battery_percentage=27,
+    battery_voltage=26.3,
+    charging_current=-7.2,
+    solar_voltage=0.0,
+    solar_current=0.0,
+    solar_power=0,
+    charging_status="constant_current",
+)
+SRNE_COUNTERS: Final = _srne(
+    0xF02D,
+    "01032200aa006c003a003300000000000011ce0000048d000002df00000cf80000000000003183",
+    charged_today=170,
+    discharged_today=108,
+    solar_energy_today=5.8,
+    load_energy_today=5.1,
+    operating_days=0,
+    charged_total=4558,
+    discharged_total=1165,
+    solar_energy_total=73.5,
+    load_energy_total=332.0,
+)
+SRNE_CAPTURES: Final = (SRNE_LIVE, SRNE_COUNTERS)
+
+# a RINVTPGH110111S, whose model is in no list, without mains
+OTHER_INVERTER: Final = Capture(
+    4000,
+    "other",
+    "200314ffffffff04b0002b1770008400fb00108000ffff18ce",
+    {
+        "output_voltage": 120.0,
+        "output_current": 0.43,
+        "output_frequency": 60.0,
+        "battery_voltage": 13.2,
+        "temperature": 25.1,
+        "status_alarms": [],
+    },
+)
+
 MODBUS_CAPTURES: Final = (
     *INVERTER_CAPTURES,
+    *SRNE_CAPTURES,
+    OTHER_INVERTER,
     *CONTROLLER_CAPTURES,
     *DCDC_CAPTURES,
     *BATTERY_CAPTURES,
 )
-CAPTURES: Final = (*MODBUS_CAPTURES, SHUNT_CAPTURE)
+CAPTURES: Final = (*MODBUS_CAPTURES, SHUNT_CAPTURE, SHUNT_IN_FROST)
 
 # What was sent for them, and what the vendor's app sends
 REQUESTS: Final = {

@@ -28,6 +28,7 @@ def test_decode_json(capture: Capture, capsys: pytest.CaptureFixture[str]) -> No
         "model": capture.model,
         "start": capture.start,
         "values": capture.values,
+        "unknown": {},
     }
 
 
@@ -151,7 +152,7 @@ def test_read_virtual_json(capsys: pytest.CaptureFixture[str]) -> None:
     """The documented form."""
     assert commands.main(["read", "--virtual", "inverter", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer) == {"profile", "values", "failed", "timings"}
+    assert set(answer) == {"profile", "values", "unknown", "failed", "timings"}
     assert answer["failed"] == {}
     assert set(answer["timings"]) == {"connect", "read"}
     assert answer["values"]["model"] == "RIV1230RCH-SPS"

@@ -27,6 +27,7 @@ REQUEST = Request(
         UnitPlan(profile=INVERTER, model=RIV4835CSH1S, unit=32, blocks=("live", "battery")),
         UnitPlan(key="48", profile=BATTERY, unit=48),
     ),
+    addresses=(72, 73),
     connect_timeout=25.0,
     deadline=45.0,
 )
@@ -42,9 +43,12 @@ UNIT = UnitReading(
     },
     failed={"energy": ErrorCode.NO_RESPONSE},
     dropped=["temperature"],
+    unknown={"machine_state": 9},
     registers={4000: (1, 2), 4109: (32,)},
 )
-SHUNT = UnitReading(unit=None, model=None, values={}, failed={}, dropped=[], registers={})
+SHUNT = UnitReading(
+    unit=None, model=None, values={}, failed={}, dropped=[], unknown={}, registers={}
+)
 READING = Reading(
     units={"": UNIT, "s": SHUNT},
     silent={"49": ErrorCode.NO_RESPONSE},
@@ -209,6 +213,7 @@ def test_units_that_were_found_arrive_as_sent() -> None:
     found = [
         Finding(unit=48, profile="battery", model="RBT", model_text="RBT50", serial_number="1"),
         Finding(unit=1, profile="controller"),
+        Finding(unit=None, profile="shunt"),
     ]
     message = messages.decode(messages.encode(messages.found(7, found)))
     assert (message["event"], message["id"]) == ("found", 7)

@@ -65,6 +65,8 @@ class FindPlan:
     connect_timeout: float
     everything: bool = False
     """Find all units, not the likeliest one alone."""
+    addresses: tuple[int, ...] = ()
+    """Unit addresses that are asked first, beside the likely ones."""
 
     @property
     def budget(self) -> float:

@@ -55,7 +55,7 @@ class InProcessReader:
         """Find units. Raises ReaderError."""
 
         async def errand(link: Link) -> list[Finding]:
-            prober = Prober(link, plan.budget)
+            prober = Prober(link, plan.budget, plan.addresses)
             return await prober.sweep() if plan.everything else [await prober.identify()]
 
         return await self._have_done(path, _link(path, plan), plan, errand)

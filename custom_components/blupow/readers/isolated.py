@@ -51,6 +51,7 @@ class IsolatedReader:
             id=next(_NUMBERS),
             op=Operation.SWEEP if plan.everything else Operation.IDENTIFY,
             device=path.device,
+            addresses=plan.addresses,
             connect_timeout=plan.connect_timeout,
             budget=plan.budget,
             deadline=child_deadline(plan.connect_timeout, plan.budget),

@@ -149,7 +149,7 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
     if request.op is not Operation.READ:
         from .probing import Prober  # noqa: PLC0415
 
-        prober = Prober(link, request.budget)
+        prober = Prober(link, request.budget, request.addresses)
         if request.op is Operation.IDENTIFY:
             return messages.found(request.id, [await prober.identify()])
         return messages.found(request.id, await prober.sweep())

@@ -9,6 +9,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from . import output
 from .errors import ErrorCode, ReaderError
 from .modbus import EXCEPTION_TEXT, FrameError, parse_reply
 from .plan import UnitPlan
@@ -148,8 +149,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; return the exit code."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    return output.run(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = build_parser().parse_args(arguments)
     try:
         exit_code: int = options.run(options)
     except ReaderError as err:
@@ -190,6 +194,8 @@ def run_decode(options: argparse.Namespace) -> int:
     decoded = decode(register_map, registers)
     for key in decoded.dropped:
         print(f"dropped: {key} cannot have that value", file=sys.stderr)
+    for key, number in decoded.unknown.items():
+        print(f"unknown: {key} has no name for {number}", file=sys.stderr)
     if options.json:
         _print_json(
             {
@@ -197,6 +203,7 @@ def run_decode(options: argparse.Namespace) -> int:
                 "model": model.key,
                 "start": start,
                 "values": decoded.values,
+                "unknown": decoded.unknown,
             }
         )
         return 0
@@ -233,6 +240,7 @@ def run_read(options: argparse.Namespace) -> int:
             {
                 "profile": profile.key,
                 "values": unit.values,
+                "unknown": unit.unknown,
                 "failed": unit.failed,
                 "timings": {
                     "connect": reading.timings.connect,
@@ -242,6 +250,8 @@ def run_read(options: argparse.Namespace) -> int:
         )
         return 0
     _print_values(profile.register_map(model), unit.values)
+    for key, number in unit.unknown.items():
+        print(f"unknown: {key} has no name for {number}")
     for block, code in unit.failed.items():
         print(f"not read: block {block} [{code}]")
     print(
@@ -290,7 +300,7 @@ def run_probe(options: argparse.Namespace) -> int:
     for finding in [] if options.json else found:
         name = finding.model_text or "does not name itself"
         serial = f", serial number {finding.serial_number}" if finding.serial_number else ""
-        print(f"unit {finding.unit:3}  {finding.profile:10}  {name}{serial}")
+        print(f"unit {finding.unit or '-':>3}  {finding.profile:10}  {name}{serial}")
     if not found:
         print("no unit answers behind the module", file=sys.stderr)
         return EXIT_FAILED

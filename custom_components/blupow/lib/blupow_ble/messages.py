@@ -62,6 +62,8 @@ class Request:
     device: Device
     units: tuple[UnitPlan, ...] = ()
     spans: tuple[Span, ...] = ()
+    addresses: tuple[int, ...] = ()
+    """Unit addresses that a search asks first, beside the likely ones."""
     connect_timeout: float
     budget: float = READ_BUDGET
     """From the connection to the answer."""
@@ -80,6 +82,7 @@ class Request:
                 "device": asdict(self.device),
                 "units": [_unit_message(unit) for unit in self.units],
                 "spans": [asdict(span) for span in self.spans],
+                "addresses": list(self.addresses),
                 "connect_timeout": self.connect_timeout,
                 "budget": self.budget,
                 "deadline": self.deadline,
@@ -159,6 +162,7 @@ def parse_request(line: bytes) -> Request:
         device=device,
         units=units,
         spans=tuple(_parse_span(span) for span in _list(message, "spans")),
+        addresses=tuple(_parse_unit_address(item) for item in _list(message, "addresses")),
         connect_timeout=_seconds(message, "connect_timeout"),
         budget=_seconds(message, "budget"),
         deadline=_seconds(message, "deadline"),
@@ -186,8 +190,6 @@ def _parse_unit(unit: object) -> UnitPlan:
     models = {model.key: model for model in profile.models}
     if model_key is not None and (not isinstance(model_key, str) or model_key not in models):
         raise _refuse(f"unknown model {model_key!r}")
-    if address is not None and not (type(address) is int and 1 <= address <= 255):
-        raise _refuse("unit must be 1-255")
     named = isinstance(blocks, list) and all(isinstance(block, str) for block in blocks)
     _expect(blocks is None or named, "blocks must be a list of names")
     _expect(isinstance(unit["key"], str), "a unit's key must be text")
@@ -195,9 +197,15 @@ def _parse_unit(unit: object) -> UnitPlan:
         key=unit["key"],
         profile=profile,
         model=models[model_key] if model_key is not None else None,
-        unit=address,
+        unit=None if address is None else _parse_unit_address(address),
         blocks=None if blocks is None else tuple(blocks),
     )
+
+
+def _parse_unit_address(address: object) -> int:
+    if type(address) is not int or not 1 <= address <= 255:
+        raise _refuse("unit must be 1-255")
+    return address
 
 
 def _parse_span(span: object) -> Span:
@@ -305,6 +313,7 @@ def _parse_unit_reading(unit: Message) -> UnitReading:
         values=dict(unit["values"]),
         failed={str(block): ErrorCode(code) for block, code in unit["failed"].items()},
         dropped=[str(key) for key in unit["dropped"]],
+        unknown={str(key): int(number) for key, number in unit["unknown"].items()},
         registers={
             int(start): tuple(int(word) for word in words)
             for start, words in unit["registers"].items()
@@ -316,7 +325,7 @@ def parse_found(message: Message) -> list[Finding]:
     """Return the units in a message. Raises ValueError, KeyError or TypeError if it is malformed."""
     return [
         Finding(
-            unit=int(unit["unit"]),
+            unit=None if unit["unit"] is None else int(unit["unit"]),
             profile=PROFILES[unit["profile"]].key,
             model=_text(unit["model"]),
             model_text=_text(unit["model_text"]),

@@ -1,7 +1,7 @@
 """Finds out what is behind a module: which units answer, of which family and model. Sends reads only."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 import logging
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from .profiles.decoding import decode
 from .profiles.inverter import INVERTER, SRNE
 from .resilience import PROBE_BUDGET, PROBE_TIMEOUT, REQUEST_TIMEOUT, REQUEST_TRIES
 from .result import Finding
-from .session import Session
+from .session import Session, has_notifier
 
 if TYPE_CHECKING:
     from .link import Link
@@ -24,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 PRODUCT_TYPE: Final = Block(key="product_type", start=0x000A, words=2, identity=True)
 """The low byte of its second word tells an inverter with the maker's own map (SRNE V1.7)."""
 SRNE_PRODUCTS: Final = frozenset({3, 4, 5})
+
+UNIT_ADDRESSES: Final = range(1, 248)
 
 ASKED: Final = tuple(profile for profile in PROFILES.values() if profile.push is None)
 
@@ -38,73 +40,101 @@ def likely_units() -> Iterator[int]:
     return iter(dict.fromkeys(unit for unit in chain(*rows) if unit is not None))
 
 
+def families_at(unit: int) -> list[Profile]:
+    """Return the families that are known to live at a unit address; all of them if none is."""
+    return [profile for profile in ASKED if unit in profile.units] or list(ASKED)
+
+
 class Prober:
     """Asks around over a link; `close` must follow, whatever happens."""
 
-    def __init__(self, link: Link, budget: float = PROBE_BUDGET) -> None:
-        """Prepare to ask, for so many seconds once it is connected."""
+    def __init__(
+        self, link: Link, budget: float = PROBE_BUDGET, addresses: Sequence[int] = ()
+    ) -> None:
+        """Prepare to ask, for so many seconds once it is connected; these unit addresses first."""
         self._link = link
         self._budget = budget
+        self._addresses = addresses
         self._session: Session | None = None
         self._deadline = 0.0
 
     async def identify(self) -> Finding:
         """Return the first unit that answers, and what it is. Raises ReaderError(no_response) if none does."""
-        await self._open()
-        queue = list(likely_units())
+        if (pushing := await self._open()) is not None:
+            return Finding(unit=None, profile=pushing.key, model=pushing.models[0].key)
+        queue = list(dict.fromkeys((*self._addresses, *likely_units())))
         asked: set[int] = set()
         while queue:
             unit = queue.pop(0)
             asked.add(unit)
             try:
-                finding = await self._look_at(unit)
+                finding = await self._look_at(unit, families_at(unit))
             except Ambiguous as err:
                 raise ReaderError(ErrorCode.NO_RESPONSE, f"unit {unit} {err}") from err
             if finding is not None:
                 return finding
             other = self._take_other_unit()
             if other is not None and other not in asked:
-                queue = [
-                    other,
-                    *(unit for unit in queue if unit != other),
-                ]  # asked as 255 it has answered under its own address
+                # asked as 255 it has answered under its own address
+                queue = [other, *(unit for unit in queue if unit != other)]
         raise ReaderError(
             ErrorCode.NO_RESPONSE, "no Renogy device answers behind the module, under any address"
         )
 
     async def sweep(self) -> list[Finding]:
-        """Return all units that answer. Raises ReaderError if the link fails."""
-        await self._open()
-        found = []
-        for unit in likely_units():
-            # asked as 255 several would answer at once
-            if unit == BROADCAST_UNIT:
+        """Return all units that answer: at the likely addresses, and in runs around each one found.
+
+        Raises ReaderError if the link fails.
+        """
+        if await self._open() is not None:
+            return []
+        found: dict[int, Finding] = {}
+        units = dict.fromkeys((*self._addresses, *likely_units()))
+        # asked as 255 several would answer at once
+        queue = [(unit, families_at(unit)) for unit in units if unit != BROADCAST_UNIT]
+        asked: set[tuple[int, str]] = set()
+        while queue:
+            unit, families = queue.pop(0)
+            families = [family for family in families if (unit, family.key) not in asked]
+            if unit in found or not families:
                 continue
+            asked.update((unit, family.key) for family in families)
             try:
-                finding = await self._look_at(unit)
+                finding = await self._look_at(unit, families)
             except Ambiguous as err:
                 _LOGGER.debug("[reader] unit %s is left out: %s", unit, err)
                 continue
             if finding is not None:
-                found.append(finding)
-        return found
+                found[unit] = finding
+                family = [PROFILES[finding.profile]]
+                around = [near for near in (unit - 1, unit + 1) if near in UNIT_ADDRESSES]
+                queue = [*((near, family) for near in around), *queue]
+        return list(found.values())
 
     async def close(self) -> None:
         """Disconnect."""
         await self._link.disconnect()
 
-    async def _open(self) -> None:
+    async def _open(self) -> Profile | None:
+        """Connect; return the family of a device that is not asked, because it sends by itself."""
         client = await self._link.connect()
-        self._session = Session(client, self._link.disconnected, BROADCAST_UNIT)
-        await self._session.start()
         self._deadline = asyncio.get_running_loop().time() + self._budget
+        self._session = Session(client, self._link.disconnected, BROADCAST_UNIT)
+        try:
+            await self._session.start()
+        except ReaderError as err:
+            if err.code is ErrorCode.SERVICE_MISSING:
+                for profile in PROFILES.values():
+                    if profile.push is not None and has_notifier(client.services, profile.push):
+                        return profile
+            raise
+        return None
 
-    async def _look_at(self, unit: int) -> Finding | None:
-        """Return what a unit is; None if it does not answer for any family that lives there."""
+    async def _look_at(self, unit: int, families: Sequence[Profile]) -> Finding | None:
+        """Return what a unit is; None if it does not answer as any of these families does."""
         assert self._session is not None
         self._session.unit = unit
         self._take_other_unit()
-        families = [profile for profile in ASKED if unit in profile.units] or list(ASKED)
         asked: set[int] = set()
         for profile in families:
             live = next(block for block in profile.blocks if block.required)

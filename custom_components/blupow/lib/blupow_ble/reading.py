@@ -75,6 +75,7 @@ class _Progress:
             values=decoded.values,
             failed=self.failed,
             dropped=decoded.dropped,
+            unknown=decoded.unknown,
             registers=self.raw,
         )
 
@@ -152,6 +153,7 @@ class Reader:
             values={},
             failed=state.failed,
             dropped=[],
+            unknown={},
             registers=state.raw,
         )
         return self._reading({state.plan.key: reading}, {})

@@ -27,6 +27,8 @@ class UnitReading:
     """Blocks that could not be read."""
     dropped: list[str]
     """Fields whose value could not be true."""
+    unknown: dict[str, int]
+    """Numbers that have no name, by the key of their enumeration."""
     registers: dict[int, tuple[int, ...]]
     """The words as they came, by their first register."""
 
@@ -35,7 +37,8 @@ class UnitReading:
 class Finding:
     """A unit that answered, and what it is."""
 
-    unit: int
+    unit: int | None
+    """Its Modbus address; None where the device speaks no Modbus."""
     profile: str
     model: str | None = None
     model_text: str | None = None

@@ -116,6 +116,15 @@ def find_notifier(
     )
 
 
+def has_notifier(services: BleakGATTServiceCollection, pushed: PushFrame) -> bool:
+    """Whether a device sends frames of that kind."""
+    try:
+        find_notifier(services, pushed)
+    except ReaderError:
+        return False
+    return True
+
+
 @dataclass(slots=True)
 class Session:
     """Requests and replies over one connection.

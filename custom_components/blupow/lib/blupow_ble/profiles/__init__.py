@@ -24,6 +24,20 @@ def may_be_renogy(name: str) -> bool:
     return profile_for_name(name) is not None or name.strip().upper().startswith(MODULE_PREFIX)
 
 
+MANUFACTURER_ID: Final = 0xE14C
+"""The first two bytes of the addresses of Pro batteries and shunts, which they send as a company."""
+
+
+def may_be_renogy_by_manufacturer(address: str, manufacturer_data: Mapping[int, bytes]) -> bool:
+    """Whether a device sends its own address as Renogy's do: the id, then the last four bytes.
+
+    Source: captured advertisements of batteries. Names are missing where scans are passive.
+    """
+    raw = bytes.fromhex(address.replace(":", ""))
+    data = manufacturer_data.get(MANUFACTURER_ID, b"")
+    return raw[:2] == MANUFACTURER_ID.to_bytes(2, "little") and data.startswith(raw[2:])
+
+
 def profile_for_name(name: str | None) -> Profile | None:
     """Return the family that an advertised name belongs to, if the name tells."""
     for profile in PROFILES.values():

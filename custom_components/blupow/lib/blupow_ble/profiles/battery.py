@@ -7,6 +7,9 @@ RBT12500LFP-SHBT. Current is positive when charging.
 from typing import Final
 
 from .declaration import (
+    ANY_UNKNOWN_FAULT,
+    LOW_BYTE,
+    OTHER_MODEL,
     About,
     Block,
     Computed,
@@ -51,6 +54,8 @@ STATUS_1_BITS: Final = {
     14: "charge_over_temperature",
     15: "module_under_voltage",
 }
+# the battery's power in use, and both MOSFETs
+QUIET_STATUS_1_BITS: Final = frozenset({1, 2, 3})
 STATUS_2_BITS: Final = {
     0: "cell_low_voltage_warning",
     1: "cell_high_voltage_warning",
@@ -107,6 +112,7 @@ FAULTS: Final = (
     Fault(name="charge_high_temperature_warning", group=FaultGroup.TEMPERATURE),
     Fault(name="discharge_low_temperature_warning", group=FaultGroup.TEMPERATURE),
     Fault(name="charge_low_temperature_warning", group=FaultGroup.TEMPERATURE),
+    ANY_UNKNOWN_FAULT,
 )
 
 _AMPERES: Final = (-600, 600)
@@ -128,6 +134,13 @@ BLOCKS: Final = (
 )
 
 
+_CURRENT: Final = (
+    "vendor's BMS protocol V1.7",
+    "capture: -2.01 A",
+    "another project's tests: -0.86 A",
+)
+
+
 def _temperature(key: str, register: int, counted: tuple[int, int] | None = None) -> Field:
     return Field(
         key=key,
@@ -136,6 +149,7 @@ def _temperature(key: str, register: int, counted: tuple[int, int] | None = None
         signed=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=("other projects' readers of the same registers",),
         counted=counted,
         optional=True,
     )
@@ -149,6 +163,7 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.AMPERE,
         valid=_AMPERES,
+        evidence=_CURRENT,
     ),
     Field(key="battery_voltage", register=5043, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
     Field(
@@ -199,6 +214,7 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.AMPERE,
         valid=_AMPERES,
+        evidence=("vendor's BMS protocol V1.7", "an owner's reading: -100 A"),
         optional=True,
     ),
     Field(key="cells", register=5000, valid=(1, MOST_CELLS), optional=True),
@@ -248,8 +264,23 @@ FIELDS: Final = (
         names=_OTHER_SUBJECTS,
         optional=True,
     ),
-    Field(key="faults", register=5106, kind=Kind.BITS, names=STATUS_1_BITS, optional=True),
-    Field(key="warnings", register=5107, kind=Kind.BITS, names=STATUS_2_BITS, optional=True),
+    Field(
+        key="faults",
+        register=5106,
+        kind=Kind.BITS,
+        names=STATUS_1_BITS,
+        quiet=QUIET_STATUS_1_BITS,
+        optional=True,
+    ),
+    # its high byte tells states, and bit 9 was set on a healthy battery (captured)
+    Field(
+        key="warnings",
+        register=5107,
+        kind=Kind.BITS,
+        bits=LOW_BYTE,
+        names=STATUS_2_BITS,
+        optional=True,
+    ),
     Field(key="cell_errors", register=5108, kind=Kind.BITS, names=CELL_ERROR_BITS, optional=True),
     Field(key="charge_mosfet", register=5106, kind=Kind.FLAG, bits=(1, 1), optional=True),
     Field(key="discharge_mosfet", register=5106, kind=Kind.FLAG, bits=(2, 1), optional=True),
@@ -286,6 +317,7 @@ _TENTHS_OF_AMPERES: Final = Field(
     signed=True,
     unit=Unit.AMPERE,
     valid=_AMPERES,
+    evidence=("capture of a Pro: -1.2 A", "another project's reader"),
 )
 
 CLASSIC: Final = Model(
@@ -325,14 +357,23 @@ RNGPRO: Final = Model(
     without_fields=frozenset({"cell_voltage_alarms"}),
 )
 
+OTHER: Final = Model(
+    key=OTHER_MODEL,
+    matches=("OTHER",),
+    devices="another Smart battery",
+    source="what the known models have in common; unconfirmed",
+    # in hundredths or tenths of amperes; with bytes exchanged; set on healthy cells
+    without_fields=frozenset({"battery_current", "cycles", "cell_voltage_alarms"}),
+)
+
 BATTERY: Final = Profile(
     key="battery",
     name="Battery",
     units=(255, *range(48, 56), 247, *range(33, 41)),
-    name_prefixes=("RNGRBP", "RNGC", "RNGPRO"),
+    name_prefixes=("RNGRBP", "RNGC", "RNGPRO", "RNGUSBAT"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(CLASSIC, PRO, RNGC, RNGPRO),
+    models=(CLASSIC, PRO, RNGC, RNGPRO, OTHER),
     computed=(
         Computed(
             key="battery_percentage",

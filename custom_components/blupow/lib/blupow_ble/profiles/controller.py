@@ -5,9 +5,11 @@ Of fault bits 17 and 18 the documents print both meanings: the table of the ROVE
 vendor's app agree, and are followed.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from .declaration import (
+    ANY_UNKNOWN_FAULT,
     HIGH_BYTE,
     LOW_BYTE,
     About,
@@ -36,6 +38,9 @@ CHARGING_STATUS: Final = {
 }
 
 BATTERY_TYPE: Final = {0: "user", 1: "flooded", 2: "sealed", 3: "gel", 4: "lithium"}
+"""What all models have in common."""
+ROVER_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "user_locked"}
+BOOST_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "lithium_36_v", 6: "lithium_48_v"}
 
 SYSTEM_VOLTAGE: Final = {
     12: "12_v",
@@ -71,6 +76,7 @@ FAULTS: Final = (
     Fault(name="fan_fault", group=FaultGroup.DEVICE),
     Fault(name="load_over_power", group=FaultGroup.LOAD),
     Fault(name="battery_under_voltage_warning", group=FaultGroup.BATTERY),
+    ANY_UNKNOWN_FAULT,
 )
 # register 0x0121 holds bits 16-31 of the documents
 FAULT_BITS: Final = {
@@ -99,6 +105,14 @@ _WATTS: Final = (0, 10_000)
 _CELSIUS: Final = (-50, 120)
 _MOST_WATTS: Final = 10_000.0
 _MOST_AMPERES: Final = 200.0
+_HEAT: Final = ("ROVER document and protocol V1.7", "an owner's report of frost")
+_CHARGED: Final = ("ROVER document", "capture of a Rover 40: 4988 Ah")
+_ENERGY: Final = (
+    "ROVER document",
+    "capture of a Rover 40: 65936 Wh",
+    "reading of a WND10: 426038 Wh",
+)
+_DOCUMENT: Final = ("ROVER document and protocol V1.7",)
 
 BLOCKS: Final = (
     Block(key="live", start=0x0100, words=34, required=True),
@@ -159,6 +173,10 @@ def _setting(key: str, register: int, unit: Unit | None, most: float, scale: flo
     return Field(key=key, register=register, scale=scale, unit=unit, valid=(0, most), optional=True)
 
 
+def _battery_type(names: Mapping[int, str]) -> Field:
+    return Field(key="battery_type", register=0xE004, kind=Kind.ENUM, names=names, optional=True)
+
+
 # Voltages are those of a 12 V battery: a 24 V system has twice as much.
 SETTINGS: Final = (
     _setting("battery_capacity", 0xE002, Unit.AMPERE_HOUR, 65_535),
@@ -170,13 +188,7 @@ SETTINGS: Final = (
         names=SYSTEM_VOLTAGE,
         optional=True,
     ),
-    Field(
-        key="battery_type",
-        register=0xE004,
-        kind=Kind.ENUM,
-        names=BATTERY_TYPE,
-        optional=True,
-    ),
+    _battery_type(BATTERY_TYPE),
     _setting("over_voltage_threshold", 0xE005, Unit.VOLT, 20, 0.1),
     _setting("charging_limit_voltage", 0xE006, Unit.VOLT, 20, 0.1),
     _setting("equalization_voltage", 0xE007, Unit.VOLT, 20, 0.1),
@@ -198,7 +210,7 @@ FIELDS: Final = (
     Field(key="battery_percentage", register=0x0100, unit=Unit.PERCENT, valid=(0, 100)),
     Field(key="battery_voltage", register=0x0101, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
     Field(key="charging_current", register=0x0102, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
-    # sign and magnitude: two's complement would show -1 as -127 (captured)
+    # sign and magnitude: two's complement would show -1 as -127 (an owner's report)
     Field(
         key="temperature",
         register=0x0103,
@@ -206,6 +218,7 @@ FIELDS: Final = (
         sign_magnitude=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=_HEAT,
     ),
     Field(
         key="battery_temperature",
@@ -214,6 +227,7 @@ FIELDS: Final = (
         sign_magnitude=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=_HEAT,
     ),
     Field(key="load_voltage", register=0x0104, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
     Field(key="load_current", register=0x0105, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
@@ -284,6 +298,7 @@ FIELDS: Final = (
         key="operating_days",
         register=0x0115,
         unit=Unit.DAY,
+        valid=(0, 20 * 366),
         counter=Counter.EVENTS,
     ),
     Field(key="over_discharges", register=0x0116, counter=Counter.EVENTS),
@@ -294,6 +309,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        evidence=_CHARGED,
         per_hour=_MOST_AMPERES,
     ),
     Field(
@@ -302,6 +318,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        evidence=_DOCUMENT,
         per_hour=_MOST_AMPERES,
     ),
     Field(
@@ -310,6 +327,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.WATT_HOUR,
         counter=Counter.TOTAL,
+        evidence=_ENERGY,
         per_hour=_MOST_WATTS,
     ),
     Field(
@@ -318,6 +336,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.WATT_HOUR,
         counter=Counter.TOTAL,
+        evidence=_DOCUMENT,
         per_hour=_MOST_WATTS,
     ),
     Field(key="load", register=0x0120, kind=Kind.FLAG, bits=(15, 1)),
@@ -401,8 +420,17 @@ HISTORY: Final = History(
 ROVER: Final = Model(
     key="Rover",
     matches=("ROVER", "RNG-CTRL", "RCC", "ML", "WND", "ADV"),
-    devices="Rover, Rover Elite, Rover Boost, Wanderer, Adventurer; Rich Solar and SRNE ML",
+    devices="Rover, Rover Elite, Wanderer, Adventurer; Rich Solar and SRNE ML",
     source="vendor's ROVER document and protocol V1.7; captures of a Rover 40",
+    fields=(_battery_type(ROVER_BATTERY_TYPE),),
+)
+
+ROVER_BOOST: Final = Model(
+    key="RCC10RVRB",
+    matches=("RCC10RVRB",),
+    devices="Rover Boost RCC10RVRB",
+    source="another project's table of battery types",
+    fields=(_battery_type(BOOST_BATTERY_TYPE),),
 )
 
 CONTROLLER: Final = Profile(
@@ -412,7 +440,7 @@ CONTROLLER: Final = Profile(
     name_prefixes=("RNG-CTRL", "RCC"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(ROVER,),
+    models=(ROVER, ROVER_BOOST),
     faults=FAULTS,
     history=HISTORY,
 )

@@ -9,6 +9,7 @@ from typing import Final
 
 from .controller import IDENTITY_FIELDS, SETTINGS
 from .declaration import (
+    ANY_UNKNOWN_FAULT,
     HIGH_BYTE,
     LOW_BYTE,
     Block,
@@ -61,6 +62,8 @@ FAULTS: Final = (
     Fault(name="battery_over_temperature", group=FaultGroup.BATTERY),
     Fault(name="charge_stopped_by_low_temperature", group=FaultGroup.BATTERY),
     Fault(name="battery_under_voltage_warning", group=FaultGroup.BATTERY),
+    Fault(name="fan_fault", group=FaultGroup.DEVICE),
+    ANY_UNKNOWN_FAULT,
 )
 FAULT_BITS: Final = {
     4: "controller_over_temperature_2",
@@ -77,6 +80,7 @@ MORE_FAULT_BITS: Final = {
     5: "controller_over_temperature",
     6: "battery_over_temperature",
     7: "solar_input_too_high",
+    8: "fan_fault",
     9: "solar_over_voltage",
     12: "solar_reversed",
 }
@@ -87,6 +91,7 @@ _WATTS: Final = (0, 5_000)
 _CELSIUS: Final = (-50, 120)
 _MOST_WATTS: Final = 5_000.0
 _MOST_AMPERES: Final = 200.0
+_DOCUMENT: Final = ("vendor's register sheet",)
 
 BLOCKS: Final = (
     # RBC50D1S-G6 answers 34 words from here, but never a read that begins at 0x0120.
@@ -111,6 +116,7 @@ FIELDS: Final = (
         sign_magnitude=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=_DOCUMENT,
     ),
     Field(
         key="battery_temperature",
@@ -119,6 +125,7 @@ FIELDS: Final = (
         sign_magnitude=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=_DOCUMENT,
     ),
     Field(key="alternator_voltage", register=0x0104, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
     Field(key="alternator_current", register=0x0105, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
@@ -162,7 +169,13 @@ FIELDS: Final = (
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
-    Field(key="operating_days", register=0x0115, unit=Unit.DAY, counter=Counter.EVENTS),
+    Field(
+        key="operating_days",
+        register=0x0115,
+        unit=Unit.DAY,
+        valid=(0, 20 * 366),
+        counter=Counter.EVENTS,
+    ),
     Field(key="over_discharges", register=0x0116, counter=Counter.EVENTS),
     Field(key="full_charges", register=0x0117, counter=Counter.EVENTS),
     Field(
@@ -171,6 +184,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        evidence=_DOCUMENT,
         per_hour=_MOST_AMPERES,
     ),
     Field(
@@ -179,6 +193,7 @@ FIELDS: Final = (
         words=2,
         unit=Unit.WATT_HOUR,
         counter=Counter.TOTAL,
+        evidence=_DOCUMENT,
         per_hour=_MOST_WATTS,
     ),
     Field(

@@ -16,6 +16,20 @@ PAIR_ENDINGS: Final[Mapping[int, str]] = {1: "below", 2: "above", 3: "other"}
 HIGH_BYTE: Final = (8, 8)
 LOW_BYTE: Final = (0, 8)
 
+NO_SENSOR: Final = 0x8000
+"""How a device says that a temperature has no sensor."""
+
+OTHER_MODEL: Final = "other"
+"""The key of the model that stands for those in no list: what all known ones have in common."""
+
+UNKNOWN_FAULT: Final = "unknown_fault"
+"""The fault that stands for all bits and codes without a name."""
+
+LIFETIME: Final = 20 * 8766
+"""Hours: no device has counted longer."""
+LONGEST_DAY: Final = 48
+"""Hours that a daily counter may count: devices begin their days when they like."""
+
 
 class Unit(StrEnum):
     """Units of measurement, spelled as Home Assistant spells them."""
@@ -40,7 +54,7 @@ class Kind(StrEnum):
     """How the registers of a field are read."""
 
     NUMBER = "number"
-    """An integer times the scale; signed or not, one register or two (high word first)."""
+    """An integer times the scale; signed or not, one register or two."""
     TEXT = "text"
     """ASCII, two characters a register (one, where a field takes the low byte), padded with spaces or NULs."""
     HEX = "hex"
@@ -52,11 +66,20 @@ class Kind(StrEnum):
     CODES = "codes"
     """A list of names: one for each register that is not zero."""
     BITS = "bits"
-    """A list of names: one for each bit that is set and has a name; bit 0 is the lowest."""
+    """A list of names: one for each bit that is set, but for the quiet ones; bit 0 is the lowest."""
     PAIRS = "pairs"
     """A list of names: two bits for each subject, 01 below its limit, 10 above it, 11 other."""
     FLAG = "flag"
     """One bit: true or false."""
+
+
+class WordOrder(StrEnum):
+    """Which register of a 32-bit number comes first."""
+
+    HIGH_FIRST = "high_first"
+    LOW_FIRST = "low_first"
+    TOLD = "told"
+    """As the numbers themselves tell; high first, as documented, where they do not."""
 
 
 class About(StrEnum):
@@ -137,17 +160,24 @@ class Field:
     """The highest bit is the sign, the others are the magnitude."""
     bits: tuple[int, int] | None = None
     """The lowest bit and the number of bits that count; None is all."""
+    order: WordOrder = WordOrder.HIGH_FIRST
+    no_sensor: int | None = None
+    """The word that says that there is no sensor."""
     unit: Unit | None = None
     valid: tuple[float, float] | None = None
     """Smallest and largest value that can be true; anything else is dropped, never clamped."""
     names: Mapping[int, str] = field(default_factory=dict)
-    other: str | None = None
-    """The name for a number that has none in `names`; without it such a number is dropped."""
+    quiet: frozenset[int] = frozenset()
+    """Of BITS, those that are set on healthy devices: another value, or none at all."""
     counted: tuple[int, int] | None = None
     """The register that counts how many there are, and which of them this is; a further one is not there."""
     counter: Counter | None = None
     per_hour: float | None = None
     """A counter never grows faster than this, in its unit; a larger step cannot be true."""
+    today: str | None = None
+    """The daily counter that counts the same as this total: a total is never below it."""
+    evidence: tuple[str, ...] = ()
+    """Independent sources of the sign of a signed value, or of the order and the scale of a total."""
     about: About | None = None
     optional: bool = False
     """Not every model answers it."""
@@ -158,16 +188,28 @@ class Field:
         return range(self.register, self.register + self.words)
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """Smallest and largest value that can be true: as given, else what it can have counted."""
+        if self.valid is not None or self.per_hour is None:
+            return self.valid
+        return 0, self.per_hour * (LONGEST_DAY if self.counter is Counter.DAILY else LIFETIME)
+
+    @property
     def listed(self) -> frozenset[str]:
         """The names that it may list."""
         match self.kind:
             case Kind.CODES | Kind.BITS:
-                return frozenset({*self.names.values(), *([self.other] if self.other else [])})
+                return frozenset({*self.names.values(), UNKNOWN_FAULT})
             case Kind.PAIRS:
                 return frozenset(
-                    f"{name}_{ending}"
-                    for name in self.names.values()
-                    for ending in PAIR_ENDINGS.values()
+                    {
+                        UNKNOWN_FAULT,
+                        *(
+                            f"{name}_{ending}"
+                            for name in self.names.values()
+                            for ending in PAIR_ENDINGS.values()
+                        ),
+                    }
                 )
         return frozenset()
 
@@ -182,6 +224,19 @@ class Field:
 def digits(scale: float) -> int:
     """Return the digits after the point that a scale gives."""
     return len(f"{abs(scale):g}".partition(".")[2])
+
+
+_UNKNOWN: Final = "unknown ("
+
+
+def unknown(*numbers: int) -> str:
+    """Return the name of what has none: the number itself, or the register and the bit."""
+    return f"{_UNKNOWN}{', '.join(map(str, numbers))})"
+
+
+def is_unknown(name: str) -> bool:
+    """Whether a name stands for what has none."""
+    return name.startswith(_UNKNOWN)
 
 
 class Rule(StrEnum):
@@ -231,6 +286,8 @@ class Fault:
         words = [_SPELLING.get(word, word) for word in self.name.split("_")]
         return words[0][:1].upper() + words[0][1:] + "".join(f" {word}" for word in words[1:])
 
+
+ANY_UNKNOWN_FAULT: Final = Fault(name=UNKNOWN_FAULT, group=FaultGroup.DEVICE)
 
 _SPELLING: Final = {
     "ac": "AC",
@@ -304,7 +361,7 @@ class Model:
 
     key: str
     matches: tuple[str, ...]
-    """How the text in the model register begins."""
+    """How the text in the model register begins; the longest one that fits counts."""
     name_prefixes: tuple[str, ...] = ()
     """How the advertised names of this model begin, where they tell."""
     devices: str
@@ -372,9 +429,14 @@ class Profile:
         return next((item for item in self.fields if item.about is About.MODEL), None)
 
     @property
+    def other_model(self) -> Model | None:
+        """The model for those in no list; None where the base has what all have in common."""
+        return next((model for model in self.models if model.key == OTHER_MODEL), None)
+
+    @property
     def must_know_model(self) -> bool:
-        """Whether the models' registers differ, so that none may be taken for another."""
-        return len(self.models) > 1
+        """Whether the models' registers differ, so that none may be taken for the base."""
+        return self.other_model is not None
 
     def model(self, key: str) -> Model:
         """Return the model of that key; raises KeyError."""
@@ -384,12 +446,15 @@ class Profile:
         raise KeyError(key)
 
     def model_named(self, text: str) -> Model | None:
-        """Return the model that a model register's text, or a person, names."""
+        """Return the model that a model register's text, or a person, names: the closest match."""
         wanted = text.strip().upper()
-        for model in self.models:
-            if wanted.startswith(tuple(prefix.upper() for prefix in model.matches)):
-                return model
-        return None
+        matches = [
+            (len(prefix), model)
+            for model in self.models
+            for prefix in model.matches
+            if wanted.startswith(prefix.upper())
+        ]
+        return max(matches, key=lambda match: match[0])[1] if matches else None
 
     def register_map(self, model: Model | None = None) -> RegisterMap:
         """Return the blocks of a model, or of the base, and the fields that lie in them."""
@@ -424,5 +489,5 @@ class Profile:
 
     def worst(self, active: Iterable[str]) -> str | None:
         """Return the worst of the faults named; None if there are none."""
-        named = set(active)
+        named = {UNKNOWN_FAULT if is_unknown(name) else name for name in active}
         return next((fault.name for fault in self.faults if fault.name in named), None)

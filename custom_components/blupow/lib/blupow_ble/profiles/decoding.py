@@ -12,33 +12,53 @@ from .declaration import (
     RegisterMap,
     Rule,
     Value,
+    WordOrder,
     digits,
+    unknown,
 )
+from .word_order import order_told
 
 
 class OutOfRange(ValueError):
     """A value that the device cannot mean."""
 
 
+class Unnamed(ValueError):
+    """A number that has no name in its enumeration."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the number."""
+        super().__init__(f"{number} has no name")
+        self.number = number
+
+
 @dataclass(slots=True)
 class Decoded:
-    """Values by key, and the keys of those that were dropped because they cannot be true."""
+    """What registers mean."""
 
     values: dict[str, Value] = dataclass_field(default_factory=dict)
     dropped: list[str] = dataclass_field(default_factory=list)
+    """Keys of values that were dropped because they cannot be true."""
+    unknown: dict[str, int] = dataclass_field(default_factory=dict)
+    """Numbers that have no name, by the key of their enumeration."""
 
 
 def decode(register_map: RegisterMap, registers: Mapping[int, int]) -> Decoded:
     """Decode all fields whose registers (address -> 16-bit word) were read, then what follows from them."""
     decoded = Decoded()
+    told = order_told(register_map, registers)
     for field in register_map.fields:
         if not _is_there(field, registers):
             continue
-        words = [registers[register] for register in field.registers]
+        order = told if field.order is WordOrder.TOLD else field.order
         try:
+            words = _high_first(field, registers, order)
             value = decode_field(field, words, register_map.not_there)
         except OutOfRange:
             decoded.dropped.append(field.key)
+            continue
+        except Unnamed as err:
+            decoded.unknown[field.key] = err.number
             continue
         if value is not None:
             decoded.values[field.key] = value
@@ -53,6 +73,14 @@ def decode(register_map: RegisterMap, registers: Mapping[int, int]) -> Decoded:
     return decoded
 
 
+def _high_first(field: Field, registers: Mapping[int, int], order: WordOrder | None) -> list[int]:
+    """Return the words of a field, the high one first. Raises OutOfRange if their order is not known."""
+    if order is None:
+        raise OutOfRange(f"the order of the words of {field.key} contradicts that of others")
+    words = [registers[register] for register in field.registers]
+    return words[::-1] if order is WordOrder.LOW_FIRST else words
+
+
 def _is_there(field: Field, registers: Mapping[int, int]) -> bool:
     """Whether the registers of a field were read, and the device has as many of its kind."""
     if not all(register in registers for register in field.registers):
@@ -64,17 +92,21 @@ def _is_there(field: Field, registers: Mapping[int, int]) -> bool:
 
 
 def decode_field(field: Field, words: Sequence[int], not_there: int | None = None) -> Value | None:
-    """Decode one field; None where the device says that it has no such value.
+    """Decode one field from its words, the high one first; None where the device has no such value.
 
-    Raises OutOfRange when the words cannot be a true value.
+    Raises OutOfRange when the words cannot be a true value, Unnamed when an enumeration lacks the number.
     """
     if field.kind is Kind.TEXT:
         return _text(field, words)
     if not_there is not None and all(word == not_there for word in words):
         return None
+    if field.no_sensor is not None and words[0] == field.no_sensor:
+        return None
     match field.kind:
         case Kind.CODES:
-            return [_name(field, word) for word in words if word not in (0, not_there)]
+            return [
+                field.names.get(word, unknown(word)) for word in words if word not in (0, not_there)
+            ]
         case Kind.HEX:
             return "".join(f"{word:04X}" for word in words)
         case Kind.VERSION:
@@ -82,11 +114,13 @@ def decode_field(field: Field, words: Sequence[int], not_there: int | None = Non
     number = _integer(field, words)
     match field.kind:
         case Kind.ENUM:
-            return _name(field, number)
+            if number not in field.names:
+                raise Unnamed(number)
+            return field.names[number]
         case Kind.FLAG:
             return bool(number)
         case Kind.BITS:
-            return [name for bit, name in field.names.items() if number >> bit & 1]
+            return list(_bits(field, number))
         case Kind.PAIRS:
             return list(_pairs(field, number))
     return _number(field, number)
@@ -146,11 +180,11 @@ def _integer(field: Field, words: Sequence[int]) -> int:
 def _number(field: Field, number: int) -> int | float:
     """Return a number by the field's scale. Raises OutOfRange."""
     value = _rounded(number * field.scale, field.scale)
-    if field.valid is None or field.valid[0] <= value <= field.valid[1]:
+    if (limits := field.limits) is None or limits[0] <= value <= limits[1]:
         return value
     if field.fine_scale is not None:
         fine = _rounded(number * field.fine_scale, field.fine_scale)
-        if field.valid[0] <= fine <= field.valid[1]:
+        if limits[0] <= fine <= limits[1]:
             return fine
     raise OutOfRange(f"{field.key} cannot be {value}")
 
@@ -161,19 +195,28 @@ def _rounded(number: float, scale: float) -> int | float:
     return round(number, places) + 0.0 if places else round(number)  # no negative zero
 
 
+def _bits(field: Field, number: int) -> Iterator[str]:
+    """Go through the bits that are set: those with a name, then those that nothing is known of."""
+    yield from (name for bit, name in field.names.items() if number >> bit & 1)
+    for bit in range(number.bit_length()):
+        if number >> bit & 1 and bit not in field.names and bit not in field.quiet:
+            yield unknown(*_place(field, bit))
+
+
 def _pairs(field: Field, number: int) -> Iterator[str]:
-    """Go through the subjects whose two bits are set."""
+    """Go through the subjects whose two bits are set, then those that nothing is known of."""
     for position, name in field.names.items():
         if (state := number >> 2 * position & 3) != 0:
             yield f"{name}_{PAIR_ENDINGS[state]}"
+    for bit in range(number.bit_length()):
+        if number >> bit & 1 and bit // 2 not in field.names:
+            yield unknown(*_place(field, bit))
 
 
-def _name(field: Field, number: int) -> str:
-    """Return the name of a number."""
-    name = field.names.get(number, field.other)
-    if name is None:
-        raise OutOfRange(f"{field.key} has no meaning for {number}")
-    return name
+def _place(field: Field, bit: int) -> tuple[int, int]:
+    """Return the register of a field's bit, and its number there."""
+    bit += field.bits[0] if field.bits is not None else 0
+    return field.registers[-1 - bit // 16], bit % 16
 
 
 def _text(field: Field, words: Sequence[int]) -> str | None:

@@ -2,14 +2,16 @@
 
 Sources: the vendor's inverter protocol V1.8 (registers 4000-4615), readings and captures of a
 RIV1230RCH-SPS and a RIV4835CSH1S, for RIV1230PCH one contributor's map, and for the maker's own map
-the SRNE protocol V1.7.
+the SRNE protocols V1.7 to V2.08 and the log of a SMX-II.
 """
 
 from typing import Final
 
 from .declaration import (
+    ANY_UNKNOWN_FAULT,
     LOW_BYTE,
     NOT_THERE,
+    OTHER_MODEL,
     About,
     Block,
     Counter,
@@ -23,6 +25,7 @@ from .declaration import (
     Profile,
     Span,
     Unit,
+    WordOrder,
 )
 
 CHARGING_STATUS: Final = {
@@ -103,6 +106,8 @@ STATUS_BITS: Final = {
     30: "input_over_voltage",
     31: "input_under_voltage",
 }
+# the beeper, shutdown, a test, the topology, voltage regulation, lost mains, sleep (V1.8)
+QUIET_STATUS_BITS: Final = frozenset({8, 9, 10, 11, 13, 15, 20})
 
 FAULTS: Final = (
     Fault(name="bus_short_circuit", group=FaultGroup.DEVICE),
@@ -154,7 +159,7 @@ FAULTS: Final = (
     Fault(name="input_under_voltage", group=FaultGroup.MAINS),
     Fault(name="mains_lost", group=FaultGroup.MAINS),
     Fault(name="command_off", group=FaultGroup.DEVICE),
-    Fault(name="unknown_fault", group=FaultGroup.DEVICE),
+    ANY_UNKNOWN_FAULT,
 )
 
 _AC_VOLTS: Final = (0, 300)
@@ -230,8 +235,16 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=("vendor's protocol V1.8", "map of a RIV1230PCH"),
     ),
-    Field(key="status_alarms", register=4007, words=2, kind=Kind.BITS, names=STATUS_BITS),
+    Field(
+        key="status_alarms",
+        register=4007,
+        words=2,
+        kind=Kind.BITS,
+        names=STATUS_BITS,
+        quiet=QUIET_STATUS_BITS,
+    ),
     Field(key="battery_percentage", register=4327, unit=Unit.PERCENT, valid=_PERCENT),
     Field(
         key="charging_current",
@@ -240,6 +253,7 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.AMPERE,
         valid=_BATTERY_AMPERES,
+        evidence=("vendor's protocol V1.8", "reading of a charging RIV1230RCH-SPS"),
     ),
     Field(key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)),
     Field(key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)),
@@ -276,7 +290,6 @@ FIELDS: Final = (
         words=4,
         kind=Kind.CODES,
         names=FAULT_CODES,
-        other="unknown_fault",
         optional=True,
     ),
     Field(
@@ -326,6 +339,9 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        order=WordOrder.TOLD,
+        today="charged_today",
+        evidence=("vendor's protocol V1.8",),
         per_hour=_MOST_AMPERES,
         optional=True,
     ),
@@ -335,6 +351,9 @@ FIELDS: Final = (
         words=2,
         unit=Unit.AMPERE_HOUR,
         counter=Counter.TOTAL,
+        order=WordOrder.TOLD,
+        today="discharged_today",
+        evidence=("vendor's protocol V1.8",),
         per_hour=_MOST_AMPERES,
         optional=True,
     ),
@@ -345,6 +364,9 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        order=WordOrder.TOLD,
+        today="solar_energy_today",
+        evidence=("vendor's protocol V1.8",),
         per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
@@ -355,6 +377,9 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        order=WordOrder.TOLD,
+        today="load_energy_today",
+        evidence=("vendor's protocol V1.8",),
         per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
@@ -400,6 +425,9 @@ FIELDS: Final = (
         scale=0.1,
         unit=Unit.KILOWATT_HOUR,
         counter=Counter.TOTAL,
+        order=WordOrder.TOLD,
+        today="mains_load_energy_today",
+        evidence=("vendor's protocol V1.8",),
         per_hour=_MOST_KILOWATTS,
         optional=True,
     ),
@@ -408,6 +436,7 @@ FIELDS: Final = (
         register=4566,
         unit=Unit.HOUR,
         counter=Counter.TOTAL,
+        evidence=("vendor's protocol V1.8",),
         per_hour=1,
         optional=True,
     ),
@@ -416,6 +445,7 @@ FIELDS: Final = (
         register=4567,
         unit=Unit.HOUR,
         counter=Counter.TOTAL,
+        evidence=("vendor's protocol V1.8",),
         per_hour=1,
         optional=True,
     ),
@@ -426,6 +456,7 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=("vendor's protocol V1.8",),
         optional=True,
     ),
     Field(
@@ -435,6 +466,7 @@ FIELDS: Final = (
         signed=True,
         unit=Unit.CELSIUS,
         valid=_CELSIUS,
+        evidence=("vendor's protocol V1.8",),
         optional=True,
     ),
     Field(key="device_id", register=4109, valid=(1, 247)),
@@ -502,6 +534,10 @@ RIV4835CSH1S: Final = Model(
             signed=True,
             unit=Unit.AMPERE,
             valid=_BATTERY_AMPERES,
+            evidence=(
+                "capture while charging with 2535 W",
+                "capture while discharging without sun",
+            ),
         ),
     ),
 )
@@ -509,8 +545,8 @@ RIV4835CSH1S: Final = Model(
 # High-frequency 230 V machine with a map of its own in the same address window.
 RIV1230PCH: Final = Model(
     key="RIV1230PCH",
-    matches=("RIV1230PCH",),
-    devices="inverter charger RIV1230PCH-23S (12 V, 230 V AC)",
+    matches=("RIV1230PCH", "RIV1220PCH"),
+    devices="inverter chargers RIV1230PCH-23S, RIV1220PCH-24S (12 V, 230 V AC)",
     source="one contributor's map, not yet confirmed by a capture",
     without_blocks=frozenset({"load", "energy", "heatsinks"}),
     without_history=True,
@@ -556,6 +592,7 @@ RIV1230PCH: Final = Model(
             signed=True,
             unit=Unit.AMPERE,
             valid=_BATTERY_AMPERES,
+            evidence=("map of a RIV1230PCH",),
         ),
     ),
 )
@@ -566,12 +603,12 @@ SRNE_CHARGING_STATUS: Final = {
     2: "constant_voltage",
     4: "float",
     6: "battery_activation",
+    8: "full",
 }
+# 2 and 3 are initialising and soft start on some machines, operation on split-phase ones
 SRNE_MACHINE_STATE: Final = {
     0: "power_on_delay",
     1: "waiting",
-    2: "initialising",
-    3: "soft_start",
     4: "mains_operation",
     5: "inverter_operation",
     6: "inverter_to_mains",
@@ -586,17 +623,32 @@ def _number(key: str, register: int, scale: float, unit: Unit, valid: tuple[floa
     return Field(key=key, register=register, scale=scale, unit=unit, valid=valid)
 
 
-def _energy(key: str, register: int, counter: Counter, words: int = 1) -> Field:
+def _srne_counter(key: str, register: int, counter: Counter, unit: Unit) -> Field:
+    total, energy = counter is Counter.TOTAL, unit is Unit.KILOWATT_HOUR
     return Field(
         key=key,
         register=register,
-        words=words,
-        scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        words=2 if total else 1,
+        scale=0.1 if energy else 1,
+        unit=unit,
         counter=counter,
-        per_hour=_MOST_KILOWATTS,
+        per_hour=_MOST_KILOWATTS if energy else _MOST_AMPERES,
+        order=WordOrder.LOW_FIRST if total else WordOrder.HIGH_FIRST,
+        evidence=_SRNE_TOTALS if total else (),
         optional=True,
     )
+
+
+_SRNE_TOTALS: Final = (
+    "log of a SMX-II: 4558 and 1165 Ah, 73.5 and 332.0 kWh",
+    "eleven values of another project's machines",
+)
+_SRNE_CURRENT: Final = (
+    "log of a SMX-II that discharges without sun and mains",
+    "measurement: +14.4 A discharging, -16.4 A charging",
+    "SRNE protocols V1.96 and V2.08",
+)
+_SRNE_HEAT: Final = ("SRNE protocol V1.7",)
 
 
 # A span that holds register 0x0211 is never answered by some firmware.
@@ -604,7 +656,7 @@ SRNE: Final = Model(
     key="SRNE",
     matches=("SRNE",),
     devices="hybrid inverters that answer the maker's own map alone",
-    source="SRNE protocol V1.7, not yet confirmed by a capture",
+    source="SRNE protocols V1.7 to V2.08; log of a SMX-II of the same maker",
     only_own=True,
     without_history=True,
     blocks=(
@@ -613,7 +665,7 @@ SRNE: Final = Model(
         Block(key="heatsinks", start=0x0220, words=2),
         Block(key="codes", start=0x0204, words=4),
         Block(key="state", start=0x0210, words=1),
-        Block(key="energy", start=0xF02F, words=13),
+        Block(key="energy", start=0xF02D, words=15),
         Block(key="serial", start=0x0035, words=20, identity=True),
     ),
     fields=(
@@ -622,10 +674,11 @@ SRNE: Final = Model(
         Field(
             key="charging_current",
             register=0x0102,
-            scale=0.1,
+            scale=-0.1,  # positive when discharging
             signed=True,
             unit=Unit.AMPERE,
             valid=_BATTERY_AMPERES,
+            evidence=_SRNE_CURRENT,
         ),
         _number("solar_voltage", 0x0107, 0.1, Unit.VOLT, (0, 600)),
         _number("solar_current", 0x0108, 0.1, Unit.AMPERE, (0, 200)),
@@ -658,6 +711,7 @@ SRNE: Final = Model(
             signed=True,
             unit=Unit.CELSIUS,
             valid=_CELSIUS,
+            evidence=_SRNE_HEAT,
             optional=True,
         ),
         Field(
@@ -667,6 +721,7 @@ SRNE: Final = Model(
             signed=True,
             unit=Unit.CELSIUS,
             valid=_CELSIUS,
+            evidence=_SRNE_HEAT,
             optional=True,
         ),
         Field(
@@ -675,7 +730,6 @@ SRNE: Final = Model(
             words=4,
             kind=Kind.CODES,
             names=FAULT_CODES,
-            other="unknown_fault",
             optional=True,
         ),
         Field(
@@ -685,10 +739,22 @@ SRNE: Final = Model(
             names=SRNE_MACHINE_STATE,
             optional=True,
         ),
-        _energy("solar_energy_today", 0xF02F, Counter.DAILY),
-        _energy("load_energy_today", 0xF030, Counter.DAILY),
-        _energy("solar_energy_total", 0xF038, Counter.TOTAL, 2),
-        _energy("load_energy_total", 0xF03A, Counter.TOTAL, 2),
+        _srne_counter("charged_today", 0xF02D, Counter.DAILY, Unit.AMPERE_HOUR),
+        _srne_counter("discharged_today", 0xF02E, Counter.DAILY, Unit.AMPERE_HOUR),
+        _srne_counter("solar_energy_today", 0xF02F, Counter.DAILY, Unit.KILOWATT_HOUR),
+        _srne_counter("load_energy_today", 0xF030, Counter.DAILY, Unit.KILOWATT_HOUR),
+        Field(
+            key="operating_days",
+            register=0xF031,
+            unit=Unit.DAY,
+            valid=(0, 20 * 366),
+            counter=Counter.EVENTS,
+            optional=True,
+        ),
+        _srne_counter("charged_total", 0xF034, Counter.TOTAL, Unit.AMPERE_HOUR),
+        _srne_counter("discharged_total", 0xF036, Counter.TOTAL, Unit.AMPERE_HOUR),
+        _srne_counter("solar_energy_total", 0xF038, Counter.TOTAL, Unit.KILOWATT_HOUR),
+        _srne_counter("load_energy_total", 0xF03A, Counter.TOTAL, Unit.KILOWATT_HOUR),
         Field(
             key="serial_number",
             register=0x0035,
@@ -701,6 +767,15 @@ SRNE: Final = Model(
     ),
 )
 
+OTHER: Final = Model(
+    key=OTHER_MODEL,
+    matches=("OTHER",),
+    devices="another inverter",
+    source="what the known models have in common; unconfirmed",
+    # RIV4835 sends it negated
+    without_fields=frozenset({"charging_current"}),
+)
+
 INVERTER: Final = Profile(
     key="inverter",
     name="Inverter",
@@ -708,7 +783,7 @@ INVERTER: Final = Profile(
     name_prefixes=("BTRIC", "RNGRIU", "BTRIV", "BTRAC", "BTRI213", "BTRIL23"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH, SRNE),
+    models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH, SRNE, OTHER),
     faults=FAULTS,
     history=HISTORY,
     not_there=NOT_THERE,

@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from ..profiles.declaration import NOT_THERE
-from .waves import EPOCH, Wave, double, flat, midnight, text
+from .waves import DAY, EPOCH, Wave, captured, double, flat, low_first, midnight, signed, text
 
 UNIT: Final = 32
 MODEL: Final = "RIV1230RCH-SPS"
@@ -117,6 +117,12 @@ def _clock(now: float) -> tuple[int, int, int]:
 
 
 SRNE_UNIT: Final = 1
+# a SMX-II that discharges without sun and mains, and its totals (log of 2023-02-10)
+SRNE_LIVE: Final = captured(0x0100, "010318001b0107004800000000000000000000000000000000000102ae")
+SRNE_COUNTERS: Final = captured(
+    0xF02D,
+    "01032200aa006c003a003300000000000011ce0000048d000002df00000cf80000000000003183",
+)
 
 
 def srne_registers(now: float, unit: int = SRNE_UNIT, model: str = SERIAL) -> dict[int, int]:
@@ -124,43 +130,47 @@ def srne_registers(now: float, unit: int = SRNE_UNIT, model: str = SERIAL) -> di
     load, solar, battery = LOAD.at(now), SOLAR.at(now), BATTERY_VOLTAGE.at(now) * 4
     volts, heat = OUTPUT_VOLTAGE.at(now), round(TEMPERATURE.at(now) * 10)
     today = midnight(now)
-    tenth_kwh = 360_000.0
-    live = [0] * 18
-    live[0], live[1], live[2] = round(SOC.at(now)), round(battery * 10), round(solar / battery * 10)
-    live[7] = round(SOLAR_VOLTAGE.at(now) * 30)
-    live[8], live[9] = round(solar / SOLAR_VOLTAGE.at(now) / 3 * 10), round(solar)
-    live[11], live[14] = 2, round(solar * 0.96)
-    return flat(
-        {
-            0x000A: (0x3050, 0x0004),
-            0x001A: (unit,),
-            0x0035: tuple(ord(character) for character in model.ljust(20)),
-            0x0100: tuple(live),
-            0x0204: (0, 0, 0, 0),
-            0x0210: (5,),
-            0x0212: (
-                3800,
-                0,
-                0,
-                0,
-                round(volts * 10),
-                round(load / volts * 10),
-                6000,
-                round(load / volts * 10),
-                98,
-                round(load),
-                round(load * 1.08),
-                0,
-                0,
-                round(load / 35),
-            ),
-            0x0220: (heat + 40, heat + 60),
-            0xF02F: (
-                SOLAR.counted(today, now, tenth_kwh),
-                LOAD.counted(today, now, tenth_kwh),
-                *(0,) * 7,
-                *double(SOLAR.counted(EPOCH, now, tenth_kwh)),
-                *double(LOAD.counted(EPOCH, now, tenth_kwh)),
-            ),
-        }
-    )
+    amp_seconds, tenth_kwh = 4 * 3600.0 * BATTERY_VOLTAGE.mean, 360_000.0
+    solar_volts = SOLAR_VOLTAGE.at(now) * 3
+    moving = {
+        0x000A: (0x3050, 0x0004),
+        0x001A: (unit,),
+        0x0035: tuple(ord(character) for character in model.ljust(20)),
+        # the capture discharges with a positive current: what charges is negative
+        0x0100: (round(SOC.at(now)), round(battery * 10), signed(-solar / battery * 10)),
+        0x0107: (round(solar_volts * 10), round(solar / solar_volts * 10), round(solar)),
+        0x010B: (2, 0, 0, round(solar * 0.96), 0, 0, 0),
+        0x0204: (0, 0, 0, 0),
+        0x0210: (5,),
+        0x0212: (
+            3800,
+            0,
+            0,
+            0,
+            round(volts * 10),
+            round(load / volts * 10),
+            6000,
+            round(load / volts * 10),
+            98,
+            round(load),
+            round(load * 1.08),
+            0,
+            0,
+            round(load / 35),
+        ),
+        0x0220: (heat + 40, heat + 60),
+        0xF02D: (
+            SOLAR.counted(today, now, amp_seconds),
+            LOAD.counted(today, now, amp_seconds),
+            SOLAR.counted(today, now, tenth_kwh),
+            LOAD.counted(today, now, tenth_kwh),
+            int((now - EPOCH) // DAY),
+        ),
+        0xF034: (
+            *low_first(SOLAR.counted(EPOCH, now, amp_seconds)),
+            *low_first(LOAD.counted(EPOCH, now, amp_seconds)),
+            *low_first(SOLAR.counted(EPOCH, now, tenth_kwh)),
+            *low_first(LOAD.counted(EPOCH, now, tenth_kwh)),
+        ),
+    }
+    return SRNE_LIVE | SRNE_COUNTERS | flat(moving)

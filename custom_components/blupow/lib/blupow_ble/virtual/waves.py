@@ -5,6 +5,8 @@ import math
 import struct
 from typing import Final
 
+from ..modbus import parse_reply
+
 DAY: Final = 86_400.0
 EPOCH: Final = 1_760_000_000.0
 """When the virtual devices were first switched on (October 2025); their totals count from there."""
@@ -47,6 +49,16 @@ def text(characters: str, words: int) -> tuple[int, ...]:
     """Return text as registers."""
     padded = characters.encode("ascii").ljust(2 * words, b"\0")[: 2 * words]
     return struct.unpack(f">{words}H", padded)
+
+
+def low_first(number: int) -> tuple[int, int]:
+    """Split a 32-bit number, the low word first."""
+    return number & 0xFFFF, number >> 16 & 0xFFFF
+
+
+def captured(start: int, frame: str) -> dict[int, int]:
+    """Return the registers of a captured reply to a read from `start` on."""
+    return dict(enumerate(parse_reply(bytes.fromhex(frame)).words, start))
 
 
 def signed(number: float) -> int:
