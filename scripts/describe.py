@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the tables of devices and registers in README.md from the profiles; --check only compares."""
+"""Write README's table of devices and docs/registers.md from the profiles; --check only compares."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ from blupow_ble.profiles.declaration import (
     Model,
     Profile,
     Rule,
+    WordOrder,
 )
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-BEGIN = "<!-- {} begin: written by scripts/describe.py -->"
-END = "<!-- {} end -->"
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN = "<!-- devices begin: written by scripts/describe.py -->"
+END = "<!-- devices end -->"
 
 
 def devices() -> Iterator[str]:
@@ -42,10 +43,12 @@ def devices() -> Iterator[str]:
 
 def registers() -> Iterator[str]:
     """Go through the lines of the tables of registers."""
+    yield "# Registers"
+    yield ""
+    yield "Written from the profiles by `scripts/describe.py`. A value outside its range is dropped, never changed."
+    yield ""
     for profile in PROFILES.values():
-        yield "<details>"
-        what = "frame" if profile.push else "registers"
-        yield f"<summary>{profile.name}: {what}</summary>"
+        yield f"## {profile.name}: {'frame' if profile.push else 'registers'}"
         yield ""
         if profile.units:
             yield f"Modbus addresses, in the order of trying: {', '.join(map(str, profile.units))}."
@@ -62,11 +65,45 @@ def registers() -> Iterator[str]:
             yield ""
             yield "Days that it keeps: " + ", ".join(map(_day, profile.history.fields)) + "."
         yield ""
-        yield "</details>"
-        yield ""
+    yield from evidence()
 
 
-def _fields(profile: Profile) -> Iterator[str]:
+def evidence() -> Iterator[str]:
+    """Go through the lines of the table of signs and totals, with their sources."""
+    yield "## Signs and totals, and where they are known from"
+    yield ""
+    yield "A wrong sign, or a wrong order of the two words of a total, is a wrong number. Each needs a second source."
+    yield ""
+    yield "| Family | Value | Only | Sign, order | First source | Second source |"
+    yield "|---|---|---|---|---|---|"
+    for profile in PROFILES.values():
+        for key, variants in _variants(profile).items():
+            for field, models in variants:
+                if field.evidence:
+                    first, *others = field.evidence
+                    second = "; ".join(others) or "**one source**"
+                    only = _only(profile, models)
+                    told = _told(field)
+                    yield f"| {profile.name} | {key} | {only} | {told} | {first} | {second} |"
+
+
+def _told(field: Field) -> str:
+    """Return what the sources of a value are asked for."""
+    if field.sign_magnitude:
+        return "sign and magnitude"
+    if field.signed:
+        return "negated" if field.scale < 0 else "as sent"
+    if field.words == 1:
+        return f"x {field.scale:g}"
+    return {
+        WordOrder.HIGH_FIRST: "high word first",
+        WordOrder.LOW_FIRST: "low word first",
+        WordOrder.TOLD: "as the numbers tell, else high word first",
+    }[field.order]
+
+
+def _variants(profile: Profile) -> dict[str, list[tuple[Field, list[Model]]]]:
+    """Return the fields of a family by key: each variant with the models that have it."""
     rows: dict[str, list[tuple[Field, list[Model]]]] = {}
     for model in profile.models:
         for field in profile.register_map(model).fields:
@@ -77,13 +114,21 @@ def _fields(profile: Profile) -> Iterator[str]:
                     break
             else:
                 variants.append((field, [model]))
-    for key, variants in rows.items():
+    return rows
+
+
+def _only(profile: Profile, models: list[Model]) -> str:
+    """Return the models that a field is of; nothing if it is of all."""
+    everywhere = len(models) == len(profile.models)
+    return "" if everywhere else ", ".join(model.key for model in models)
+
+
+def _fields(profile: Profile) -> Iterator[str]:
+    for key, variants in _variants(profile).items():
         for field, models in variants:
-            everywhere = len(models) == len(profile.models)
-            differs = "" if everywhere else ", ".join(model.key for model in models)
             yield (
                 f"| {key} | {_register(profile, field)} | {field.words} | {_read_as(field)} "
-                f"| {field.unit or ''} | {differs} |"
+                f"| {field.unit or ''} | {_only(profile, models)} |"
             )
 
 
@@ -103,6 +148,10 @@ def _read_as(field: Field) -> str:
             parts.append("sign and magnitude")
         elif field.signed:
             parts.append("signed")
+        if field.words > 1 and field.order is WordOrder.LOW_FIRST:
+            parts.append("low word first")
+        elif field.order is WordOrder.TOLD:
+            parts.append("order as the numbers tell")
         parts.append(f"x {field.scale:g}")
         if field.fine_scale is not None:
             parts.append(f"or x {field.fine_scale:g}")
@@ -120,35 +169,35 @@ def _day(field: HistoryField) -> str:
     return f"{field.key} ({field.unit})"
 
 
-def written(text: str) -> str:
-    """Return README's text with the tables as they should be."""
-    for name, lines in (("devices", devices()), ("registers", registers())):
-        begin, end = BEGIN.format(name), END.format(name)
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
-        if not after:
-            raise SystemExit(f"describe: README.md lacks the marks of {name}")
-        table = "\n".join(lines).strip()
-        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
-    return text
+def written() -> dict[Path, str]:
+    """Return the files that are written, as they should be."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not after:
+        raise SystemExit("describe: README.md lacks the marks of the devices")
+    table = "\n".join(devices()).strip()
+    return {
+        readme: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}",
+        ROOT / "docs" / "registers.md": "\n".join(registers()).strip() + "\n",
+    }
 
 
 def main() -> int:
     """Write, or compare."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="fail if the tables are not up to date"
-    )
+    parser.add_argument("--check", action="store_true", help="fail if the files are not up to date")
     options = parser.parse_args()
-    text = README.read_text()
-    wanted = written(text)
-    if wanted == text:
-        return 0
-    if options.check:
-        print("describe: README.md is not up to date; run scripts/describe.py", file=sys.stderr)
-        return 1
-    README.write_text(wanted)
-    return 0
+    stale = [
+        path for path, text in written().items() if not path.exists() or path.read_text() != text
+    ]
+    for path in stale:
+        if options.check:
+            name = path.relative_to(ROOT)
+            print(f"describe: {name} is not up to date; run scripts/describe.py", file=sys.stderr)
+        else:
+            path.write_text(written()[path])
+    return 1 if options.check and stale else 0
 
 
 if __name__ == "__main__":

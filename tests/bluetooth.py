@@ -26,7 +26,8 @@ def service_info(
 ) -> BluetoothServiceInfoBleak:
     """Return an advertisement as a scanner reports it."""
     details = {"path": path} if path else {"source": source}
-    manufacturer_data = {0xD3C4: bytes.fromhex(address.replace(":", ""))[2:]}
+    raw = bytes.fromhex(address.replace(":", ""))
+    manufacturer_data = {int.from_bytes(raw[:2], "little"): raw[2:]}
     advertisement = AdvertisementData(
         local_name=name,
         manufacturer_data=manufacturer_data,

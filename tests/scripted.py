@@ -108,7 +108,7 @@ class ScriptedReader:
         script.searches.append(plan)
         if script.error:
             raise ReaderError(script.error, f"scripted {script.error}")
-        prober = Prober(VirtualLink(script.device))
+        prober = Prober(VirtualLink(script.device), addresses=plan.addresses)
         try:
             return await (prober.sweep() if plan.everything else _one(prober))
         finally:

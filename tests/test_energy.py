@@ -4,11 +4,15 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
-from pytest_homeassistant_custom_component.common import mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.common import (
+    async_capture_events,
+    mock_restore_cache_with_extra_data,
+)
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
+from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant, State
 
 from .families import FAMILIES
@@ -89,14 +93,40 @@ async def test_counter_that_jumps_is_dropped_and_counted(
 async def test_counter_that_falls_is_a_reset(
     hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """Believed once a second reading agrees."""
+    """Believed once it has lasted and counted."""
     script.device = FAMILIES["controller"].device()
     await set_up(hass, FAMILIES["controller"].entry())
     script.device.overrides = {0x011C: 0, 0x011D: 3}
-    await pass_time(hass, freezer, 31)
+    await pass_time(hass, freezer, 301)
     assert state(hass, TOTAL) == "unknown"
+    script.device.overrides = {0x011C: 0, 0x011D: 4}
     await pass_time(hass, freezer, 31)
-    assert state(hass, TOTAL) == "3"
+    assert state(hass, TOTAL) == "4"
+
+
+@pytest.mark.parametrize(("interval", "zeros"), [(10, 15), (30, 40), (30, 70), (60, 70), (60, 600)])
+async def test_zeros_after_power_on(
+    hass: HomeAssistant,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    interval: int,
+    zeros: int,
+) -> None:
+    """A device that starts sends zeros for a while: no state falls, so nothing is counted twice."""
+    script.device = FAMILIES["controller"].device()
+    await set_up(hass, FAMILIES["controller"].entry(), update_interval=interval)
+    truth = state(hass, TOTAL)
+    states = async_capture_events(hass, EVENT_STATE_CHANGED)
+    script.error = ErrorCode.NOT_ADVERTISING
+    await pass_time(hass, freezer, 1200, heard=False, step=5)
+    script.error = None
+    script.device.overrides = {0x011C: 0, 0x011D: 0}
+    await pass_time(hass, freezer, zeros)
+    script.device.overrides = {}
+    await pass_time(hass, freezer, 300)
+    assert state(hass, TOTAL) == truth
+    shown = {event.data["new_state"].state for event in states if event.data["entity_id"] == TOTAL}
+    assert shown <= {"unavailable", "unknown", truth}
 
 
 async def test_counter_is_guarded_over_a_restart(

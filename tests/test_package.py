@@ -30,7 +30,7 @@ from custom_components.blupow.descriptions import (
 from custom_components.blupow.events import LinkEvent
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
 from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
 from custom_components.blupow.link_sensors import LINK_SENSORS
@@ -182,7 +182,8 @@ def test_manifest() -> None:
 
 def test_bluetooth_matchers() -> None:
     """No wildcard in the first three characters; every name of a profile is found, and no other."""
-    matchers = MANIFEST["bluetooth"]
+    *matchers, by_manufacturer = MANIFEST["bluetooth"]
+    assert by_manufacturer == {"connectable": True, "manufacturer_id": MANUFACTURER_ID}
     for matcher in matchers:
         assert set(matcher) == {"connectable", "local_name"}
         assert not set("*?[") & set(matcher["local_name"][:3])
@@ -261,7 +262,6 @@ def test_every_error_has_its_text() -> None:
         "not_heard_any_more",
         "model_not_told",
         "no_more_units",
-        "unit_model_unknown",
     }
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
     assert own == {

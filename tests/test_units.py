@@ -345,21 +345,49 @@ async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Scri
     assert entry.data["more_units"][0]["unit"] == 53
 
 
-async def test_unit_without_a_known_model_is_not_added(hass: HomeAssistant, script: Script) -> None:
-    """Its numbers could mean something else; it is not chosen beforehand, and refused."""
-    script.device = bus(("battery", 48), ("battery", 49), ("battery", 50))
+async def test_unit_without_a_known_model(
+    hass: HomeAssistant, script: Script, device_registry: dr.DeviceRegistry
+) -> None:
+    """It is read as what all models have in common, and said to be unconfirmed."""
+    script.device = bus(("battery", 48), ("battery", 49))
     script.device.devices[1].model = "RBT12100LFP-SHBT"
     entry = BATTERY.entry()
     await set_up(hass, entry)
     result = await search(hass, entry)
-    (field,) = result["data_schema"].schema
-    assert field.default() == ["50"]
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"units": ["49", "50"]}
+    (options,) = [field.config["options"] for field in result["data_schema"].schema.values()]
+    assert options[0]["label"] == (
+        "49: Battery, RBT12100LFP-SHBT (unconfirmed), serial number VIRTUAL-BATT-049"
     )
-    assert result["errors"] == {"units": "unit_model_unknown"}
-    await add(hass, result, "50")
-    assert [unit["key"] for unit in entry.data["more_units"]] == ["50"]
+    await add(hass, result, "49")
+    assert [unit["model"] for unit in entry.data["more_units"]] == ["other"]
+    values = entry.runtime_data.coordinator.units[1].snapshot.values
+    assert values["remaining_capacity"] > 0
+    assert not {"battery_current", "battery_power", "cycles", "cell_voltage_alarms"} & set(values)
+    models = {
+        device.model
+        for device in dr.async_entries_for_config_entry(device_registry, entry.entry_id)
+    }
+    assert "RBT12100LFP-SHBT (unconfirmed)" in models
+    assert hass.states.get("sensor.bt_th_6a000035_battery_49_battery_energy_in_estimated") is None
+
+
+async def test_unit_at_an_address_that_the_user_types(hass: HomeAssistant, script: Script) -> None:
+    """No list has it; the search asks it too, and those next to it."""
+    script.device = bus(("battery", 48), ("battery", 72), ("battery", 73))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    result = await entry.start_reconfigure_flow(hass)
+    result = await hass.config_entries.flow.async_configure(
+        result["flow_id"], {"next_step_id": "find_units"}
+    )
+    (field,) = result["data_schema"].schema.values()
+    assert (field.config["min"], field.config["max"]) == (1, 247)
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["errors"] == {"base": "no_more_units"}
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], {"unit": 72.0})
+    await add(hass, result, "72", "73")
+    assert [unit["unit"] for unit in entry.data["more_units"]] == [72, 73]
+    assert script.searches[-1].addresses == (72,)
 
 
 async def test_another_battery_under_the_address_is_noticed(

@@ -56,7 +56,7 @@ async def async_setup_entry(
             (unit, item)
             for unit, item in waiting
             if not (isinstance(item, Field) and item.optional)
-            or unit.value(item.key) is not None
+            or unit.has_sent(item.key)
             or unique_id(coordinator, unit, item.key) in known_before
         ]
         for found in due:

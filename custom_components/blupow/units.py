@@ -103,6 +103,11 @@ class UnitState:
             return self.snapshot.values[key]
         return self.identity.get(key)
 
+    def has_sent(self, key: str) -> bool:
+        """Whether its last reading told of a value, even by a number that has no name."""
+        unnamed = self.snapshot is not None and key in self.snapshot.unknown
+        return unnamed or self.value(key) is not None
+
     def age(self, now: float) -> float | None:
         """Return the seconds since its last fresh reading; None if there was none."""
         return None if self.snapshot is None else now - self.snapshot.taken_at_monotonic

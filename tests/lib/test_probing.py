@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import ClassVar, override
 
+from bleak.backends.service import BleakGATTServiceCollection
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import probing, session
@@ -13,6 +14,7 @@ from custom_components.blupow.lib.blupow_ble.virtual import (
     Module,
     VirtualBus,
     VirtualDevice,
+    VirtualShunt,
     virtual_bus,
     virtual_device,
 )
@@ -172,6 +174,60 @@ async def test_sweep() -> None:
     }
     assert 255 not in {request[0] for request in listener.requests}
     assert len(listener.requests) == len(set(listener.requests))
+
+
+@pytest.mark.parametrize(
+    ("units", "addresses"),
+    [
+        ([("controller", 16), ("controller", 17), ("controller", 18), ("controller", 19)], ()),
+        ([("dcdc", 96), ("dcdc", 97), ("dcdc", 98)], ()),
+        ([("inverter", 31), ("inverter", 32), ("inverter", 33)], ()),
+        ([("battery", number) for number in range(48, 58)], ()),
+        ([("battery", 72), ("battery", 73)], (72,)),
+        ([("battery", 72), ("battery", 73), ("controller", 1)], (73,)),
+        ([("controller", 246), ("controller", 247)], (247,)),
+        ([("battery", 1), ("controller", 2)], (1, 2)),
+    ],
+)
+async def test_sweep_goes_on_around_each_one_found(
+    units: list[tuple[str, int]], addresses: tuple[int, ...]
+) -> None:
+    """Runs of addresses, upward and downward, also around one that the user names; none is asked twice."""
+    bus = Listener(virtual_bus(units, lambda: NOW).devices)
+    prober = Prober(TestLink(bus), addresses=addresses)
+    found = await prober.sweep()
+    await prober.close()
+    assert {(finding.profile, finding.unit) for finding in found} == set(units)
+    assert len(bus.requests) == len(set(bus.requests))
+    assert all(1 <= request[0] <= 247 for request in bus.requests)
+
+
+async def test_address_that_is_named_is_asked_first() -> None:
+    """The user knows better than the list."""
+    bus = Listener(virtual_bus([("battery", 72)], lambda: NOW).devices)
+    prober = Prober(TestLink(bus), addresses=(72,))
+    assert (await prober.identify()).unit == 72
+    await prober.close()
+    assert {request[0] for request in bus.requests} == {72}
+
+
+async def test_shunt_without_a_name() -> None:
+    """Its services tell it; nothing is asked of it."""
+    assert await identify(VirtualShunt(clock=lambda: NOW)) == Finding(
+        unit=None, profile="shunt", model="RTMShunt300"
+    )
+    prober = Prober(TestLink(VirtualShunt(clock=lambda: NOW)))
+    assert await prober.sweep() == []
+    await prober.close()
+
+
+async def test_another_product() -> None:
+    """A device with none of the services."""
+    link = TestLink(VirtualShunt(clock=lambda: NOW))
+    link.services = BleakGATTServiceCollection()
+    with pytest.raises(ReaderError) as caught:
+        await Prober(link).identify()
+    assert caught.value.code is ErrorCode.SERVICE_MISSING
 
 
 class Hybrid(Listener):

@@ -6,6 +6,7 @@ from custom_components.blupow.lib.blupow_ble.modbus import (
     ReadRequest,
     ReplyCollector,
     WriteRequest,
+    parse_reply,
     seal,
 )
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
@@ -18,12 +19,17 @@ from custom_components.blupow.lib.blupow_ble.virtual import (
     virtual_bus,
     virtual_device,
 )
+from custom_components.blupow.lib.blupow_ble.virtual.device import KINDS
 from custom_components.blupow.lib.blupow_ble.virtual.inverter import LOAD, inverter_registers
 
 from .devices import NOW
+from .frames import BATTERY_CAPTURES, SRNE_LIVE, Capture
 
 DEVICE = VirtualDevice(clock=lambda: NOW)
 HOUR = 3600.0
+DISCHARGING_BATTERY = next(
+    capture for capture in BATTERY_CAPTURES if capture.values.get("battery_current") == -2.01
+)
 
 
 def values_at(now: float) -> dict:
@@ -149,3 +155,22 @@ def test_overrides_of_a_shunt() -> None:
     """Words of its frame."""
     shunt = VirtualShunt(lambda: NOW, {17: 1234})
     assert int.from_bytes(shunt.frame()[34:36]) == 1234
+
+
+@pytest.mark.parametrize(
+    ("kind", "register", "capture"),
+    # both were captured while they discharge
+    [("srne", 0x0102, SRNE_LIVE), ("battery", 5042, DISCHARGING_BATTERY)],
+)
+def test_signs_are_those_of_captures(kind: str, register: int, capture: Capture) -> None:
+    """A virtual device sends a current with the sign that a real one sent: never that of the profile."""
+    words = dict(enumerate(parse_reply(bytes.fromhex(capture.frame)).words, capture.start))
+    real = words[register] - 0x10000 * (words[register] >> 15)
+    device = virtual_device(kind, lambda: NOW)
+    for hour in range(24):
+        registers = KINDS[kind].registers(NOW + 1000 * hour, device.unit, device.model)
+        sent = registers[register] - 0x10000 * (registers[register] >> 15)
+        # the virtual SRNE charges from the sun; the battery's capacity tells
+        later = KINDS[kind].registers(NOW + 1000 * hour + 60, device.unit, device.model)
+        charges = kind == "srne" or later[5045] > registers[5045]
+        assert (sent * real < 0) is charges or sent == 0

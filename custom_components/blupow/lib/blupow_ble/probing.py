@@ -40,11 +40,6 @@ def likely_units() -> Iterator[int]:
     return iter(dict.fromkeys(unit for unit in chain(*rows) if unit is not None))
 
 
-def families_at(unit: int) -> list[Profile]:
-    """Return the families that are known to live at a unit address; all of them if none is."""
-    return [profile for profile in ASKED if unit in profile.units] or list(ASKED)
-
-
 class Prober:
     """Asks around over a link; `close` must follow, whatever happens."""
 
@@ -68,7 +63,7 @@ class Prober:
             unit = queue.pop(0)
             asked.add(unit)
             try:
-                finding = await self._look_at(unit, families_at(unit))
+                finding = await self._look_at(unit, self._families_at(unit))
             except Ambiguous as err:
                 raise ReaderError(ErrorCode.NO_RESPONSE, f"unit {unit} {err}") from err
             if finding is not None:
@@ -91,7 +86,7 @@ class Prober:
         found: dict[int, Finding] = {}
         units = dict.fromkeys((*self._addresses, *likely_units()))
         # asked as 255 several would answer at once
-        queue = [(unit, families_at(unit)) for unit in units if unit != BROADCAST_UNIT]
+        queue = [(unit, self._families_at(unit)) for unit in units if unit != BROADCAST_UNIT]
         asked: set[tuple[int, str]] = set()
         while queue:
             unit, families = queue.pop(0)
@@ -129,6 +124,11 @@ class Prober:
                         return profile
             raise
         return None
+
+    def _families_at(self, unit: int) -> list[Profile]:
+        """Return the families that are known to live at an address; all, if none is or it was named."""
+        known = [profile for profile in ASKED if unit in profile.units]
+        return list(ASKED) if unit in self._addresses or not known else known
 
     async def _look_at(self, unit: int, families: Sequence[Profile]) -> Finding | None:
         """Return what a unit is; None if it does not answer as any of these families does."""
