@@ -4,6 +4,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.modbus import (
+    LONGEST_REPLY,
+    PATIENCE,
     Flaw,
     FrameError,
     ReadRequest,
@@ -13,6 +15,7 @@ from custom_components.blupow.lib.blupow_ble.modbus import (
     crc16,
     parse_reply,
     seal,
+    whole_frames,
 )
 
 from .frames import (
@@ -121,11 +124,11 @@ def test_cut_off_reply_before_the_right_one() -> None:
     ("sent", "flaw", "other_unit"),
     [
         (b"", Flaw.NOTHING, None),
-        (LIVE[:-1] + b"\0", Flaw.BAD_FRAME, None),
-        (LIVE[:-4], Flaw.BAD_FRAME, None),
+        (LIVE[:-1] + b"\0", Flaw.DAMAGED, None),
+        (LIVE[:-4], Flaw.DAMAGED, None),
         (reply_frame(48, [0] * 10), Flaw.WRONG_UNIT, 48),
-        (reply_frame(32, [0] * 9), Flaw.BAD_FRAME, None),
-        (seal(LIVE[:1] + b"\x04" + LIVE[2:-2]), Flaw.BAD_FRAME, None),
+        (reply_frame(32, [0] * 9), Flaw.ANOTHER, None),
+        (seal(LIVE[:1] + b"\x04" + LIVE[2:-2]), Flaw.ANOTHER, None),
     ],
     ids=["silence", "checksum", "cut off", "other unit", "other length", "other function"],
 )
@@ -183,3 +186,48 @@ def test_broken_frames_are_refused(frame: str) -> None:
     """Frames that only look like replies are refused, with a reason."""
     with pytest.raises(FrameError, match=r"bytes|checksum|function|count"):
         parse_reply(bytes.fromhex(frame))
+
+
+def test_flood_is_given_up() -> None:
+    """What looks like the beginning of a reply, over and over: each byte is looked at once, then it ends."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    fed = 0
+    while not collector.flooded:
+        assert collector.feed(bytes.fromhex("200314") * 7) is None
+        fed += 21
+    assert fed <= PATIENCE * LONGEST_REPLY + 21
+    assert collector.flaw is Flaw.DAMAGED
+
+
+def test_reply_behind_a_hundred_false_beginnings() -> None:
+    """The reply is found all the same."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(bytes.fromhex("200314") * 100) is None
+    assert collector.feed(LIVE) == Reply(32, LIVE_WORDS)
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=30), st.just(LIVE), st.just(LIVE[:9])), max_size=12),
+    st.integers(1, 40),
+)
+def test_collector_finds_what_a_search_of_all_bytes_finds(pieces: list[bytes], size: int) -> None:
+    """Looking at each offset once finds the same reply, in whatever fragments it comes."""
+    stream = b"".join(pieces)
+    collector = ReplyCollector(LIVE_REQUEST)
+    found = None
+    for start in range(0, len(stream), size):
+        if found := collector.feed(stream[start : start + size]):
+            break
+    assert (found is not None) is (LIVE in stream)
+
+
+def test_frames_beside_the_reply() -> None:
+    """Those that nobody has asked for can be told."""
+    other = reply_frame(32, [7] * 9)
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(b"\0" + other + LIVE) is not None
+    assert collector.strays() == [other]
+    assert whole_frames(LIVE + b"\x20" + bytes.fromhex(EXCEPTION_2) + other[:-1]) == [
+        LIVE,
+        bytes.fromhex(EXCEPTION_2),
+    ]

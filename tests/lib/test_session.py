@@ -118,20 +118,114 @@ async def test_a_link_that_drops_while_draining() -> None:
 
 
 async def test_late_reply_is_thrown_away() -> None:
-    """What arrives between two requests, or while draining, is no answer to the next one."""
+    """What arrives before the first request, or while draining, is no answer to the next one."""
     device = Misbehaving()
     session, link = await start(device)
-    stale = device.answer(LIVE.encode())
-    assert stale is not None
+    stale = seal(b"\x20\x03\x14" + bytes(20))
     session._on_notify(None, bytearray(stale))
     assert await session.read(BLOCK) == WORDS
-    assert session.dropped_bytes == len(stale)
 
     device.twist = times(1, silence(4000))
     loop = asyncio.get_running_loop()
     loop.call_later(SHORT * 1.2, session._on_notify, None, bytearray(stale))
     assert await session.read(BLOCK, SHORT) == WORDS
-    assert session.dropped_bytes == 2 * len(stale)
+    await link.disconnect()
+
+
+BATTERY = next(block for block in INVERTER.blocks if block.key == "battery")
+
+
+async def test_late_reply_is_told_apart_from_a_damaged_one() -> None:
+    """Whole, with a good checksum, and to an earlier request."""
+    device = Misbehaving(twist=silence(4000, 4327))
+    session, _ = await start(device)
+    with pytest.raises(ReaderError):
+        await session.read(BLOCK, SHORT, tries=1)
+    late = seal(b"\x20\x03\x14" + bytes(20))
+    asyncio.get_running_loop().call_later(SHORT / 2, session._on_notify, None, bytearray(late))
+    with pytest.raises(ReaderError, match="answers late") as caught:
+        await session.read(BATTERY, SHORT, tries=1)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        lambda _, reply: seal(reply[:1] + b"\x04" + reply[2:-2]),
+        lambda _, reply: seal(reply[:2] + b"\x12" + reply[3:-4]),
+    ],
+    ids=["function", "length"],
+)
+async def test_whole_answer_to_something_else(twist) -> None:
+    """It is not called damaged."""
+    session, _ = await start(Misbehaving(twist=twist))
+    with pytest.raises(ReaderError, match="whole, but does not answer what was asked") as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is ErrorCode.BAD_FRAME
+
+
+async def test_answer_that_nobody_has_asked_for() -> None:
+    """Somebody else asks the device: its answers could be taken for ours."""
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    session._on_notify(None, bytearray(seal(b"\x20\x03\x14" + bytes(20))))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BATTERY)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    await link.disconnect()
+
+
+async def test_answer_of_somebody_else_beside_ours() -> None:
+    """Also where both come in the same moment."""
+    other = seal(b"\x20\x03\x12" + bytes(18))
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    session.client._device.twist = lambda _, reply: other + reply
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BATTERY)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    await link.disconnect()
+
+
+@pytest.mark.parametrize("unit", [48, 32])
+async def test_answers_that_harm_nobody(unit: int) -> None:
+    """Another unit's, and a copy of one that was ours, are passed over."""
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    (copy,) = session._replies
+    stray = copy if unit == 32 else seal(b"\x30\x03\x14" + bytes(20))
+    session._on_notify(None, bytearray(stray))
+    assert len(await session.read(BATTERY)) == BATTERY.words
+    await link.disconnect()
+
+
+async def test_flood_ends_the_request() -> None:
+    """A device that never stops, with what looks like the beginning of a reply: nothing hangs."""
+    session, link = await start(Misbehaving(twist=lambda _, reply: reply[:3] * 2000))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.BAD_FRAME
+    await link.disconnect()
+
+
+async def test_flood_leaves_others_their_time() -> None:
+    """However many fragments wait: each is a turn of the loop."""
+    session, link = await start(Misbehaving(twist=silence(4000)))
+    for _ in range(5000):
+        session._on_notify(None, bytearray(b"\x20\x03\x14"))
+    assert session._fragments.qsize() == session_module.MOST_FRAGMENTS
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await session.drain()
+    task.cancel()
+    assert turns >= session_module.MOST_FRAGMENTS
     await link.disconnect()
 
 

@@ -36,6 +36,9 @@ _READ_HEADER: Final = 3
 _CRC_SIZE: Final = 2
 _EXCEPTION_SIZE: Final = 5
 _WRITE_SIZE: Final = 8
+COUNTED_FUNCTIONS: Final = frozenset({1, 2, 3, 4})
+"""Functions whose replies begin with their byte count."""
+LONGEST_REPLY: Final = _READ_HEADER + 2 * MAX_WORDS + _CRC_SIZE
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -95,9 +98,9 @@ class ReadRequest:
         """Return the frame to send: unit 03 start count CRC."""
         return seal(struct.pack(">BBHH", self.unit, READ_REGISTERS, self.start, self.words))
 
-    def reply_size(self, buffer: bytes) -> int | None:
-        """Return the size of the reply that buffer begins with; None if it is no reply to this."""
-        if buffer[1] == READ_REGISTERS and buffer[2] == 2 * self.words:
+    def reply_size(self, function: int, count: int) -> int | None:
+        """Return the size of a reply by its function and its byte count; None if it is none to this."""
+        if function == READ_REGISTERS and count == 2 * self.words:
             return _READ_HEADER + 2 * self.words + _CRC_SIZE
         return None
 
@@ -126,9 +129,9 @@ class WriteRequest:
         """Return the frame to send: unit 06 register value CRC."""
         return seal(struct.pack(">BBHH", self.unit, WRITE_REGISTER, self.register, self.value))
 
-    def reply_size(self, buffer: bytes) -> int | None:
+    def reply_size(self, function: int, count: int) -> int | None:
         """Return the size of the echo. Real devices echo another register (ROVER 3.17): not compared."""
-        return _WRITE_SIZE if buffer[1] == WRITE_REGISTER else None
+        return _WRITE_SIZE if function == WRITE_REGISTER else None
 
 
 type Request = ReadRequest | WriteRequest
@@ -147,8 +150,14 @@ class Flaw(StrEnum):
     """Why bytes that arrived did not make a reply."""
 
     NOTHING = "nothing"
-    BAD_FRAME = "bad_frame"
+    DAMAGED = "damaged"
+    ANOTHER = "another"
+    """Whole frames, of which none is the reply."""
     WRONG_UNIT = "wrong_unit"
+
+
+PATIENCE: Final = 4
+"""A request is given up when more bytes have arrived than so many of the longest replies have."""
 
 
 class ReplyCollector:
@@ -156,43 +165,89 @@ class ReplyCollector:
 
     Bytes before the reply (a late reply, noise) are passed over: the buffer is searched for a header
     that fits the request and whose CRC holds. Unit, function, byte count and CRC must all match.
+    Each offset is looked at once, and what a request may receive is bounded.
     """
 
     def __init__(self, request: Request) -> None:
         """Start empty."""
         self._request = request
         self._buffer = bytearray()
+        self._offset = 0
+        """What is before it begins no reply."""
         self.other_unit: int | None = None
+        self.reply: bytes | None = None
+        """The frame that holds the reply, once it is complete."""
+
+    @property
+    def flooded(self) -> bool:
+        """Whether more has arrived than any reply could need."""
+        return len(self._buffer) > PATIENCE * LONGEST_REPLY
 
     def feed(self, fragment: bytes) -> Reply | None:
         """Add a fragment; return the reply once it is complete."""
         self._buffer += fragment
-        for offset in range(len(self._buffer) - _EXCEPTION_SIZE + 1):
-            candidate = bytes(self._buffer[offset:])
-            if (frame := self._frame_at(candidate)) is None:
+        buffer = self._buffer
+        while self._offset <= len(buffer) - _EXCEPTION_SIZE:
+            offset = self._offset
+            if (size := self._reply_size(offset)) is None:
+                self._offset += 1
                 continue
-            if frame[0] != self._request.unit:
+            if offset + size > len(buffer):
+                return None
+            frame = bytes(buffer[offset : offset + size])
+            if not is_sealed(frame):
+                self._offset += 1
+            elif frame[0] != self._request.unit:
                 self.other_unit = frame[0]
-                continue
-            return _decode(frame)
+                self._offset += size
+            else:
+                self._offset += size
+                self.reply = frame
+                return _decode(frame)
         return None
 
-    def _frame_at(self, buffer: bytes) -> bytes | None:
-        """Return the sealed frame that buffer begins with, if it has this request's shape."""
-        if buffer[1] == self._request.function | EXCEPTION_FLAG:
-            size: int | None = _EXCEPTION_SIZE
-        else:
-            size = self._request.reply_size(buffer)
-        if size is None or len(buffer) < size or not is_sealed(buffer[:size]):
-            return None
-        return buffer[:size]
+    def _reply_size(self, offset: int) -> int | None:
+        """Return the size of the reply that may begin at an offset; None if none does."""
+        function = self._buffer[offset + 1]
+        if function == self._request.function | EXCEPTION_FLAG:
+            return _EXCEPTION_SIZE
+        return self._request.reply_size(function, self._buffer[offset + 2])
+
+    def strays(self) -> list[bytes]:
+        """Return the whole frames that arrived beside the reply."""
+        return [frame for frame in whole_frames(self._buffer) if frame != self.reply]
 
     @property
     def flaw(self) -> Flaw:
         """What was wrong with the bytes so far, for the error message when the time is up."""
         if self.other_unit is not None:
             return Flaw.WRONG_UNIT
-        return Flaw.BAD_FRAME if self._buffer else Flaw.NOTHING
+        if not self._buffer:
+            return Flaw.NOTHING
+        return Flaw.ANOTHER if whole_frames(self._buffer) else Flaw.DAMAGED
+
+
+def whole_frames(data: bytes | bytearray) -> list[bytes]:
+    """Return the whole frames of replies in data: sealed, whatever was asked for."""
+    frames, offset = [], 0
+    while offset <= len(data) - _EXCEPTION_SIZE:
+        size = _any_size(data[offset + 1], data[offset + 2])
+        frame = bytes(data[offset : offset + size])
+        if len(frame) == size and is_sealed(frame):
+            frames.append(frame)
+            offset += size
+        else:
+            offset += 1
+    return frames
+
+
+def _any_size(function: int, count: int) -> int:
+    """Return the size of a frame by its function and its third byte."""
+    if function & EXCEPTION_FLAG:
+        return _EXCEPTION_SIZE
+    if function in COUNTED_FUNCTIONS:
+        return _READ_HEADER + count + _CRC_SIZE
+    return _WRITE_SIZE
 
 
 def _decode(frame: bytes) -> Reply:

@@ -11,12 +11,17 @@ from .errors import ErrorCode, ReaderError, Stage
 from .modbus import (
     BROADCAST_UNIT,
     BUSY_EXCEPTIONS,
+    EXCEPTION_FLAG,
     EXCEPTION_TEXT,
+    LONGEST_REPLY,
+    PATIENCE,
+    READ_REGISTERS,
     Flaw,
     ReadRequest,
     Reply,
     ReplyCollector,
     Request,
+    whole_frames,
 )
 from .profiles.declaration import Block, PushFrame
 from .radio import RADIO_ERRORS
@@ -35,9 +40,14 @@ NOTIFY_SERVICE: Final = BASE_UUID.format(0xFFF0)
 NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFF1)
 OTHER_NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFD2)
 
+_FINAL: Final = frozenset({ErrorCode.CONNECT_FAILED, ErrorCode.HELD_BY_OTHER})
+"""Failures that asking again does not cure."""
+
 # A late fragment follows the one before within a connection interval or two (45 ms, captured).
 DRAIN_QUIET: Final = 0.15
 DRAIN_LIMIT: Final = 0.6
+MOST_FRAGMENTS: Final = 512
+"""So many may wait to be looked at: more than any device sends meanwhile."""
 
 
 class Client(Protocol):
@@ -138,7 +148,10 @@ class Session:
     unit: int
     other_unit: int | None = None
     """The unit that answered instead of the one asked for, if one did."""
-    dropped_bytes: int = 0
+    _late: set[tuple[int, int]] = field(default_factory=set)
+    """Unit and byte count of replies that may still come, after their request was given up."""
+    _replies: set[bytes] = field(default_factory=set)
+    """The replies so far: a copy of one of them is an echo of the radio, and nobody else's."""
     _characteristics: Characteristics | None = None
     _fragments: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
@@ -159,15 +172,17 @@ class Session:
             raise _link_failed(err, Stage.SERVICES) from err
 
     def _on_notify(self, _: BleakGATTCharacteristic, data: bytearray) -> None:
-        """Keep a fragment for the request in flight."""
-        self._fragments.put_nowait(bytes(data))
+        """Keep a fragment for the request in flight; what floods is not kept."""
+        if self._fragments.qsize() < MOST_FRAGMENTS:
+            self._fragments.put_nowait(bytes(data))
 
     async def read(
         self, block: Block, timeout: float = REQUEST_TIMEOUT, tries: int = REQUEST_TRIES
     ) -> tuple[int, ...]:
         """Return the words of a block, asked again after silence, a bad frame or a busy device.
 
-        Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed.
+        Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed,
+        held_by_other.
         """
         request = ReadRequest(self.unit, block.start, block.words)
         return (await self.ask(request, timeout, tries)).words
@@ -181,7 +196,7 @@ class Session:
                 reply = await self._exchange(request, timeout)
             except ReaderError as err:
                 told = err.code is ErrorCode.WRONG_UNIT and request.unit == BROADCAST_UNIT
-                if not remaining or told or err.code is ErrorCode.CONNECT_FAILED:
+                if not remaining or told or err.code in _FINAL:
                     raise
                 _LOGGER.debug("[reader] asking again: %s", err.message)
                 await self.drain()
@@ -199,7 +214,7 @@ class Session:
     async def _exchange(self, request: Request, timeout: float) -> Reply:
         """Send one request and collect its reply, unless the link drops or the time is up."""
         assert self._characteristics is not None
-        self._discard()
+        self._check_strays(whole_frames(self._discard()))
         if self.disconnected.is_set():  # Home Assistant's client has no backend any more
             raise _link_failed(ConnectionError("the link has dropped"), Stage.READ)
         collector = ReplyCollector(request)
@@ -210,8 +225,10 @@ class Session:
                     request.encode(),
                     response=self._characteristics.with_response,
                 )
-                while True:
+                while not collector.flooded:
                     if reply := collector.feed(await self.next_fragment()):
+                        self._check_strays(collector.strays())
+                        self._replies.add(collector.reply or b"")
                         return reply
                     if collector.other_unit is not None and request.unit == BROADCAST_UNIT:
                         break  # it answers every address, under its own
@@ -220,10 +237,34 @@ class Session:
         except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.READ) from err
         self.other_unit = collector.other_unit
-        raise _unanswered(collector, request, timeout)
+        late = any(self._is_late(frame) for frame in collector.strays())
+        if isinstance(request, ReadRequest):
+            self._late.add((request.unit, 2 * request.words))
+        raise _unanswered(collector, request, timeout, late=late)
+
+    def _is_late(self, frame: bytes) -> bool:
+        """Whether a whole frame answers a request that was given up."""
+        if frame[1] & EXCEPTION_FLAG:
+            return True
+        return frame[1] == READ_REGISTERS and (frame[0], frame[2]) in self._late
+
+    def _check_strays(self, frames: list[bytes]) -> None:
+        """Raise ReaderError(held_by_other) when a unit has answered what nobody here has asked.
+
+        Another program asks it over the same link then, and its answers could be taken for ours. What
+        comes before the first answer may still be for a program that had the link before.
+        """
+        for frame in frames if self._replies else ():
+            asked = frame[0] == self.unit and self.unit != BROADCAST_UNIT
+            if asked and not self._is_late(frame) and frame not in self._replies:
+                raise ReaderError(
+                    ErrorCode.HELD_BY_OTHER,
+                    "the device has answered somebody else: another program is connected to it too",
+                )
 
     async def next_fragment(self) -> bytes:
         """Wait for a fragment or for the link to drop, whichever comes first."""
+        await asyncio.sleep(0)  # a device that floods leaves others their time
         if self._fragments.empty():
             arrival = asyncio.ensure_future(self._fragments.get())
             drop = asyncio.ensure_future(self.disconnected.wait())
@@ -246,14 +287,16 @@ class Session:
                 while True:
                     try:
                         async with asyncio.timeout(DRAIN_QUIET):
-                            self.dropped_bytes += len(await self.next_fragment())
+                            await self.next_fragment()
                     except TimeoutError:
                         return
 
-    def _discard(self) -> None:
-        """Throw away what arrived between two requests."""
+    def _discard(self) -> bytes:
+        """Take away what arrived between two requests."""
+        arrived = bytearray()
         while not self._fragments.empty():
-            self.dropped_bytes += len(self._fragments.get_nowait())
+            arrived += self._fragments.get_nowait()
+        return bytes(arrived[: PATIENCE * LONGEST_REPLY])
 
 
 def _link_failed(err: Exception, stage: Stage) -> ReaderError:
@@ -262,7 +305,9 @@ def _link_failed(err: Exception, stage: Stage) -> ReaderError:
     return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage)
 
 
-def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> ReaderError:
+def _unanswered(
+    collector: ReplyCollector, request: Request, timeout: float, *, late: bool
+) -> ReaderError:
     """Say why no reply was found in the bytes that came."""
     match collector.flaw:
         case Flaw.WRONG_UNIT:
@@ -270,7 +315,18 @@ def _unanswered(collector: ReplyCollector, request: Request, timeout: float) -> 
                 ErrorCode.WRONG_UNIT,
                 f"unit {collector.other_unit} answered instead of unit {request.unit}",
             )
-        case Flaw.BAD_FRAME:
+        case Flaw.ANOTHER if late:
+            return ReaderError(
+                ErrorCode.NO_RESPONSE,
+                f"unit {request.unit} answers late: what came within {timeout:g} s answers an earlier request",
+            )
+        case Flaw.ANOTHER:
+            return ReaderError(
+                ErrorCode.BAD_FRAME,
+                "what the device sent is whole, but does not answer what was asked: "
+                "another function or length",
+            )
+        case Flaw.DAMAGED:
             return ReaderError(
                 ErrorCode.BAD_FRAME,
                 "what the device sent is damaged: wrong length or checksum",
