@@ -17,13 +17,24 @@ from dbus_fast.aio import MessageBus
 from dbus_fast.errors import AuthError
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import bluez, link as link_module
+from custom_components.blupow.lib.blupow_ble import bluez, link as link_module, link_claim
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.link import BleLink, explain, known_device
 
 ADDRESS = "C4:D3:6A:00:00:35"
 PATH = "/org/bluez/hci0/dev_C4_D3_6A_00_00_35"
 DEVICE = known_device(ADDRESS, "BTRIC134000035", PATH)
+
+
+@pytest.fixture(autouse=True)
+def _own_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Have a folder for notes that no other test uses, and nobody else who is connected."""
+
+    async def nobody(_: str) -> list[str]:
+        return []
+
+    monkeypatch.setattr(link_claim, "_folder", lambda: tmp_path / "links")
+    monkeypatch.setattr(link_module, "connected_paths", nobody)
 
 
 def caused(err: Exception, cause: Exception) -> Exception:
@@ -66,6 +77,23 @@ def caused(err: Exception, cause: Exception) -> Exception:
         ),
         (caused(BleakError("x"), BleakDeviceNotFoundError(ADDRESS)), ErrorCode.NOT_ADVERTISING),
         (BleakError("failed to discover services"), ErrorCode.CONNECT_FAILED),
+        (
+            BleakDBusError("org.freedesktop.DBus.Error.Spawn.ChildExited", ["exited"]),
+            ErrorCode.ADAPTER_UNAVAILABLE,
+        ),
+        (
+            BleakDBusError("org.freedesktop.DBus.Error.NameHasNoOwner", ["x"]),
+            ErrorCode.ADAPTER_UNAVAILABLE,
+        ),
+        (
+            BleakDBusError("org.bluez.Error.AuthenticationFailed", ["Authentication Failed"]),
+            ErrorCode.PAIRING_REQUIRED,
+        ),
+        (BleakError("GATT error 5: Insufficient authentication"), ErrorCode.PAIRING_REQUIRED),
+        (
+            caused(BleakError("x"), BleakError("Insufficient Encryption")),
+            ErrorCode.PAIRING_REQUIRED,
+        ),
         (EOFError(), ErrorCode.CONNECT_FAILED),
         (ConnectionResetError("reset"), ErrorCode.CONNECT_FAILED),
     ],
@@ -90,8 +118,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | float) -> l
         await asyncio.sleep(outcome)
         return SimpleNamespace(is_connected=True)
 
+    async def there(_: str) -> bool:
+        return True
+
     monkeypatch.setattr(link_module, "establish_connection", establish)
     monkeypatch.setattr(link_module, "retry_delay", lambda _: 0.01)
+    monkeypatch.setattr(link_module, "has_adapter", there)
     return attempts
 
 
@@ -198,21 +230,33 @@ async def test_link_that_dropped_and_was_made_again_while_connecting(
     assert link.disconnected.is_set()
 
 
-async def test_forgotten_device_or_missing_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+IO_ERROR = BleakDBusError("org.bluez.Error.Failed", ["Input/output error"])
+
+
+@pytest.mark.parametrize(
+    ("err", "present", "code"),
+    [
+        (BleakDeviceNotFoundError(ADDRESS), True, ErrorCode.NOT_ADVERTISING),
+        (BleakDeviceNotFoundError(ADDRESS), False, ErrorCode.ADAPTER_UNAVAILABLE),
+        (IO_ERROR, True, ErrorCode.CONNECT_FAILED),
+        (IO_ERROR, False, ErrorCode.ADAPTER_UNAVAILABLE),
+        (caused(BleakError("x"), TimeoutError()), True, ErrorCode.CONNECT_TIMEOUT),
+        (caused(BleakError("x"), TimeoutError()), False, ErrorCode.ADAPTER_UNAVAILABLE),
+    ],
+)
+async def test_device_that_fails_or_adapter_that_is_off(
+    monkeypatch: pytest.MonkeyPatch, err: Exception, present: bool, code: ErrorCode
+) -> None:
     """BlueZ says the same in both cases; which one it is, is told."""
-    for present, code in (
-        (True, ErrorCode.NOT_ADVERTISING),
-        (False, ErrorCode.ADAPTER_UNAVAILABLE),
-    ):
 
-        async def has_adapter(_: str, present: bool = present) -> bool:
-            return present
+    async def has_adapter(_: str) -> bool:
+        return present
 
-        scripted(monkeypatch, BleakDeviceNotFoundError(ADDRESS))
-        monkeypatch.setattr(link_module, "has_adapter", has_adapter)
-        with pytest.raises(ReaderError) as caught:
-            await BleLink(DEVICE, 5).connect()
-        assert caught.value.code is code
+    scripted(monkeypatch, err, err)
+    monkeypatch.setattr(link_module, "has_adapter", has_adapter)
+    with pytest.raises(ReaderError) as caught:
+        await BleLink(DEVICE, 5).connect()
+    assert caught.value.code is code
 
 
 async def test_device_that_was_not_found_through_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,3 +316,151 @@ async def test_without_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await bluez.connected_paths(ADDRESS) == []
     assert await bluez.release(ADDRESS) == []
     assert await bluez.remove(ADDRESS) == []
+
+
+async def connected(_: str) -> list[str]:
+    """Say that BlueZ shows the device as connected."""
+    return [PATH]
+
+
+async def test_device_that_another_program_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is neither joined nor cut off."""
+    made = scripted(monkeypatch, 0.0)
+    monkeypatch.setattr(link_module, "connected_paths", connected)
+    link = BleLink(DEVICE, 5)
+    with pytest.raises(ReaderError, match="another program of this machine") as caught:
+        await link.connect()
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    assert made == []
+    await link.disconnect()
+    assert not link_claim.left_by_us(ADDRESS)
+
+
+async def test_device_that_another_reader_has() -> None:
+    """Two programs of ours do not read it at once."""
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    with pytest.raises(ReaderError, match="another BluPow program") as caught:
+        await BleLink(DEVICE, 5).connect()
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    assert not link_claim.left_by_us(ADDRESS)  # it lives
+    claim.end(disconnected=True)
+
+
+async def test_link_that_a_dead_reader_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is taken over; once it was ended cleanly it is nobody's."""
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    claim.note()
+    claim.end(disconnected=False)
+    assert link_claim.left_by_us(ADDRESS.lower())
+    made = scripted(monkeypatch, 0.0)
+    monkeypatch.setattr(link_module, "connected_paths", connected)
+    link = BleLink(DEVICE, 5)
+    client = await link.connect()
+    client.disconnect = lambda: asyncio.sleep(0)
+    assert made == [1]
+    await link.disconnect()
+    assert not link_claim.left_by_us(ADDRESS)
+
+
+def test_note_of_a_dead_reader_is_taken_back() -> None:
+    """By who has ended its link; not while another one has the device."""
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    claim.note()
+    link_claim.forget(ADDRESS)
+    claim.end(disconnected=False)
+    assert link_claim.left_by_us(ADDRESS)
+    link_claim.forget(ADDRESS)
+    assert not link_claim.left_by_us(ADDRESS)
+
+
+def test_note_from_before_the_machine_was_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No link outlasts that; where the system does not tell its start, any note counts."""
+    for boot in (b"first", b"second", None):
+        path = tmp_path / "boot"
+        path.unlink(missing_ok=True)
+        if boot is not None:
+            path.write_bytes(boot)
+        monkeypatch.setattr(link_claim, "_BOOT_ID", path)
+        assert not link_claim.left_by_us(ADDRESS)
+        claim = link_claim.LinkClaim.take(ADDRESS)
+        claim.note()
+        claim.end(disconnected=False)
+        assert link_claim.left_by_us(ADDRESS)
+
+
+@pytest.mark.parametrize("kind", ["file", "open", "link"])
+def test_folder_that_is_not_ours(tmp_path: Path, kind: str) -> None:
+    """Nothing is written where somebody else could read or have put something: nothing is claimed."""
+    folder = tmp_path / "links"
+    match kind:
+        case "file":
+            folder.write_text("")
+        case "open":
+            folder.mkdir(mode=0o755)
+        case "link":
+            (tmp_path / "other").mkdir(mode=0o700)
+            folder.symlink_to(tmp_path / "other")
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    claim.note()
+    claim.end(disconnected=False)
+    claim.end(disconnected=True)
+    assert not link_claim.left_by_us(ADDRESS)
+
+
+class Remembering:
+    """A proxy's client that remembers services until they are forgotten."""
+
+    is_connected = True
+
+    def __init__(self, answer: bool | Exception) -> None:
+        """Begin."""
+        self.answer = answer
+        self.cleared = 0
+
+    async def clear_cache(self) -> bool:
+        """Forget."""
+        self.cleared += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def disconnect(self) -> None:
+        """Disconnect."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"), [(True, 2), (False, 1), (BleakError("gone"), 1)]
+)
+async def test_fresh_services_are_really_forgotten(
+    monkeypatch: pytest.MonkeyPatch, answer: bool | Exception, connections: int
+) -> None:
+    """Over a proxy: forgotten on the connected client, then connected once more."""
+    clients = []
+
+    async def establish(*_: object, **__: object) -> Remembering:
+        clients.append(Remembering(answer))
+        return clients[-1]
+
+    monkeypatch.setattr(link_module, "establish_connection", establish)
+    link = BleLink(BLEDevice(ADDRESS, "x", {"source": "proxy"}), 5, fresh_services=True)
+    await link.connect()
+    assert [client.cleared for client in clients] == [1, 0][:connections]
+    await link.disconnect()
+
+
+async def test_services_of_bluez_are_left_to_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home Assistant's client would remove the object under the connection."""
+    client = Remembering(answer=True)
+
+    async def establish(*_: object, **__: object) -> Remembering:
+        return client
+
+    monkeypatch.setattr(link_module, "establish_connection", establish)
+    link = BleLink(DEVICE, 5)
+    await link.connect()
+    assert not await link.forget_services()
+    assert client.cleared == 0
+    await link.disconnect()
+    assert not await link.forget_services()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-_BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
+BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
 BUS_SOCKETS: Final = (Path("/run/dbus/system_bus_socket"), Path("/var/run/dbus/system_bus_socket"))
 """Where the system bus is unless the environment says otherwise (D-Bus specification)."""
 
@@ -34,7 +34,7 @@ def available() -> bool:
     """Whether this system has a way to BlueZ: a container may have no socket of the system bus."""
     if sys.platform != "linux":
         return False
-    return bool(os.environ.get(_BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
+    return bool(os.environ.get(BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
 
 
 @asynccontextmanager
@@ -104,10 +104,14 @@ async def _paths(bus: MessageBus, address: str, *, connected: bool) -> list[str]
 
 
 async def has_adapter(device_path: str | None = None) -> bool:
-    """Return whether the adapter of a device's object path is there, or any at all."""
+    """Return whether the adapter of a device's object path is there and on, or any at all."""
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            adapters = [path for path, own in (await _objects(bus)).items() if _ADAPTER in own]
+            adapters = [
+                path
+                for path, own in (await _objects(bus)).items()
+                if (adapter := own.get(_ADAPTER)) and adapter["Powered"].value
+            ]
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
         return False

@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
     CONNECT_TIMEOUT = "connect_timeout"
     CONNECT_FAILED = "connect_failed"
     HELD_BY_OTHER = "held_by_other"
+    PAIRING_REQUIRED = "pairing_required"
     SERVICE_MISSING = "service_missing"
     NO_RESPONSE = "no_response"
     BAD_FRAME = "bad_frame"

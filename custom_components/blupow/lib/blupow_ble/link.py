@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol, override
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakDeviceNotFoundError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError
 from bleak_retry_connector import (
     BleakClientWithServiceCache,
     BleakNotFoundError,
@@ -19,9 +19,10 @@ from bleak_retry_connector import (
     get_device,
 )
 
-from .bluez import has_adapter
+from .bluez import connected_paths, has_adapter
 from .errors import ErrorCode, ReaderError, Stage
-from .radio import RADIO_ERRORS
+from .link_claim import ClaimedByOther, LinkClaim
+from .radio import RADIO_ERRORS, asks_for_pairing, detail_of, text_of
 from .resilience import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
 from .session import Client
 
@@ -29,7 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 
 SCAN_START_LIMIT: Final = 10.0
 
-# What BlueZ and bleak call the causes; the first match counts.
+# What BlueZ, bleak and the bus call the causes; the first match counts.
 _CAUSES: Final = (
     (
         ErrorCode.ADAPTER_UNAVAILABLE,
@@ -37,6 +38,11 @@ _CAUSES: Final = (
             "adapter-not-powered",
             "NotReady",
             "ServiceUnknown",
+            "NameHasNoOwner",
+            "DBus.Error.Spawn",
+            "DBus.Error.NoServer",
+            "DBus.Error.Disconnected",
+            "DBus.Error.NoReply",
             "org.bluez was not provided",
             "No Bluetooth adapters",
             "NoReply",
@@ -48,14 +54,25 @@ _CAUSES: Final = (
     (ErrorCode.NOT_ADVERTISING, ("not found", "UnknownObject")),
 )
 _FINAL: Final = frozenset(
-    {ErrorCode.ADAPTER_UNAVAILABLE, ErrorCode.NO_SLOT, ErrorCode.NOT_ADVERTISING}
+    {
+        ErrorCode.ADAPTER_UNAVAILABLE,
+        ErrorCode.NO_SLOT,
+        ErrorCode.NOT_ADVERTISING,
+        ErrorCode.PAIRING_REQUIRED,
+    }
 )
 """Causes that a second attempt two seconds later does not cure."""
+
+_MAYBE_NO_ADAPTER: Final = frozenset(
+    {ErrorCode.NOT_ADVERTISING, ErrorCode.CONNECT_FAILED, ErrorCode.CONNECT_TIMEOUT}
+)
+"""What connecting over an adapter that is off, or gone, may look like."""
 
 _SENTENCES: Final = {
     ErrorCode.ADAPTER_UNAVAILABLE: "the Bluetooth adapter is off, unplugged or not served by BlueZ",
     ErrorCode.NO_SLOT: "the Bluetooth adapter or proxy has no free connection slot",
     ErrorCode.HELD_BY_OTHER: "the device refused the connection; another program or phone may hold it",
+    ErrorCode.PAIRING_REQUIRED: "the device asks for pairing, which no Renogy device known does",
     ErrorCode.NOT_ADVERTISING: "Bluetooth does not know the device any more; it was not heard lately",
     ErrorCode.CONNECT_FAILED: "the connection failed",
 }
@@ -72,6 +89,9 @@ class Link(Protocol):
 
     async def disconnect(self) -> None:
         """Disconnect; never raises."""
+
+    async def forget_services(self) -> bool:
+        """Forget what is remembered of the services of the connected device; whether there was anything."""
 
 
 class BleLink:
@@ -99,12 +119,67 @@ class BleLink:
         self._fresh_services = fresh_services
         self._on_attempt = on_attempt
         self._client: BleakClient | None = None
+        self._claim: LinkClaim | None = None
         self._number = 0
         self.disconnected = asyncio.Event()
         self.attempts = 0
 
     async def connect(self) -> BleakClient:
         """Connect. Raises ReaderError with the cause."""
+        if device_path(self._device) is not None:
+            await self._take_claim()
+        try:
+            client = await self._connect()
+            if self._fresh_services:
+                self._fresh_services = False
+                if await self.forget_services():
+                    await self._hang_up()
+                    client = await self._connect()
+        except ReaderError:
+            await self._end_claim(disconnected=True)
+            raise
+        return client
+
+    async def _take_claim(self) -> None:
+        """Make sure that nobody else has the device. Raises ReaderError(held_by_other).
+
+        A link that a program of ours has left behind is taken over: BlueZ lets us join it.
+        """
+        if self._claim is not None:
+            return
+        try:
+            self._claim = await asyncio.to_thread(LinkClaim.take, self._device.address)
+        except ClaimedByOther:
+            raise _held("another BluPow program is connected to the device") from None
+        if not self._claim.leftover and await connected_paths(self._device.address):
+            await self._end_claim(disconnected=True)
+            raise _held("another program of this machine is connected to the device")
+        await asyncio.to_thread(self._claim.note)
+
+    async def _end_claim(self, *, disconnected: bool) -> None:
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            await asyncio.to_thread(claim.end, disconnected=disconnected)
+
+    async def forget_services(self) -> bool:
+        """Forget what a proxy and Home Assistant remember of the device's services.
+
+        Asking for a connect without a cache does not reach what bleak-esphome keeps. BlueZ's own memory
+        goes with its object (step 3 of a recovery).
+        """
+        clear_cache = getattr(self._client, "clear_cache", None)
+        if clear_cache is None or device_path(self._device) is not None:
+            return False
+        try:
+            async with asyncio.timeout(DISCONNECT_BUDGET):
+                cleared: bool = await clear_cache()
+        except RADIO_ERRORS as err:
+            _LOGGER.debug("[reader] services could not be forgotten: %s", detail_of(err))
+            return False
+        return cleared
+
+    async def _connect(self) -> BleakClient:
+        """Connect, with another attempt. Raises ReaderError with the cause."""
         deadline = asyncio.get_running_loop().time() + self._timeout
         for attempt in count(1):
             self.attempts += 1
@@ -159,9 +234,9 @@ class BleLink:
         return self._client
 
     async def _told_apart(self, err: ReaderError) -> ReaderError:
-        """Tell a device that BlueZ has forgotten from an adapter that is gone with all its devices."""
+        """Tell a device that cannot be connected to from an adapter that is off, or gone with all its devices."""
         path = device_path(self._device)
-        if err.code is not ErrorCode.NOT_ADVERTISING or path is None or await has_adapter(path):
+        if err.code not in _MAYBE_NO_ADAPTER or path is None or await has_adapter(path):
             return err
         return _no_adapter()
 
@@ -179,14 +254,20 @@ class BleLink:
 
     async def disconnect(self) -> None:
         """Disconnect; a failure is only logged, as there is nothing left to do about it here."""
+        await self._end_claim(disconnected=await self._hang_up())
+
+    async def _hang_up(self) -> bool:
+        """Disconnect, and keep the claim; return whether no link is left."""
         if self._client is None:
-            return
+            return True
         client, self._client = self._client, None
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
         except RADIO_ERRORS as err:  # a TimeoutError is an OSError
-            _LOGGER.debug("[reader] disconnecting failed: %s", str(err) or type(err).__name__)
+            _LOGGER.debug("[reader] disconnecting failed: %s", detail_of(err))
+            return False
+        return True
 
 
 def _until(deadline: float) -> type[BleakClient]:
@@ -209,11 +290,14 @@ def _no_adapter() -> ReaderError:
     return ReaderError(code, _SENTENCES[code], stage=Stage.CONNECT)
 
 
+def _held(message: str) -> ReaderError:
+    return ReaderError(ErrorCode.HELD_BY_OTHER, message, stage=Stage.CONNECT)
+
+
 def explain(err: BaseException) -> ReaderError:
     """Return the ReaderError for an exception that bleak or D-Bus raised while connecting."""
     code = _cause(err)
-    detail = str(err) or type(err).__name__
-    return ReaderError(code, f"{_SENTENCES[code]} ({detail})", stage=Stage.CONNECT)
+    return ReaderError(code, f"{_SENTENCES[code]} ({detail_of(err)})", stage=Stage.CONNECT)
 
 
 def _cause(err: BaseException) -> ErrorCode:
@@ -228,12 +312,9 @@ def _cause(err: BaseException) -> ErrorCode:
             return ErrorCode.NO_SLOT
         if isinstance(link, BleakDeviceNotFoundError | BleakNotFoundError):
             return ErrorCode.NOT_ADVERTISING
-    text = " ".join(
-        f"{link.dbus_error} {link.dbus_error_details}"
-        if isinstance(link, BleakDBusError)
-        else str(link)
-        for link in chain
-    )
+    if asks_for_pairing(err):
+        return ErrorCode.PAIRING_REQUIRED
+    text = text_of(err)
     for code, signs in _CAUSES:
         if any(sign in text for sign in signs):
             return code

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, zip_longest
 import logging
 from typing import TYPE_CHECKING, Final
@@ -12,9 +13,10 @@ from .profiles import PROFILES, family_of
 from .profiles.declaration import Block, Profile
 from .profiles.decoding import decode
 from .profiles.inverter import INVERTER, SRNE
+from .radio import RADIO_ERRORS
 from .resilience import PROBE_BUDGET, PROBE_TIMEOUT, REQUEST_TIMEOUT, REQUEST_TRIES
 from .result import Finding
-from .session import Session, has_notifier
+from .session import Client, Session, has_notifier, open_session
 
 if TYPE_CHECKING:
     from .link import Link
@@ -38,6 +40,15 @@ def likely_units() -> Iterator[int]:
     """Go through all unit addresses that devices are known by: the likeliest of each family first."""
     rows = zip_longest(*(profile.units for profile in ASKED))
     return iter(dict.fromkeys(unit for unit in chain(*rows) if unit is not None))
+
+
+def _pushing(client: Client) -> Profile | None:
+    """Return the family of a connected device that sends by itself; None if it does not."""
+    with suppress(*RADIO_ERRORS):  # a link that has just dropped has no services any more
+        for profile in PROFILES.values():
+            if profile.push is not None and has_notifier(client.services, profile.push):
+                return profile
+    return None
 
 
 class Prober:
@@ -113,16 +124,10 @@ class Prober:
     async def _open(self) -> Profile | None:
         """Connect; return the family of a device that is not asked, because it sends by itself."""
         client = await self._link.connect()
+        if (pushing := _pushing(client)) is not None:
+            return pushing
+        self._session = await open_session(self._link, BROADCAST_UNIT, client=client)
         self._deadline = asyncio.get_running_loop().time() + self._budget
-        self._session = Session(client, self._link.disconnected, BROADCAST_UNIT)
-        try:
-            await self._session.start()
-        except ReaderError as err:
-            if err.code is ErrorCode.SERVICE_MISSING:
-                for profile in PROFILES.values():
-                    if profile.push is not None and has_notifier(client.services, profile.push):
-                        return profile
-            raise
         return None
 
     def _families_at(self, unit: int) -> list[Profile]:

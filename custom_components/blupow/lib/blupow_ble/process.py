@@ -13,7 +13,7 @@ from pathlib import Path
 import sys
 from typing import Any, Final
 
-from . import bluez, messages
+from . import bluez, link_claim, messages
 from .errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from .messages import MAX_LINE, Message, Request
 from .resilience import DISCONNECT_BUDGET, PARENT_MARGIN, TERMINATE_GRACE
@@ -283,6 +283,7 @@ class ReaderProcess:
         if code < 0 and not self._disconnected and not device.virtual:
             # ended by a signal: it had no chance to disconnect, and BlueZ keeps its link
             await bluez.release(device.address, device.path)
+            await asyncio.to_thread(link_claim.forget, device.address)
 
 
 def _stage_of(message: Message) -> Stage:

@@ -14,7 +14,7 @@ from .profiles.decoding import decode
 from .push import listen
 from .resilience import READ_BUDGET, REQUEST_TIMEOUT, REQUEST_TRIES
 from .result import Reading, Timings, UnitReading
-from .session import Session
+from .session import Session, open_session
 
 if TYPE_CHECKING:
     from .link import Link
@@ -23,6 +23,15 @@ _LOGGER = logging.getLogger(__name__)
 
 SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
 """Failures after which a late reply may still be on its way."""
+
+
+_NOT_OURS: Final = frozenset({ErrorCode.HELD_BY_OTHER})
+"""Failures after which nothing that was read can be believed: it may be another program's."""
+
+
+def _not_made_anew(why: str) -> ReaderError:
+    text = f"the connection could not be made anew: {why}"
+    return ReaderError(ErrorCode.CONNECT_FAILED, text)
 
 
 @dataclass(slots=True)
@@ -112,11 +121,15 @@ class Reader:
             try:
                 await self._read_unit(state)
             except ReaderError as err:
+                if err.code in _NOT_OURS:
+                    raise
                 _LOGGER.debug("[reader] unit %s is missing: %s", state.unit, err.message)
                 silent[state.plan.key] = err
                 self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
         if len(silent) == len(self._units):
             raise silent[self._units[0].plan.key]
+        assert self._session is not None
+        self._session.check_strays()
         return self._reading(
             {
                 state.plan.key: state.reading()
@@ -195,11 +208,11 @@ class Reader:
     async def _open(self) -> None:
         """Connect and have replies delivered."""
         self._on_stage(Stage.CONNECT)
+        first = self._units[0]
+        unit, pushed = first.unit or BROADCAST_UNIT, first.plan.profile.push
         client = await self._link.connect()
         self._on_stage(Stage.SERVICES)
-        first = self._units[0]
-        self._session = Session(client, self._link.disconnected, first.unit or BROADCAST_UNIT)
-        await self._session.start(first.plan.profile.push)
+        self._session = await open_session(self._link, unit, pushed, client=client)
 
     async def _read_unit(self, state: _Progress) -> None:
         """Read one unit. Raises ReaderError if its required block cannot be read."""
@@ -238,7 +251,7 @@ class Reader:
             unit = self._session.unit = candidates.pop(0)
             asked.add(unit)
             try:
-                words = await self._session.read(state.required, self._patience(), self._tries)
+                words = await self._read_over_drops(state.required, self._tries)
             except ReaderError as err:
                 if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
                     raise
@@ -271,7 +284,7 @@ class Reader:
         try:
             words = await self._ask(block)
         except ReaderError as err:
-            if block.required:
+            if block.required or err.code in _NOT_OURS:
                 raise
             if err.code is ErrorCode.CONNECT_FAILED:
                 if not state.has(state.required):
@@ -292,8 +305,19 @@ class Reader:
         if self._distrusted and not self._reconnected and not self._several:
             await self._reconnect()
         self._check_time()
+        return await self._read_over_drops(block, self._tries if block.required else REQUEST_TRIES)
+
+    async def _read_over_drops(self, block: Block, tries: int) -> tuple[int, ...]:
+        """Read a block; a link that drops meanwhile is made anew, once in a reading."""
         assert self._session is not None
-        tries = self._tries if block.required else REQUEST_TRIES
+        try:
+            return await self._session.read(block, self._patience(), tries)
+        except ReaderError as err:
+            if err.code is not ErrorCode.CONNECT_FAILED or self._reconnected:
+                raise
+            _LOGGER.debug("[reader] connecting again: %s", err.message)
+        await self._reconnect()
+        self._check_time()
         return await self._session.read(block, self._patience(), tries)
 
     async def _read_span(self, state: _Progress, span: Span) -> tuple[int, ...]:
@@ -328,10 +352,12 @@ class Reader:
             async with asyncio.timeout_at(self._deadline):
                 await self._link.disconnect()
                 await self._open()
-        except (TimeoutError, ReaderError) as err:
-            raise ReaderError(
-                ErrorCode.CONNECT_FAILED, f"the connection could not be made anew ({err})"
-            ) from err
+        except TimeoutError:
+            raise _not_made_anew("no time was left") from None
+        except ReaderError as err:
+            if err.code in _NOT_OURS:
+                raise
+            raise _not_made_anew(err.message) from err
         self._session.unit = unit
 
     def _check_time(self) -> None:

@@ -24,12 +24,14 @@ from .modbus import (
     whole_frames,
 )
 from .profiles.declaration import Block, PushFrame
-from .radio import RADIO_ERRORS
+from .radio import RADIO_ERRORS, asks_for_pairing, detail_of
 from .resilience import REQUEST_TIMEOUT, REQUEST_TRIES
 
 if TYPE_CHECKING:
     from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.service import BleakGATTServiceCollection
+
+    from .link import Link
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -40,7 +42,9 @@ NOTIFY_SERVICE: Final = BASE_UUID.format(0xFFF0)
 NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFF1)
 OTHER_NOTIFY_CHARACTERISTIC: Final = BASE_UUID.format(0xFFD2)
 
-_FINAL: Final = frozenset({ErrorCode.CONNECT_FAILED, ErrorCode.HELD_BY_OTHER})
+_FINAL: Final = frozenset(
+    {ErrorCode.CONNECT_FAILED, ErrorCode.HELD_BY_OTHER, ErrorCode.PAIRING_REQUIRED}
+)
 """Failures that asking again does not cure."""
 
 # A late fragment follows the one before within a connection interval or two (45 ms, captured).
@@ -214,7 +218,7 @@ class Session:
     async def _exchange(self, request: Request, timeout: float) -> Reply:
         """Send one request and collect its reply, unless the link drops or the time is up."""
         assert self._characteristics is not None
-        self._check_strays(whole_frames(self._discard()))
+        self.check_strays()
         if self.disconnected.is_set():  # Home Assistant's client has no backend any more
             raise _link_failed(ConnectionError("the link has dropped"), Stage.READ)
         collector = ReplyCollector(request)
@@ -247,6 +251,10 @@ class Session:
         if frame[1] & EXCEPTION_FLAG:
             return True
         return frame[1] == READ_REGISTERS and (frame[0], frame[2]) in self._late
+
+    def check_strays(self) -> None:
+        """Look at what has arrived since the last reply. Raises ReaderError(held_by_other)."""
+        self._check_strays(whole_frames(self._discard()))
 
     def _check_strays(self, frames: list[bytes]) -> None:
         """Raise ReaderError(held_by_other) when a unit has answered what nobody here has asked.
@@ -299,10 +307,33 @@ class Session:
         return bytes(arrived[: PATIENCE * LONGEST_REPLY])
 
 
+async def open_session(
+    link: Link, unit: int, pushed: PushFrame | None = None, *, client: Client | None = None
+) -> Session:
+    """Connect unless a client is connected, and have replies, or what is pushed, delivered.
+
+    Services that are missing may be remembered incompletely: they are forgotten and asked for anew, once.
+    Raises ReaderError.
+    """
+    session = Session(client or await link.connect(), link.disconnected, unit)
+    try:
+        await session.start(pushed)
+    except ReaderError as err:
+        if err.code is not ErrorCode.SERVICE_MISSING or not await link.forget_services():
+            raise
+        _LOGGER.debug("[reader] the services are asked for anew: %s", err.message)
+        await link.disconnect()
+        session = Session(await link.connect(), link.disconnected, unit)
+        await session.start(pushed)
+    return session
+
+
 def _link_failed(err: Exception, stage: Stage) -> ReaderError:
     """Say that the link failed under a request."""
-    detail = str(err) or type(err).__name__
-    return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail})", stage=stage)
+    if asks_for_pairing(err):
+        text = f"the device asks for pairing, which no Renogy device known does ({detail_of(err)})"
+        return ReaderError(ErrorCode.PAIRING_REQUIRED, text, stage=stage)
+    return ReaderError(ErrorCode.CONNECT_FAILED, f"the link failed ({detail_of(err)})", stage=stage)
 
 
 def _unanswered(

@@ -80,6 +80,10 @@ class VirtualLink:
             self._pushing = None
         self.disconnected.set()
 
+    async def forget_services(self) -> bool:
+        """Forget nothing: nothing is remembered."""
+        return False
+
     async def start_notify(
         self,
         char_specifier: BleakGATTCharacteristic,
