@@ -1,6 +1,10 @@
 """Fixtures of all tests."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 import socket
+import tempfile
 from unittest.mock import AsyncMock
 
 from habluetooth import get_manager
@@ -34,10 +38,30 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("enable_custom_integrations")
 
 
+@asynccontextmanager
+async def _nobody() -> AsyncIterator[None]:
+    """Have nobody answer on the system bus."""
+    raise OSError("no bus in tests")
+    yield
+
+
 @pytest.fixture(autouse=True)
-def _system_bus(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _system_bus(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """Have a machine with a system bus, whatever this one has; nobody answers on it."""
     monkeypatch.setattr(bluez, "BUS_SOCKETS", (tmp_path_factory.getbasetemp(),))
+    if "hass" in request.fixturenames and "real_sockets" not in request.fixturenames:
+        monkeypatch.setattr(bluez, "_bus", _nobody)
+
+
+@pytest.fixture(autouse=True)
+def _own_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the notes of links apart from those of other tests, also in processes that a test starts."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 @pytest.fixture
@@ -76,7 +100,7 @@ def no_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no BlueZ to talk to, whatever the machine has; nobody is waited for to be heard anew."""
     for name in ("release", "remove"):
         monkeypatch.setattr(bluez, name, AsyncMock(return_value=[]))
-    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 0)
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 0)
 
 
 @pytest.fixture

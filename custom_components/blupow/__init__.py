@@ -9,8 +9,8 @@ from homeassistant.helpers.typing import ConfigType
 from .actions import async_setup_actions
 from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, PLATFORMS
 from .coordinator import BluPowCoordinator
-from .counter_store import CounterStore
 from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
+from .entry_store import EntryStore
 from .history import HistoryImport
 from .issues import Issues
 from .link_state import forget, keep
@@ -39,12 +39,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         coordinator.link.journal.file = await open_log_file(hass)
 
     async def stop(_: Event) -> None:
-        """Leave no child behind when Home Assistant stops."""
+        """Leave no child behind when Home Assistant stops, and keep what is known."""
         await runtime.stop()
+        await store.save(coordinator.link)
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
-    counters = CounterStore(hass, entry.entry_id)
-    await counters.load(coordinator.units)
+    store = EntryStore(hass, entry.entry_id)
+    await store.load(coordinator.link)
     await coordinator.async_start()
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
@@ -62,12 +63,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     entry.async_on_unload(coordinator.async_add_listener(update_device))
 
     @callback
-    def save_counters() -> None:
-        """Keep the counters of a fresh reading."""
-        if not coordinator.link.failures:
-            counters.save_soon(coordinator.units)
+    def save() -> None:
+        """Keep what is known."""
+        store.save_soon(coordinator.link)
 
-    entry.async_on_unload(coordinator.async_add_listener(save_counters))
+    entry.async_on_unload(coordinator.async_add_listener(save))
     issues = Issues(hass, entry)
     entry.async_on_unload(issues.clear)
     entry.async_on_unload(coordinator.async_add_listener(issues.update))
@@ -84,7 +84,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         runtime = entry.runtime_data
         await runtime.stop()
         link = runtime.coordinator.link
-        await CounterStore(hass, entry.entry_id).save(runtime.coordinator.units)
+        await EntryStore(hass, entry.entry_id).save(link)
         keep(hass, entry.entry_id, link)
         if link.journal.file is not None:
             link.journal.file = None
@@ -95,7 +95,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Forget a device that is removed."""
     forget(hass, entry.entry_id)
-    await CounterStore(hass, entry.entry_id).remove()
+    await EntryStore(hass, entry.entry_id).remove()
 
 
 async def async_remove_config_entry_device(

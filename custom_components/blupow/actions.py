@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import probatio
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import (
     HomeAssistant,
@@ -14,9 +15,13 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import config_validation as cv, device_registry as dr
-from homeassistant.helpers.service import async_get_config_entry
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
@@ -83,7 +88,8 @@ def async_setup_actions(hass: HomeAssistant) -> None:
         TARGET_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
-    hass.services.async_register(
+    async_register_admin_service(
+        hass,
         DOMAIN,
         Action.READ_REGISTERS,
         _read_registers,
@@ -105,6 +111,25 @@ def _runtime(call: ServiceCall) -> BluPowRuntime:
     if entry_id is None:
         entry_id = _entry_of_device(call.hass, call.data[ATTR_DEVICE_ID])
     runtime: BluPowRuntime = async_get_config_entry(call.hass, DOMAIN, entry_id).runtime_data
+    return runtime
+
+
+async def _permitted(call: ServiceCall, policy: str) -> BluPowRuntime:
+    """Return the device that an action is for, if the user may do that with its entities.
+
+    Raises Unauthorized, ServiceValidationError.
+    """
+    runtime = _runtime(call)
+    if call.context.user_id is None:
+        return runtime
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    entry = runtime.coordinator.config_entry
+    entities = er.async_entries_for_config_entry(er.async_get(call.hass), entry.entry_id)
+    for entity in entities:
+        if not user.permissions.check_entity(entity.entity_id, policy):
+            raise Unauthorized(context=call.context, permission=policy)
     return runtime
 
 
@@ -132,7 +157,7 @@ def _unit(call: ServiceCall, coordinator: BluPowCoordinator) -> UnitState:
 
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
     """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
-    runtime = _runtime(call)
+    runtime = await _permitted(call, POLICY_CONTROL)
     try:
         recovery = await runtime.watchdog.async_force()
     except ReaderError as err:
@@ -157,12 +182,13 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
         "last_reading": snapshot.taken_at.isoformat() if snapshot else None,
         "data_age": None if coordinator.age is None else round(coordinator.age),
         "consecutive_failures": link.failures,
-        "polls_stretched": link.breaker.open,
         "connect_timeout": coordinator.connect_timeout,
         "path": _path(runtime),
         "ways": list(coordinator.ways()),
         "signal_strength": coordinator.rssi,
         "success_rate": _rounded(link.success_rate),
+        "partial_polls": link.partial_polls,
+        "missing_blocks": list(link.announced_partial),
         "availability": None if share is None else _rounded(100 * share),
         "last_duration": _rounded(link.last_duration),
         "average_duration": _rounded(link.average_duration),
@@ -197,7 +223,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 async def _read_registers(call: ServiceCall) -> ServiceResponse:
-    """Read registers by number. Raises HomeAssistantError with the cause."""
+    """Read registers by number, for administrators. Raises HomeAssistantError with the cause."""
     runtime = _runtime(call)
     try:
         span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
@@ -227,7 +253,7 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
 
 async def _get_history(call: ServiceCall) -> ServiceResponse:
     """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
-    runtime = _runtime(call)
+    runtime = await _permitted(call, POLICY_CONTROL)
     unit = _unit(call, runtime.coordinator)
     history = unit.profile.history_of(unit.model)
     if history is None:

@@ -39,6 +39,7 @@ from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, 
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.messages import VIRTUAL
+from .lib.blupow_ble.names import cleaned, plain
 from .lib.blupow_ble.probing import UNIT_ADDRESSES
 from .lib.blupow_ble.profiles import PROFILES, may_be_renogy, may_be_renogy_by_manufacturer
 from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
@@ -70,7 +71,7 @@ def _made_up_name(address: str) -> str:
 
 def _name_of(heard: BluetoothServiceInfoBleak) -> str | None:
     """Return what to call a device that may be one of Renogy's; None if it is another."""
-    name = heard.name.strip()
+    name = cleaned(heard.name)
     if may_be_renogy(name):
         return name
     if may_be_renogy_by_manufacturer(heard.address, heard.manufacturer_data):
@@ -88,6 +89,12 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         """Initialize the flow."""
         self._candidate: Candidate | None = None
         self._found: list[Finding] = []
+        self._detail = ""
+        """What the last error says beyond its code."""
+
+    def _placeholders(self, name: str = "", **others: str) -> dict[str, str]:
+        """Return what the texts of forms and errors name; a device's own words are no Markdown."""
+        return {"name": plain(name), **others, "detail": self._detail}
 
     @staticmethod
     @callback
@@ -122,10 +129,9 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="bluetooth_confirm",
             errors=errors,
-            description_placeholders={
-                "name": self._candidate.name,
-                "address": self._candidate.address,
-            },
+            description_placeholders=self._placeholders(
+                self._candidate.name, address=self._candidate.address
+            ),
         )
 
     @override
@@ -161,7 +167,12 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 )
             }
         )
-        return self.async_show_form(step_id="pick", data_schema=schema, errors=errors)
+        return self.async_show_form(
+            step_id="pick",
+            data_schema=schema,
+            errors=errors,
+            description_placeholders=self._placeholders(),
+        )
 
     async def async_step_address(
         self, user_input: dict[str, Any] | None = None
@@ -175,7 +186,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             else:
                 name = next(
                     (
-                        info.name.strip()
+                        cleaned(info.name)
                         for info in async_discovered_service_info(self.hass)
                         if info.address == address and info.name != address
                     ),
@@ -188,6 +199,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="address",
             data_schema=self.add_suggested_values_to_schema(schema, user_input),
             errors=errors,
+            description_placeholders=self._placeholders(),
         )
 
     async def async_step_virtual(
@@ -209,6 +221,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 _profile_schema(), user_input or {CONF_PROFILE: INVERTER.key}
             ),
             errors=errors,
+            description_placeholders=self._placeholders(),
         )
 
     async def async_step_family(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -223,7 +236,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             step_id="family",
             data_schema=self.add_suggested_values_to_schema(_profile_schema(), user_input),
             errors=errors,
-            description_placeholders={"name": self._candidate.name},
+            description_placeholders=self._placeholders(self._candidate.name),
         )
 
     async def async_step_model(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -245,7 +258,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 _choice(CONF_MODEL, options), user_input
             ),
             errors=errors,
-            description_placeholders={"name": self._candidate.name},
+            description_placeholders=self._placeholders(self._candidate.name),
         )
 
     async def async_step_reconfigure(
@@ -259,7 +272,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_menu(
             step_id="reconfigure",
             menu_options=["kind", "find_units"],
-            description_placeholders={"name": entry.title},
+            description_placeholders=self._placeholders(entry.title),
         )
 
     async def async_step_kind(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -298,7 +311,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 user_input or {CONF_MODEL: current if current in kinds else AUTOMATIC},
             ),
             errors=errors,
-            description_placeholders={"name": entry.title},
+            description_placeholders=self._placeholders(entry.title),
         )
 
     async def async_step_find_units(
@@ -318,6 +331,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 )
             except ReaderError as err:
                 errors["base"] = err.code.value
+                self._detail = err.message
             else:
                 units = coordinator.units
                 if new_units(units, self._found):
@@ -337,7 +351,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
                 probatio.Schema({probatio.Optional(CONF_UNIT): selector}), user_input
             ),
             errors=errors,
-            description_placeholders={"name": entry.title},
+            description_placeholders=self._placeholders(entry.title),
         )
 
     async def async_step_add_units(
@@ -363,7 +377,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="add_units",
             data_schema=schema,
-            description_placeholders={"name": entry.title},
+            description_placeholders=self._placeholders(entry.title),
         )
 
     async def _try_address(
@@ -400,6 +414,7 @@ class BluPowConfigFlow(ConfigFlow, domain=DOMAIN):
             return candidate, await read_once(self.hass, candidate, candidate.profile)
         except ReaderError as err:
             errors["base"] = err.code.value
+            self._detail = err.message
             return None
 
 

@@ -17,22 +17,24 @@ from homeassistant.util import dt as dt_util
 
 from . import events
 from .const import DOMAIN
-from .errors import Interrupted
+from .errors import Interrupted, placeholders
 from .events import LinkEvent
 from .journal import Journal, Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.plan import OWN_UNIT
 from .lib.blupow_ble.profiles.declaration import Span
-from .lib.blupow_ble.resilience import CIRCUIT_INTERVAL, CircuitBreaker, ConnectionStatus, Rung
+from .lib.blupow_ble.resilience import ConnectionStatus, Freshness, Rung
 from .lib.blupow_ble.result import Finding, Reading, UnitReading
 from .link_state import LinkState, Poll, forget
 from .poller import Poller
 from .readers import Path
+from .readers.recovery import wait_connectable
 from .readers.turns import start_delay
 from .settings import Settings
 from .snapshot import Snapshot
 from .units import UnitState, units_of
 
+_LOGGER = logging.getLogger(__name__)
 _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
 ADVERT_POLL_PAUSE: Final = 10.0
@@ -90,13 +92,19 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             kept.units[unit.key] = unit
         self.units: Final = list(kept.units.values())
         """The entry's own first."""
+        self.freshness: Final[Freshness] = self.settings.freshness(
+            polling=not entry.pref_disable_polling
+        )
+        for unit in self.units:
+            unit.grace = self.freshness.grace
         self._poller = Poller(hass, entry, self.settings, self.name, self.units)
         self.address = self._poller.address
         self.link.journal.name = self.name
-        self._set_breaker(kept.breaker)
         self.fresh_readings = 0
         """Since the set-up."""
-        self._started = time.monotonic()
+        self._fault: str | None = None
+        """A fault of BluPow's own that was logged already."""
+        self._set_pace()
         self._flight = asyncio.Lock()
         self._rung: Rung | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -116,32 +124,39 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     @property
     def age(self) -> float | None:
-        """Seconds since the last fresh reading; None if there was none."""
-        if self.link.snapshot is None:
-            return None
-        return time.monotonic() - self.link.snapshot.taken_at_monotonic
+        """Seconds since the last fresh reading, also one from before a restart; None if there was none."""
+        return None if self.link.fresh_at is None else time.monotonic() - self.link.fresh_at
 
     @property
     def silence(self) -> float:
-        """Seconds since the last fresh reading, or since the set-up if there was none."""
-        age = self.age
-        return time.monotonic() - self._started if age is None else age
+        """Seconds that a fresh reading is overdue: since the last one, the start, or an excused absence."""
+        link = self.link
+        fresh_at = link.since if link.fresh_at is None else link.fresh_at
+        return time.monotonic() - max(link.since, link.excused_until, fresh_at)
+
+    @property
+    def excused(self) -> bool:
+        """Whether the device is not heard, and may be: the user switches it off at times."""
+        error = self.link.last_error
+        unheard = error is not None and error.code is ErrorCode.NOT_ADVERTISING
+        return unheard and self.settings.may_be_off
 
     @property
     def status(self) -> ConnectionStatus:
         """What is known about the link."""
-        return self.settings.freshness.status(
-            self.age, failing=self.link.failures > 0, virtual=self.virtual
-        )
+        if self.excused:
+            return ConnectionStatus.NOT_HEARD
+        failing = self.link.failures > 0 or self.link.snapshot is None
+        return self.freshness.status(self.age, failing=failing, virtual=self.virtual)
 
     @property
     def within_grace(self) -> bool:
         """Whether entities still show the last reading of one unit at least."""
-        return self.settings.freshness.available(self.age)
+        return self.freshness.available(self.age)
 
     def shows(self, unit: UnitState) -> bool:
         """Whether entities still show the last reading of a unit."""
-        return self.settings.freshness.available(unit.age(time.monotonic()))
+        return self.freshness.available(unit.age(time.monotonic()))
 
     @property
     def connect_timeout(self) -> float:
@@ -180,7 +195,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
                     self.hass, self._on_advertisement, self.address
                 )
             )
-        self._after_poll()
+        self._announce()
         first = entry.async_create_background_task(
             self.hass, self._first_reading(start_delay(self.hass)), f"{self.name} first reading"
         )
@@ -229,6 +244,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
                 raise Interrupted
             work = self._poller.read_spans(self.link.failures, tuple(spans), unit)
             reading: Reading = await self._fly(work)
+            self.link.answered_at = time.monotonic()
             return reading.main
 
     async def async_find_units(self, addresses: tuple[int, ...] = ()) -> list[Finding]:
@@ -286,7 +302,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         return nobody_heard_it or self._heard_again
 
     async def _poll_again(self) -> None:
-        """Poll, unless another poll was faster."""
+        """Poll once the device can be connected to, unless another poll was faster.
+
+        Home Assistant may hear a device some seconds before BlueZ has an object for it.
+        """
+        await wait_connectable(self.hass, self.address)
         if self._is_back:
             await self.async_refresh()
 
@@ -298,11 +318,12 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         scheduled: bool = False,
         raise_on_entry_error: bool = False,
     ) -> None:
-        """Refresh when nothing else is done with the device; failures are logged here, not there."""
-        if scheduled and self._flight.locked() and not self._shutdown_requested:
-            self._schedule_refresh()
-            return
+        """Refresh in turn: a due poll comes before whoever asks later; failures are logged here, not there."""
+        before = self.fresh_readings
         async with self._flight:
+            if scheduled and self.fresh_readings != before and not self._shutdown_requested:
+                self._schedule_refresh()  # a recovery has read it meanwhile
+                return
             await super()._async_refresh(
                 log_failures=False,
                 raise_on_auth_failed=raise_on_auth_failed,
@@ -323,25 +344,33 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         started = time.monotonic()
         try:
             path, reading = await self._fly(self._poller.read(self.link.failures, self._rung))
+            self._keep(path, reading, started)
         except Interrupted as err:
             return self._stand_in(err)
         except ReaderError as err:
             self._failed(err, started)
             return self._stand_in(err)
         except Exception as err:
-            # a fault of BluPow: the base class logs it, and the status must not hide it
-            self._failed(ReaderError(ErrorCode.READER_CRASHED, repr(err)), started)
-            raise
-        return self._succeeded(path, reading, started)
+            # a fault of BluPow: told once, and the status must not hide it
+            if self._fault != (fault := repr(err)):
+                self._fault = fault
+                _LOGGER.exception("[poll] %s: a fault of BluPow itself", self.name)
+            broken = ReaderError(ErrorCode.READER_CRASHED, f"a fault of BluPow itself: {fault}")
+            self._failed(broken, started)
+            return self._stand_in(broken)
+        snapshot = self.link.snapshot
+        assert snapshot is not None
+        return snapshot
 
-    def _succeeded(self, path: Path, reading: Reading, started: float) -> Snapshot:
+    def _keep(self, path: Path, reading: Reading, started: float) -> None:
         """Keep a fresh reading."""
-        link, now, silence = self.link, time.monotonic(), self.silence
+        link, now = self.link, time.monotonic()
         for unit in self.units:
             self._keep_unit(unit, reading, now)
         before = link.snapshot.path if link.snapshot else path
         if (before.kind, before.source) != (path.kind, path.source):
             link.journal.note(Topic.PATH, f"now read {path.kind}: {path.reason}")
+        outage = self.age
         link.snapshot = Snapshot(
             taken_at=dt_util.utcnow(),
             taken_at_monotonic=now,
@@ -349,16 +378,30 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             timings=reading.timings,
             attempts=reading.attempts,
         )
+        link.fresh_at = now
         self.fresh_readings += 1
         link.failures = 0
-        link.last_error = None
-        link.polls.append(Poll(at=dt_util.utcnow(), seconds=now - started))
-        self._set_breaker(link.breaker.after(True))
-        if link.told_lost:
-            link.told_lost = False
-            self._fire(LinkEvent.CONNECTION_RESTORED, {"outage": round(silence)})
-        self._after_poll()
-        return link.snapshot
+        link.last_error = self._fault = None
+        missing = tuple(self._poller.missing(reading))
+        link.polls.append(Poll(at=dt_util.utcnow(), seconds=now - started, partial=bool(missing)))
+        self._announce_partial(missing)
+        if link.announced_lost:
+            link.announced_lost = False
+            self._fire(LinkEvent.CONNECTION_RESTORED, {"outage": round(outage or 0)})
+        self._set_pace()
+        self._announce()
+
+    def _announce_partial(self, missing: tuple[str, ...]) -> None:
+        """Tell when blocks begin to be missing, and when none is any more."""
+        link = self.link
+        if bool(missing) != bool(link.announced_partial):
+            text = (
+                f"partial readings, without {', '.join(missing)}; their last values stay"
+                if missing
+                else "whole readings again"
+            )
+            link.journal.note(Topic.POLL, text)
+        link.announced_partial = missing
 
     def _keep_unit(self, unit: UnitState, reading: Reading, now: float) -> None:
         """Keep what a reading brought of one unit, and tell when it falls silent or answers again."""
@@ -389,52 +432,57 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
         link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
-        breaker = link.breaker.after(False)
-        if not link.breaker.open and self._poller.reader.has_another_way:
-            breaker = CircuitBreaker()  # of another way the failures so far tell nothing
-        self._set_breaker(breaker)
-        self._after_poll()
+        if self.excused:
+            link.excused_until = time.monotonic()
+        self._set_pace()
+        self._announce()
 
     def _stand_in(self, err: ReaderError) -> Snapshot:
         """Return the last reading while it serves, else raise UpdateFailed."""
         snapshot = self.link.snapshot
-        if snapshot is not None and self.settings.freshness.serves(self.age):
+        if snapshot is not None and self.freshness.serves(self.age):
             self.link.snapshot = replace(snapshot, cached=True)
             return self.link.snapshot
         raise UpdateFailed(
             translation_domain=DOMAIN,
             translation_key=err.code,
-            translation_placeholders={"name": self.name},
+            translation_placeholders=placeholders(err, self.name),
         ) from err
 
-    def _set_breaker(self, breaker: CircuitBreaker) -> None:
-        """Set the pace of the polls."""
-        if breaker.open and not self.link.breaker.open:
-            text = f"nearly none succeeds: every {CIRCUIT_INTERVAL:g} s until one does"
-            self.link.journal.note(Topic.POLL, text)
-        self.link.breaker = breaker
-        interval = breaker.interval(self.settings.update_interval)
-        self.update_interval = timedelta(seconds=interval)
+    def _set_pace(self) -> timedelta:
+        """Set the pause before the next poll, and return it."""
+        error = self.link.last_error
+        heard = error is None or error.code is not ErrorCode.NOT_ADVERTISING
+        interval = self.settings.update_interval
+        silence = 0.0 if error is None else self.silence
+        pause = timedelta(seconds=self.freshness.pause(interval, silence, heard=heard))
+        self.update_interval = pause
+        return pause
 
-    def _after_poll(self) -> None:
-        """Note a change of the status, and see to it that ageing alone is noted too."""
-        self._tell_status()
-        freshness, silence = self.settings.freshness, self.silence
-        if self.link.polls:  # before the first one is over there is nothing to miss
-            self.link.availability = self.link.availability.noted(
-                time.monotonic(), available=self.within_grace
-            )
-        if not freshness.available(silence) and not self.link.told_lost:
-            self.link.told_lost = True
-            error = self.link.last_error
+    def _announce(self) -> None:
+        """Tell of a change of the status, and see to it that ageing alone is told too."""
+        self._announce_status()
+        link, silence, now = self.link, self.silence, time.monotonic()
+        if link.polls:  # before the first one is over there is nothing to miss
+            shown = None if self.excused else self.within_grace
+            link.availability = link.availability.noted(now, available=shown)
+        lost = not self.freshness.available(silence) and not self.excused
+        if lost and not link.announced_lost:
+            link.announced_lost = True
+            error = link.last_error
             facts = {"problem": error.code.value if error else None, "silence": round(silence)}
-            self._fire(LinkEvent.CONNECTION_LOST, facts | {"failures": self.link.failures})
+            self._fire(LinkEvent.CONNECTION_LOST, facts | {"failures": link.failures})
         if self._cancel_ageing is not None:
             self._cancel_ageing()
             self._cancel_ageing = None
-        now = time.monotonic()
-        ages = [silence, *(age for unit in self.units if (age := unit.age(now)) is not None)]
-        changes = [change for age in ages if (change := freshness.next_change(age)) is not None]
+        ages = [silence, *([] if self.age is None else [self.age])]
+        for unit in self.units:
+            if unit.snapshot is not None:
+                ages.append(now - unit.snapshot.taken_at_monotonic)
+                ages += [now - kept.taken_at_monotonic for kept in unit.snapshot.kept.values()]
+        changes = [
+            change for age in ages if (change := self.freshness.next_change(age)) is not None
+        ]
         if (change := min(changes, default=None)) is not None:
             self._cancel_ageing = async_call_later(self.hass, change, self._on_aged)
 
@@ -442,21 +490,24 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     def _on_aged(self, _: datetime) -> None:
         """Note that the last reading got too old to serve, or to be shown."""
         self._cancel_ageing = None
-        self._after_poll()
-        if self.link.last_error is not None and not self.settings.freshness.serves(self.age):
+        self._announce()
+        if self.link.last_error is not None and not self.freshness.serves(self.age):
             self.last_update_success = False
+            before, after = self.update_interval, self._set_pace()
+            if before is not None and after < before and not self._flight.locked():
+                self._schedule_refresh()  # a long interval does not delay the last effort
         self.async_update_listeners()
 
     def _fire(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         events.fire(self.hass, self.config_entry, event, facts)
 
-    def _tell_status(self) -> None:
+    def _announce_status(self) -> None:
         """Tell of a change of the status."""
         link, status = self.link, self.status
         never_polled = not link.polls and link.snapshot is None
-        if status is link.told_status or never_polled:
+        if status is link.announced_status or never_polled:
             return
-        before, link.told_status = link.told_status, status
+        before, link.announced_status = link.announced_status, status
         reason = link.last_error.message if link.last_error else "nothing polls"
         match status:
             case ConnectionStatus.CONNECTED | ConnectionStatus.TEST_MODE:
@@ -467,5 +518,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             case ConnectionStatus.DISCONNECTED:
                 text = f"the last reading is too old to serve: {reason}"
                 link.journal.note(Topic.CACHE, text)
+            case ConnectionStatus.NOT_HEARD:
+                link.journal.note(
+                    Topic.POLL, "not heard, as it may be: it is switched off at times"
+                )
             case ConnectionStatus.LOST:
                 link.journal.note(Topic.POLL, f"no reading: {reason}")

@@ -52,7 +52,10 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
             "share": link.availability.share(now),
             "observed": round(link.availability.observed(now)),
         },
-        "circuit_breaker": asdict(link.breaker),
+        "seconds_to_next_poll": coordinator.update_interval.total_seconds()
+        if coordinator.update_interval
+        else None,
+        "partial_polls": link.partial_polls,
         "recovery": runtime.watchdog.report(),
         "snapshot": _snapshot(coordinator),
         "units": [_unit(unit) for unit in coordinator.units],
@@ -61,6 +64,7 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
                 "at": poll.at,
                 "seconds": round(poll.seconds, 2),
                 "error": str(poll.error) if poll.error else None,
+                "partial": poll.partial,
                 "stage": poll.error.stage if poll.error else None,
             }
             for poll in link.polls

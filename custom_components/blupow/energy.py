@@ -21,7 +21,7 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
         """Initialize the sensor."""
         super().__init__(coordinator, unit, describe_estimate(estimate))
         self._estimate = estimate
-        self._total: float | None = None
+        self._energies = unit.energies
         self._last: Sample | None = None
 
     @override
@@ -30,7 +30,9 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
         await super().async_added_to_hass()
         before = await self.async_get_last_sensor_data()
         if before is not None and isinstance(before.native_value, int | float):
-            self._total = float(before.native_value)
+            # what was kept every five minutes, or what was shown last: it never steps back
+            known = self._energies.get(self._estimate.key, 0.0)
+            self._energies[self._estimate.key] = max(known, float(before.native_value))
         self._integrate()
 
     @callback
@@ -50,10 +52,12 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
         sample = Sample(watts, snapshot.taken_at_monotonic)
         longest = longest_gap(self.coordinator.settings.update_interval)
         added = energy_between(self._last, sample, self._estimate.direction, longest)
-        self._last, self._total = sample, (self._total or 0.0) + added
+        self._last = sample
+        self._energies[self._estimate.key] = self._energies.get(self._estimate.key, 0.0) + added
 
     @property
     @override
     def native_value(self) -> StateType:
         """Return the energy; None before the first reading."""
-        return None if self._total is None else round(self._total, 3)
+        total = self._energies.get(self._estimate.key)
+        return None if total is None else round(total, 3)

@@ -19,9 +19,14 @@ def _key(err: ReaderError) -> str:
     return "interrupted" if isinstance(err, Interrupted) else err.code
 
 
+def placeholders(err: ReaderError, name: str) -> dict[str, str]:
+    """Return what the texts of errors name."""
+    return {"name": name, "detail": err.message}
+
+
 def message_of(err: ReaderError, name: str) -> str:
     """Return what is wrong with a device and what to do, as a sentence for people."""
-    return f"{async_get_exception_message(DOMAIN, _key(err), {'name': name})}."
+    return f"{async_get_exception_message(DOMAIN, _key(err), placeholders(err, name))}."
 
 
 def failure(err: ReaderError, name: str) -> HomeAssistantError:
@@ -29,5 +34,5 @@ def failure(err: ReaderError, name: str) -> HomeAssistantError:
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=_key(err),
-        translation_placeholders={"name": name},
+        translation_placeholders=placeholders(err, name),
     )

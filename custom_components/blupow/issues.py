@@ -9,6 +9,7 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from .lib.blupow_ble.names import plain
 from .runtime import BluPowConfigEntry
 
 
@@ -16,6 +17,8 @@ class IssueKind(StrEnum):
     """What a user can mend."""
 
     NOT_HEARD = "not_heard"
+    NO_CONNECTABLE_SCANNER = "no_connectable_scanner"
+    PAIRING_REQUIRED = "pairing_required"
     HELD_BY_OTHER = "held_by_other"
     ADAPTER_GONE = "adapter_gone"
     NO_BLUETOOTH = "no_bluetooth"
@@ -28,6 +31,8 @@ class IssueKind(StrEnum):
 
 CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
     ErrorCode.NOT_ADVERTISING: IssueKind.NOT_HEARD,
+    ErrorCode.NO_CONNECTABLE_SCANNER: IssueKind.NO_CONNECTABLE_SCANNER,
+    ErrorCode.PAIRING_REQUIRED: IssueKind.PAIRING_REQUIRED,
     ErrorCode.HELD_BY_OTHER: IssueKind.HELD_BY_OTHER,
     ErrorCode.ADAPTER_UNAVAILABLE: IssueKind.ADAPTER_GONE,
     ErrorCode.READER_CRASHED: IssueKind.READER_CANNOT_START,
@@ -72,7 +77,8 @@ class Issues:
         coordinator = self._entry.runtime_data.coordinator
         link = coordinator.link
         wanted: set[IssueKind] = set()
-        if link.failures and coordinator.settings.watchdog.stale(coordinator.silence):
+        overdue = coordinator.settings.watchdog.stale(coordinator.silence)
+        if link.failures and overdue and not coordinator.excused:
             known = cause(link.last_error)
             wanted = {known} if known else self._shown - NOT_OF_THE_LAST_ERROR
             if self._entry.runtime_data.watchdog.given_up:
@@ -88,6 +94,7 @@ class Issues:
 
     def _show(self, wanted: set[IssueKind]) -> None:
         for kind in self._shown - wanted:
+            self._remember(self._issue_id(kind))
             ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
         for kind in wanted:  # what is shown already is left as it is
             data: dict[str, str | int | float | None] = {"kind": kind.value}
@@ -96,7 +103,7 @@ class Issues:
                 placeholders = {"reason": reason or ""}
             else:
                 data["entry_id"] = self._entry.entry_id
-                placeholders = {"name": self._entry.title}
+                placeholders = {"name": plain(self._entry.title)}
             ir.async_create_issue(
                 self._hass,
                 DOMAIN,
@@ -107,7 +114,21 @@ class Issues:
                 translation_key=kind.value,
                 translation_placeholders=placeholders,
             )
+            if kind not in self._shown and self._issue_id(kind) in self._ignored:
+                ir.async_ignore_issue(self._hass, DOMAIN, self._issue_id(kind), ignore=True)
         self._shown = wanted
+
+    @property
+    def _ignored(self) -> set[str]:
+        return self._entry.runtime_data.coordinator.link.ignored_repairs
+
+    def _remember(self, issue_id: str) -> None:
+        """Remember whether the user has ignored a repair: it is deleted now, and may come again."""
+        issue = ir.async_get(self._hass).async_get_issue(DOMAIN, issue_id)
+        if issue is not None and issue.dismissed_version is not None:
+            self._ignored.add(issue_id)
+        else:
+            self._ignored.discard(issue_id)
 
     def _issue_id(self, kind: IssueKind) -> str:
         """Return the id of a repair; what is wrong with the machine is told once, not for each device."""

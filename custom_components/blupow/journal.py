@@ -10,11 +10,13 @@ from typing import Final
 from homeassistant.core import callback
 from homeassistant.util import dt as dt_util
 
+from .lib.blupow_ble.names import cleaned
 from .log_file import LogFile
 
 _LOGGER = logging.getLogger(__name__)
 
 KEPT_LINES: Final = 100
+LONGEST_LINE: Final = 1000
 
 
 class Topic(StrEnum):
@@ -58,6 +60,7 @@ class Journal:
         self._write(logging.DEBUG, topic, text)
 
     def _write(self, level: int, topic: Topic, text: str) -> None:
-        _LOGGER.log(level, "[%s] %s: %s", topic, self.name, text)
+        line = f"[{topic}] {cleaned(self.name)}: {cleaned(text, LONGEST_LINE)}"
+        _LOGGER.log(level, "%s", line)
         if self.file is not None:
-            self.file.write(level, f"[{topic}] {self.name}: {text}")
+            self.file.write(level, line)

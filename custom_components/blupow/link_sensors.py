@@ -78,7 +78,10 @@ LINK_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
         value_fn=lambda coordinator: coordinator.link.success_rate,
-        attributes_fn=lambda coordinator: {"polls": len(coordinator.link.polls)},
+        attributes_fn=lambda coordinator: {
+            "polls": len(coordinator.link.polls),
+            "partial": coordinator.link.partial_polls,
+        },
     ),
     BluPowLinkSensorDescription(
         key="availability",

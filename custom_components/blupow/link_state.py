@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+import time
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -11,7 +12,7 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .journal import Journal
 from .lib.blupow_ble.errors import ReaderError
-from .lib.blupow_ble.resilience import Availability, CircuitBreaker, ConnectionStatus
+from .lib.blupow_ble.resilience import Availability, ConnectionStatus
 from .snapshot import Snapshot
 from .units import UnitState
 
@@ -25,6 +26,8 @@ class Poll:
     at: datetime
     seconds: float
     error: ReaderError | None = None
+    partial: bool = False
+    """A reading that lacks blocks that the device has: neither a success nor a failure."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,11 +37,19 @@ class LinkState:
     journal: Journal
     units: dict[str, UnitState] = field(default_factory=dict)
     snapshot: Snapshot | None = None
+    """How the last fresh reading since the start of Home Assistant came."""
+    since: float = field(default_factory=lambda: time.monotonic())
+    """When it began to be known."""
+    fresh_at: float | None = None
+    """When the last fresh reading came, also before a restart, by the monotonic clock."""
+    excused_until: float = float("-inf")
+    """When the device was last not heard, where it may be switched off: no silence counts before."""
+    answered_at: float = float("-inf")
+    """When it last answered somebody who asked for registers."""
     failures: int = 0
     """Failed polls in a row."""
     last_error: ReaderError | None = None
     polls: deque[Poll] = field(default_factory=lambda: deque(maxlen=KEPT_POLLS))
-    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     availability: Availability = field(default_factory=Availability)
     recoveries: int = 0
     """Recoveries of the watchdog that worked."""
@@ -50,16 +61,26 @@ class LinkState:
     """When the next one begins, after one that failed."""
     heard_at: float = float("-inf")
     """When the device was heard last, or was last busy with us, by the monotonic clock."""
-    told_status: ConnectionStatus | None = None
-    told_lost: bool = False
-    """The connection was announced as lost, and not yet as restored."""
+    ignored_repairs: set[str] = field(default_factory=set)
+    """The repairs that the user has ignored, by their ids."""
+    announced_status: ConnectionStatus | None = None
+    announced_lost: bool = False
+    """The connection was announced as lost, and not yet as restored; kept over restarts."""
+    announced_partial: tuple[str, ...] = ()
+    """The blocks that were announced as missing."""
 
     @property
     def success_rate(self) -> float | None:
-        """The share of the last hundred polls that brought a fresh reading, in percent."""
-        if not self.polls:
+        """The share of the last hundred polls that brought a whole reading, in percent; partial ones are none."""
+        counted = [poll for poll in self.polls if not poll.partial]
+        if not counted:
             return None
-        return 100 * sum(poll.error is None for poll in self.polls) / len(self.polls)
+        return 100 * sum(poll.error is None for poll in counted) / len(counted)
+
+    @property
+    def partial_polls(self) -> int:
+        """How many of the last hundred polls brought a part of a reading."""
+        return sum(poll.partial for poll in self.polls)
 
     @property
     def last_duration(self) -> float | None:

@@ -29,6 +29,7 @@ from .settings import (
     CONF_GRACE_TIME,
     CONF_HEARTBEAT,
     CONF_LOG_FILE,
+    CONF_MAY_BE_OFF,
     CONF_NOTIFY,
     CONF_PATH,
     CONF_RECOVERY_LIMIT,
@@ -54,6 +55,7 @@ def number(key: str, unit: str | None = UnitOfTime.SECONDS) -> NumberSelector:
 OPTIONS_SCHEMA: Final = probatio.Schema(
     {
         probatio.Required(CONF_UPDATE_INTERVAL): number(CONF_UPDATE_INTERVAL),
+        probatio.Required(CONF_MAY_BE_OFF): BooleanSelector(),
         probatio.Optional(CONF_CONNECT_TIMEOUT): number(CONF_CONNECT_TIMEOUT),
         probatio.Required(CONF_CACHE_TIME): number(CONF_CACHE_TIME),
         probatio.Required(CONF_GRACE_TIME): number(CONF_GRACE_TIME),
@@ -99,12 +101,8 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
                 key: int(value) if isinstance(value, float) else value
                 for key, value in user_input.items()
             }
-            if options[CONF_CACHE_TIME] < 2 * options[CONF_UPDATE_INTERVAL]:
-                errors[CONF_CACHE_TIME] = "cache_shorter_than_two_intervals"
             if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
                 errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
-            if options[CONF_STALE_AGE] < 2 * options[CONF_UPDATE_INTERVAL]:
-                errors[CONF_STALE_AGE] = "stale_age_shorter_than_two_intervals"
             isolated = options[CONF_PATH] == WantedPath.ISOLATED
             if isolated and not self._virtual and not bluez.available():
                 errors[CONF_PATH] = "isolated_needs_bluez"

@@ -1,6 +1,6 @@
 """Takes the readings of one link: by which way, of which blocks of each unit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 import time
 
 from homeassistant.config_entries import ConfigEntry
@@ -94,7 +94,7 @@ class Poller:
                 case Rung.CLOSE_LINK:
                     await close_links(self._hass, self.address)
                 case Rung.LOOK_AGAIN:
-                    await look_again(self._hass)
+                    await look_again(self._hass, self.address)
                 case Rung.REDISCOVER:
                     if len(self._units) == 1:  # of several, another one could be taken for it
                         self._units[0].unit = self._settings.unit
@@ -132,6 +132,14 @@ class Poller:
         if (own := reading.units.get(OWN_UNIT)) is not None:
             self._remember(own)
         self._remember_models(reading)
+
+    def missing(self, reading: Reading) -> Iterator[str]:
+        """Go through the blocks that a reading lacks although the device has them."""
+        for unit in self._units:
+            told = reading.units.get(unit.key)
+            for block in told.failed if told is not None else ():
+                if self._blocks.get((unit.key, block), BlockRecord()).answered:
+                    yield block if unit.own else f"{unit.key}: {block}"
 
     def _learn_blocks(self, unit: UnitState, reading: UnitReading) -> None:
         now = time.monotonic()

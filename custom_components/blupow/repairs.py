@@ -13,6 +13,7 @@ from .const import CONF_UNIT, DOMAIN
 from .errors import message_of
 from .issues import IssueKind
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from .lib.blupow_ble.names import plain
 from .options_flow import number
 from .runtime import BluPowConfigEntry
 from .settings import CONF_PATH, WantedPath
@@ -75,7 +76,7 @@ class BluPowRepair(RepairsFlow):
             step_id="confirm",
             data_schema=self.schema or probatio.Schema({}),
             errors=errors,
-            description_placeholders={"name": self._entry.title, "problem": problem},
+            description_placeholders={"name": plain(self._entry.title), "problem": plain(problem)},
         )
 
     async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:

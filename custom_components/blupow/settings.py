@@ -31,8 +31,12 @@ CONF_RECOVERY_LIMIT: Final = "recovery_limit"
 CONF_DAILY_RECONNECT: Final = "daily_reconnect"
 CONF_NOTIFY: Final = "notify_on_recovery"
 CONF_LOG_FILE: Final = "log_file"
+CONF_MAY_BE_OFF: Final = "may_be_off"
 
 DEFAULT_UPDATE_INTERVAL: Final = 30
+LONGEST_INTERVAL: Final = 24 * 3600
+INTERVALS_IN_CACHE: Final = 2
+"""A reading serves for so many update intervals at least, or it would be too old before the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Range:
 
 
 RANGES: Final[Mapping[str, Range]] = {
-    CONF_UPDATE_INTERVAL: Range(10, 300),
+    CONF_UPDATE_INTERVAL: Range(10, LONGEST_INTERVAL),
     CONF_CONNECT_TIMEOUT: Range(int(MANUAL_CONNECT_TIMEOUT[0]), int(MANUAL_CONNECT_TIMEOUT[1])),
     CONF_CACHE_TIME: Range(10, 3600),
     CONF_GRACE_TIME: Range(10, 7200),
@@ -82,6 +86,8 @@ class Settings:
     """Local time of day."""
     notify_on_recovery: bool = False
     log_file: bool = False
+    may_be_off: bool = False
+    """The device is switched off at times: while it is not heard nothing is wrong."""
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
@@ -93,14 +99,21 @@ class Settings:
             known[CONF_DAILY_RECONNECT] = time.fromisoformat(known[CONF_DAILY_RECONNECT])
         return cls(**known)
 
-    @property
-    def freshness(self) -> Freshness:
-        """The rule of how long a reading serves."""
-        return Freshness(cache=self.cache_time, grace=self.grace_time)
+    def freshness(self, *, polling: bool = True) -> Freshness:
+        """Return the rule of how long a reading serves: it follows long intervals.
+
+        Without polls, as Home Assistant's option has it, a reading serves as if one came each day.
+        """
+        least = INTERVALS_IN_CACHE * (self.update_interval if polling else LONGEST_INTERVAL)
+        longer = max(self.grace_time - self.cache_time, 0)
+        cache = max(self.cache_time, least)
+        return Freshness(cache=cache, grace=max(self.grace_time, cache + longer))
 
     @property
     def watchdog(self) -> WatchdogRule:
-        """The rule of when a recovery is due."""
+        """The rule of when a recovery is due: it follows long intervals."""
         return WatchdogRule(
-            stale_age=self.stale_age, checks=self.stale_checks, limit=self.recovery_limit
+            stale_age=max(self.stale_age, INTERVALS_IN_CACHE * self.update_interval),
+            checks=self.stale_checks,
+            limit=self.recovery_limit,
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
+import time
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -29,10 +30,20 @@ from .lib.blupow_ble.profiles.declaration import (
     is_unknown,
     unknown,
 )
+from .lib.blupow_ble.resilience import GRACE_TIME
 from .lib.blupow_ble.result import Finding, UnitReading
 
 DEVICE_ID: Final = "device_id"
 """The value that holds a unit's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value of an earlier reading."""
+
+    value: Value
+    taken_at: datetime
+    taken_at_monotonic: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,8 @@ class UnitSnapshot:
     values: dict[str, Value]
     taken_at: datetime
     taken_at_monotonic: float
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """Values of earlier readings, where this one lacks a block or is doubted; each has its own age."""
     failed: dict[str, ErrorCode]
     dropped: tuple[str, ...]
     unknown: dict[str, int]
@@ -58,6 +71,8 @@ class UnitState:
     model: Model | None
     unit: int | None
     """Its Modbus address; None until it is found."""
+    grace: float = GRACE_TIME
+    """Seconds that a value of an earlier reading is kept."""
     set_up_serial_number: str | None = None
     """As it was when the unit was added."""
     snapshot: UnitSnapshot | None = None
@@ -70,6 +85,8 @@ class UnitState:
     lists_told: set[str] = field(default_factory=set)
     """The lists of faults and alarms that it has ever sent."""
     guards: dict[str, CounterGuard] = field(default_factory=dict)
+    energies: dict[str, float] = field(default_factory=dict)
+    """Energies that are integrated (Wh), by the key of their estimate."""
     doubted: Tally[str] = field(default_factory=Tally)
     """How often a value was dropped because it could not be true."""
     unrecognized: Tally[str] = field(default_factory=Tally)
@@ -98,10 +115,19 @@ class UnitState:
         return self.key == OWN_UNIT
 
     def value(self, key: str) -> Value | None:
-        """Return a value of the last reading; None if that unit or that reading has none."""
+        """Return a value of the last reading, or of an earlier one within the grace; None if there is none."""
         if self.snapshot is not None and key in self.snapshot.values:
             return self.snapshot.values[key]
+        if (kept := self.kept(key)) is not None:
+            return kept.value
         return self.identity.get(key)
+
+    def kept(self, key: str) -> Kept | None:
+        """Return a value of an earlier reading that the last one lacks, as long as the grace lasts."""
+        kept = self.snapshot.kept.get(key) if self.snapshot is not None else None
+        if kept is None or time.monotonic() - kept.taken_at_monotonic > self.grace:
+            return None
+        return kept
 
     def has_sent(self, key: str) -> bool:
         """Whether its last reading told of a value, even by a number that has no name."""
@@ -133,8 +159,8 @@ class UnitState:
 
     @property
     def _lists(self) -> dict[str, list[str]]:
-        values = self.snapshot.values if self.snapshot else {}
-        return {key: value for key, value in values.items() if isinstance(value, list)}
+        keys = (*self.snapshot.values, *self.snapshot.kept) if self.snapshot else ()
+        return {key: value for key in keys if isinstance(value := self.value(key), list)}
 
     def holds_serial_number(self, block: Block) -> bool:
         """Whether its serial number is in a block."""
@@ -179,12 +205,30 @@ class UnitState:
             values=values,
             taken_at=at,
             taken_at_monotonic=now,
+            kept=dict(self._missing(reading, values, doubtful)),
             failed=reading.failed,
             dropped=dropped,
             unknown=reading.unknown,
             registers=reading.registers,
         )
         self.lists_told |= self._lists.keys()
+
+    def _missing(
+        self, reading: UnitReading, values: Mapping[str, Value], doubtful: Sequence[str]
+    ) -> Iterator[tuple[str, Kept]]:
+        """Go through what a reading lacks, because a block was lost or a counter is doubted."""
+        if (before := self.snapshot) is None:
+            return
+        lost = [block for block in self.register_map.blocks if block.key in reading.failed]
+        keys = {item.key for block in lost for item in self.register_map.fields_of(block)}
+        keys |= {item.key for item in self.register_map.computed if not keys.isdisjoint(item.of)}
+        for key in keys | set(doubtful):
+            if key in values or reading.unknown.get(key) is not None:
+                continue
+            if key in before.values:
+                yield key, Kept(before.values[key], before.taken_at, before.taken_at_monotonic)
+            elif (kept := self.kept(key)) is not None:
+                yield key, kept
 
     def _doubtful(self, values: Mapping[str, Value], now: float) -> Iterator[str]:
         """Go through the counters that show what the device cannot have counted."""

@@ -25,6 +25,7 @@ from .errors import Interrupted
 from .events import LinkEvent
 from .journal import Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
+from .lib.blupow_ble.names import plain
 from .lib.blupow_ble.resilience import RECOVERY_JITTER, Rung
 
 
@@ -57,7 +58,10 @@ class Watchdog:
         self._entry = coordinator.config_entry
         self._rule = coordinator.settings.watchdog
         self._link = coordinator.link
-        self._ladder = asyncio.Lock()
+        self._climbing: asyncio.Task[Recovery] | None = None
+        """The recovery that is under way: one at a time."""
+        self._lesser = False
+        """It does not try all steps."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancel_next: CALLBACK_TYPE | None = None
         self._cancel: list[CALLBACK_TYPE] = []
@@ -69,8 +73,8 @@ class Watchdog:
 
     @property
     def recovering(self) -> bool:
-        """Whether the ladder is being climbed."""
-        return self._ladder.locked()
+        """Whether a recovery is under way."""
+        return self._climbing is not None
 
     def report(self) -> dict[str, Any]:
         """Return where the recoveries stand."""
@@ -124,15 +128,35 @@ class Watchdog:
         link = self._link
         if self.recovering or link.next_recovery is not None or self._entry.pref_disable_polling:
             return
-        link.stale_checks = self._rule.counted(link.stale_checks, self._coordinator.age)
+        if self._coordinator.excused:
+            link.stale_checks = 0
+            return
+        link.stale_checks = self._rule.counted(link.stale_checks, self._age)
         if self._rule.due(link.stale_checks):
             self._begin(self._recover())
 
+    @property
+    def _age(self) -> float | None:
+        """Seconds since the device was last alive, or had no need to be; None if it never was."""
+        coordinator = self._coordinator
+        answered = time.monotonic() - self._link.answered_at
+        if coordinator.settings.may_be_off:
+            return min(coordinator.silence, answered)
+        if coordinator.age is None:
+            return None if self._rule.stale(answered) else answered
+        return min(coordinator.age, answered)
+
     @callback
     def _on_update(self) -> None:
-        """Begin anew after any fresh reading."""
+        """Begin anew after any fresh reading, or when the device need not be heard."""
+        if self._coordinator.excused:
+            self._begin_anew()
+            return
         if self._link.failures or self._rule.stale(self._coordinator.age):
             return
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self._link.failed_recoveries = self._link.stale_checks = 0
         self._link.next_recovery = None
         self._cancel_pause()
@@ -140,7 +164,7 @@ class Watchdog:
     @callback
     def _on_daily(self, _: datetime) -> None:
         if not self.recovering:
-            self._begin(self._climb(Trigger.DAILY, (Rung.CLOSE_LINK,)))
+            self._start(Trigger.DAILY, (Rung.CLOSE_LINK,))
 
     @callback
     def _on_next(self, _: datetime) -> None:
@@ -166,11 +190,13 @@ class Watchdog:
         return task
 
     async def async_force(self) -> Recovery:
-        """Climb the ladder now, whatever the back-off says; who asked may leave meanwhile.
+        """Climb the ladder now, whatever the back-off says; who comes meanwhile gets the same result.
 
         Raises ReaderError: the last rung's, when none brought a fresh reading, or Interrupted.
         """
-        climb = self._begin(self._climb(Trigger.USER, tuple(Rung)))
+        while (climb := self._climbing) is not None and self._lesser:
+            await asyncio.wait((climb,))  # the daily reconnect does not try everything
+        climb = self._climbing or self._start(Trigger.USER, tuple(Rung))
         try:
             recovery = await asyncio.shield(climb)
         except asyncio.CancelledError:
@@ -195,7 +221,7 @@ class Watchdog:
             self._link.journal.note(
                 Topic.WATCHDOG, f"no fresh reading for {silence:.0f} s: {self._error.message}"
             )
-        recovery = await self._climb(Trigger.WATCHDOG, tuple(Rung))
+        recovery = await self._start(Trigger.WATCHDOG, tuple(Rung))
         if not recovery.worked:
             self._see_to_next()
             return
@@ -205,22 +231,31 @@ class Watchdog:
                 self._notify(silence, recovery.rung)
         self._coordinator.async_update_listeners()
 
+    def _start(self, trigger: Trigger, rungs: tuple[Rung, ...]) -> asyncio.Task[Recovery]:
+        """Begin a recovery; there is none under way."""
+        self._lesser = len(rungs) < len(Rung)
+        climb = self._climbing = self._begin(self._climb(trigger, rungs))
+        climb.add_done_callback(self._ended)
+        return climb
+
+    def _ended(self, _: asyncio.Task[Recovery]) -> None:
+        self._climbing = None
+
     async def _climb(self, trigger: Trigger, rungs: tuple[Rung, ...]) -> Recovery:
         """Try rung by rung until one brings a fresh reading."""
         started = time.monotonic()
         before = self._coordinator.fresh_readings
-        async with self._ladder:
-            problem = self._error.code if self._link.failures else None
-            worked = None
-            for rung in rungs:
-                if await self._coordinator.async_reconnect(rung, before):
-                    worked = rung
-                    break
-            recovery = Recovery(
-                worked=self._coordinator.fresh_readings != before,
-                rung=worked,
-                seconds=time.monotonic() - started,
-            )
+        problem = self._error.code if self._link.failures else None
+        worked = None
+        for rung in rungs:
+            if await self._coordinator.async_reconnect(rung, before):
+                worked = rung
+                break
+        recovery = Recovery(
+            worked=self._coordinator.fresh_readings != before,
+            rung=worked,
+            seconds=time.monotonic() - started,
+        )
         self._tell(trigger, problem, recovery)
         return recovery
 
@@ -259,7 +294,7 @@ class Watchdog:
         minutes = max(round(silence / 60), 1)
         persistent_notification.async_create(
             self._hass,
-            f"{self._entry.title} is read again after about {minutes} min without a reading. "
+            f"{plain(self._entry.title)} is read again after about {minutes} min without a reading. "
             f"Step {rung.value} of the recovery brought it back.",
             title="BluPow",
             notification_id=f"{DOMAIN}_recovery_{self._entry.entry_id}",

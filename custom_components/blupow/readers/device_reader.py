@@ -26,7 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 NO_FAULT_OF_THE_WAY: Final = frozenset(
     {
         ErrorCode.NO_SLOT,
-        ErrorCode.SERVICE_MISSING,
+        ErrorCode.PAIRING_REQUIRED,
         ErrorCode.WRONG_UNIT,
         ErrorCode.MODBUS_EXCEPTION,
         ErrorCode.BAD_REQUEST,
@@ -135,6 +135,7 @@ class DeviceReader:
     async def _path(self, not_over: str | None) -> Path:
         if self._address == VIRTUAL:
             return virtual_path()
+        await self.stop()  # a link of ours that is still being ended is nobody else's
         return await find_path(
             self._hass,
             self._address,

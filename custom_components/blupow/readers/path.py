@@ -1,5 +1,6 @@
 """Picks the way to a device, and says why."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 import logging
 from types import MappingProxyType
@@ -9,12 +10,13 @@ from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
-from ..lib.blupow_ble import bluez
+from ..lib.blupow_ble import bluez, link_claim
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.messages import VIRTUAL, Device
 from ..settings import WantedPath
 from . import Path, PathKind
-from .ways import Way, connected_by, ways_to
+from .holder import refuse_held, refuse_other_integration
+from .ways import Way, ways_to
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -44,8 +46,9 @@ async def find_path(
 
     `avoid` are adapters and proxies that failed lately, with the time until which they rest;
     `processes` says whether a reader process can be started here.
-    Raises ReaderError: adapter_unavailable, not_advertising, no_slot.
+    Raises ReaderError: adapter_unavailable, not_advertising, no_connectable_scanner, no_slot, held_by_other.
     """
+    refuse_other_integration(hass, address)
     if not bluetooth.async_scanner_count(hass, connectable=True):
         raise ReaderError(
             ErrorCode.ADAPTER_UNAVAILABLE,
@@ -125,17 +128,14 @@ async def _leftover_path(
 ) -> Path:
     """Close a link that BlueZ kept for a client that died: it keeps the device from advertising.
 
-    Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio.
+    Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio;
+    ReaderError(held_by_other) when it is somebody else's.
     In-process the device must be heard anew first, which brings a poll at once.
     """
-    if connected_by(hass, address) is not None:
-        raise ReaderError(
-            ErrorCode.HELD_BY_OTHER,
-            "another integration of Home Assistant is connected to the device",
-            stage=Stage.START,
-        )
+    await refuse_held(hass, address)
     if wanted is WantedPath.IN_PROCESS or not (paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
+    await asyncio.to_thread(link_claim.forget, address)
     _LOGGER.debug("[path] %s: a leftover link was closed", name)
     if wanted is WantedPath.AUTOMATIC and not processes:
         raise _not_advertising(hass, address)
@@ -157,6 +157,16 @@ async def _leftover_path(
 
 
 def _not_advertising(hass: HomeAssistant, address: str) -> ReaderError:
+    """Say why nobody can connect: who hears the device cannot, or nobody hears it."""
+    hearing = bluetooth.async_scanner_devices_by_address(hass, address, connectable=False)
+    if hearing and not any(item.scanner.connectable for item in hearing):
+        names = ", ".join(sorted(item.scanner.name for item in hearing))
+        return ReaderError(
+            ErrorCode.NO_CONNECTABLE_SCANNER,
+            f"the device is heard by {names} alone, which cannot connect: a Shelly never can, "
+            "an ESPHome proxy needs `active: true`",
+            stage=Stage.START,
+        )
     why = bluetooth.async_address_reachability_diagnostics(
         hass, address, BluetoothReachabilityIntent.CONNECTION
     )

@@ -1,66 +1,124 @@
-"""What the rungs of a recovery do to the radio before a fresh reading is tried."""
+"""What the steps of a recovery do to the radio before a fresh reading is tried."""
 
 import asyncio
+import logging
+import time
 from typing import Final
 
 from homeassistant.components import bluetooth
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
+from homeassistant.util.hass_dict import HassKey
 
-from ..lib.blupow_ble import bluez
-from .ways import connected_by
+from ..const import DOMAIN
+from ..lib.blupow_ble import bluez, link_claim
+from .holder import refuse_held
+from .ways import ways_to
+
+_LOGGER = logging.getLogger(__name__)
 
 ACTIVE_SCAN: Final = 10.0
 """Seconds; Home Assistant's own default for a scan on demand."""
-HEARD_AGAIN_LIMIT: Final = 15.0
+ACTIVE_SCAN_PAUSE: Final = 300.0
+"""Seconds between scans on demand, for all devices together: one that meets a restart of the scanner stops it."""
+CONNECTABLE_LIMIT: Final = 15.0
 """A device that BlueZ has just forgotten is waited for so long."""
+LOOK_PAUSE: Final = 0.25
+"""Seconds between looks whether it can be connected to: nobody tells."""
+
+_LAST_SCAN: HassKey[float] = HassKey(f"{DOMAIN}_last_active_scan")
+_BLUETOOTH: Final = "bluetooth"
+
+
+async def is_connectable(hass: HomeAssistant, address: str) -> bool:
+    """Whether somebody hears a device, and BlueZ has an object to connect to if it is BlueZ's to do."""
+    ways = ways_to(hass, address)
+    paths = {way.bluez_path for way in ways}
+    if not ways or None in paths:
+        return bool(ways)
+    known = await bluez.known_paths(address)
+    return known is None or not paths.isdisjoint(known)
+
+
+async def wait_connectable(hass: HomeAssistant, address: str) -> bool:
+    """Wait until a device can be connected to, at most for a while; return whether it can.
+
+    Home Assistant hears a device by the kernel before BlueZ has made its object: up to 5 s, as seen.
+    """
+    try:
+        async with asyncio.timeout(CONNECTABLE_LIMIT):
+            while not await is_connectable(hass, address):
+                await asyncio.sleep(LOOK_PAUSE)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def close_links(hass: HomeAssistant, address: str) -> list[str]:
-    """End every link that BlueZ holds to a device, on any adapter; return their object paths.
+    """End the links to a device that a program of ours has left behind; return their object paths.
 
-    One that Home Assistant itself has made for another integration is none of ours. A device that
-    was held is waited for until it is heard.
+    A device that was held is waited for until it can be connected to. Raises ReaderError(held_by_other).
     """
-    if connected_by(hass, address) is not None:
-        return []
-    if closed := await bluez.release(address):
-        await _heard_again(hass, address)
+    await refuse_held(hass, address)
+    closed = await bluez.release(address)
+    await asyncio.to_thread(link_claim.forget, address)
+    if closed:
+        await _look_and_wait(hass, address)
     return closed
 
 
-async def look_again(hass: HomeAssistant) -> None:
-    """Have Home Assistant's scanners ask the devices around for a while. No scanner of our own."""
-    await bluetooth.async_request_active_scan(hass, ACTIVE_SCAN)
+async def look_again(hass: HomeAssistant, address: str) -> None:
+    """Have the devices around asked for a while, and wait until this one can be connected to.
+
+    No scanner of our own. After a connect that failed BlueZ may take 5 s to make its object anew.
+    """
+    await _active_scan(hass)
+    await wait_connectable(hass, address)
 
 
 async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
     """Have BlueZ forget a device and hear it anew; return the object paths that were forgotten.
 
-    A stale object, a link to it and a stale memory of its services go with it. A link that was there
-    when Home Assistant started counts as its own, so that this last resort does not ask whose it is.
-    Returns as soon as the device is heard, or after a while all the same.
+    A stale object and a stale memory of its services go with it. Returns as soon as the device can be
+    connected to, or after a while all the same. Raises ReaderError(held_by_other).
     """
+    await refuse_held(hass, address)
     removed = await bluez.remove(address)
-    await _heard_again(hass, address)
+    await asyncio.to_thread(link_claim.forget, address)
+    await _look_and_wait(hass, address)
     return removed
 
 
-async def _heard_again(hass: HomeAssistant, address: str) -> None:
-    """Wait for the next advertisement of a device, at most for a while; have it looked for meanwhile."""
-    heard = asyncio.Event()
-
-    @callback
-    def on_advertisement(_: bluetooth.BluetoothServiceInfoBleak) -> None:
-        heard.set()
-
-    cancel = bluetooth.async_register_advertisement_callback(hass, on_advertisement, address)
-    scan = asyncio.create_task(look_again(hass), name="blupow active scan")
+async def _look_and_wait(hass: HomeAssistant, address: str) -> None:
+    """Wait until a device can be connected to; have it looked for meanwhile."""
+    scan = asyncio.create_task(_active_scan(hass), name="blupow active scan")
     try:
-        async with asyncio.timeout(HEARD_AGAIN_LIMIT):
-            await heard.wait()
-    except TimeoutError:
-        pass  # the reading that follows tells that the device is not heard
+        await wait_connectable(hass, address)
     finally:
-        cancel()
         scan.cancel()
         await asyncio.wait((scan,))
+
+
+async def _active_scan(hass: HomeAssistant) -> None:
+    """Have Home Assistant's scanners scan actively, unless they did so lately; see that they go on.
+
+    Where such a scan meets a restart of the scanner by its own watchdog, that scanner stays stopped.
+    """
+    now = time.monotonic()
+    if now - hass.data.get(_LAST_SCAN, float("-inf")) < ACTIVE_SCAN_PAUSE:
+        return
+    hass.data[_LAST_SCAN] = now
+    scanning = {
+        scanner.source for scanner in bluetooth.async_current_scanners(hass) if scanner.scanning
+    }
+    await bluetooth.async_request_active_scan(hass, ACTIVE_SCAN)
+    for scanner in bluetooth.async_current_scanners(hass):
+        if scanner.source in scanning and not scanner.scanning:
+            _restart(hass, scanner.source, scanner.name)
+
+
+def _restart(hass: HomeAssistant, source: str, name: str) -> None:
+    """Have Home Assistant start a scanner again that has stopped."""
+    _LOGGER.info("[recovery] %s has stopped scanning and is started again", name)
+    entry = hass.config_entries.async_entry_for_domain_unique_id(_BLUETOOTH, source)
+    if entry is not None:
+        hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
+_BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
 BUS_SOCKETS: Final = (Path("/run/dbus/system_bus_socket"), Path("/var/run/dbus/system_bus_socket"))
 """Where the system bus is unless the environment says otherwise (D-Bus specification)."""
 
@@ -34,7 +34,7 @@ def available() -> bool:
     """Whether this system has a way to BlueZ: a container may have no socket of the system bus."""
     if sys.platform != "linux":
         return False
-    return bool(os.environ.get(BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
+    return bool(os.environ.get(_BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
 
 
 @asynccontextmanager
@@ -131,6 +131,18 @@ async def connected_paths(address: str) -> list[str]:
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
         return []
+
+
+async def known_paths(address: str) -> list[str] | None:
+    """Return the object paths under which BlueZ knows the device; None where BlueZ cannot be asked."""
+    if not available():
+        return None
+    try:
+        async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
+            return await _paths(bus, address, connected=False)
+    except (TimeoutError, OSError, EOFError) as err:
+        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        return None
 
 
 async def release(address: str, path: str | None = None) -> list[str]:

@@ -53,8 +53,10 @@ def main() -> int:
     """Serve the request on standard input; return the exit code."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    level = logging.DEBUG if os.environ.get("BLUPOW_DEBUG") else logging.WARNING
-    logging.basicConfig(level=level, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    if os.environ.get("BLUPOW_DEBUG"):
+        # not bleak's: its debug lines hold all that BlueZ knows, neighbors too
+        logging.getLogger(__package__).setLevel(logging.DEBUG)
     logging.captureWarnings(capture=True)
     emit(messages.hello(os.getpid()))
     return asyncio.run(_serve())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import output
 from .errors import ErrorCode, ReaderError
 from .modbus import EXCEPTION_TEXT, FrameError, parse_reply
+from .names import cleaned
 from .plan import UnitPlan
 from .profiles import PROFILES, may_be_renogy, model_for_name, profile_for_name
 from .profiles.declaration import Kind, Model, Profile, RegisterMap, Value
@@ -327,7 +328,7 @@ def run_scan(options: argparse.Namespace) -> int:
     heard = asyncio.run(scan(options.time))
     rows: list[dict[str, Any]] = []
     for address, (device, advertisement) in heard.items():
-        name = (advertisement.local_name or device.name or "").strip()
+        name = cleaned(advertisement.local_name or device.name or "")
         profile = profile_for_name(name)
         if profile or may_be_renogy(name) or options.all:
             rows.append(

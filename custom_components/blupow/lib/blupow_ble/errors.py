@@ -8,6 +8,7 @@ class ErrorCode(StrEnum):
     """Causes of a failed reading, as they cross the process border and reach the user."""
 
     NOT_ADVERTISING = "not_advertising"
+    NO_CONNECTABLE_SCANNER = "no_connectable_scanner"
     ADAPTER_UNAVAILABLE = "adapter_unavailable"
     NO_SLOT = "no_slot"
     CONNECT_TIMEOUT = "connect_timeout"

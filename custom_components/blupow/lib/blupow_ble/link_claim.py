@@ -11,9 +11,6 @@ import os
 from pathlib import Path
 import tempfile
 from typing import Final, Self
-import zlib
-
-from . import bluez
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
@@ -90,13 +87,6 @@ def forget(address: str) -> None:
         LinkClaim.take(address).end(disconnected=True)
 
 
-def _file_name(address: str) -> str:
-    """Return the name of a device's file: a bus of its own (as in tests) has links of its own."""
-    name = address.upper().replace(":", "_")
-    bus = os.environ.get(bluez.BUS_VARIABLE)
-    return f"{name}-{zlib.crc32(bus.encode()):08x}" if bus else name
-
-
 def _open(address: str) -> int:
     """Open the file of a device, in a folder that belongs to this user alone. Raises OSError."""
     folder = _folder()
@@ -104,4 +94,6 @@ def _open(address: str) -> int:
     status = folder.lstat()
     if status.st_uid != os.getuid() or folder.is_symlink() or status.st_mode & 0o077:
         raise PermissionError(f"{folder} is not ours alone")
-    return os.open(folder / _file_name(address), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return os.open(
+        folder / address.upper().replace(":", "_"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 import json
+import math
 import re
 from typing import Any, Final, NoReturn, TypeIs
 
@@ -16,6 +17,8 @@ from .result import Finding, Reading, Timings, UnitReading
 
 VERSION: Final = 1
 MAX_LINE: Final = 1 << 20
+MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+"""What a message of another shape may raise when it is opened."""
 VIRTUAL: Final = "virtual"
 """The address of the virtual device."""
 
@@ -110,11 +113,21 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON number")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
 def decode(line: bytes) -> Message:
     """Return the message in a line. Raises ValueError: too long, no JSON object, another version."""
     if len(line) > MAX_LINE:
         raise ValueError("line is too long")
-    message = json.loads(line, parse_constant=_refuse_constant)
+    try:
+        message = json.loads(line, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("line is nested too deeply") from None
     if isinstance(message, dict) and message.get("v") == VERSION:
         return message
     raise ValueError(f"not a message of version {VERSION}")
@@ -147,9 +160,10 @@ def parse_request(line: bytes) -> Request:
     unknown = message.keys() - Request.__dataclass_fields__.keys()
     _expect(not unknown, f"unknown fields: {', '.join(sorted(unknown))}")
     operation = message.get("op")
-    _expect(operation in set(Operation), f"unknown operation {operation!r}")
+    known = isinstance(operation, str) and operation in set(Operation)
+    _expect(known, f"unknown operation {operation!r}")
     number = message.get("id")
-    _expect(isinstance(number, int), "id must be a number")
+    _expect(type(number) is int, "id must be a number")
     units = tuple(_parse_unit(unit) for unit in _list(message, "units"))
     needs_units = operation == Operation.READ
     _expect(units or not needs_units, "there is no unit to read")
@@ -305,7 +319,7 @@ def parse_result(message: Message) -> Reading:
 
 def _parse_unit_reading(unit: Message) -> UnitReading:
     for key, value in unit["values"].items():
-        if not _is_value(value):
+        if not is_value(value):
             raise TypeError(f"{key} is no value")
     return UnitReading(
         unit=None if unit["unit"] is None else int(unit["unit"]),
@@ -339,7 +353,8 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _is_value(value: object) -> TypeIs[Value]:
+def is_value(value: object) -> TypeIs[Value]:
+    """Whether something is a value, as JSON knows it."""
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
     return isinstance(value, int | float | str)

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from pathlib import Path
+import signal
 import sys
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ LIB: Final = Path(__file__).resolve().parent.parent
 """The only directory that a child gets on its path."""
 
 LAST_WORDS_WAIT: Final = 1.0
+MOST_LAST_LINES: Final = 100
+"""A child says a line or two after its answer."""
 SHORTAGES: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 """Why a process could not be started this time; next time it can."""
 ENDED_BY_A_SIGNAL: Final = 128
@@ -111,6 +114,7 @@ class ReaderProcess:
                 env=child_environment(),
                 limit=MAX_LINE,
                 close_fds=False,
+                process_group=0,
             )
         except OSError as err:
             text = f"the reader could not be started ({err})"
@@ -162,7 +166,7 @@ class ReaderProcess:
             raise _bad_reply(f"answer to {message.get('id')!r} instead of {self._request.id}")
         try:
             answer = parse(message)
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
+        except messages.MALFORMED as err:
             raise _bad_reply(f"malformed {message['event']}: {err}") from err
         self._answered = True
         return answer
@@ -195,15 +199,20 @@ class ReaderProcess:
                 level, message = _LEVELS[record["level"]], str(record["message"])
                 if not str(record["logger"]).startswith(_HEARD_LOGGERS):
                     level = logging.DEBUG  # a library's remark, the same at each reading
-            except ValueError, KeyError, TypeError:
+            except (*messages.MALFORMED, RecursionError):
                 self._last_words.append(text)
                 level, message = logging.DEBUG, text
             _LOGGER.log(level, "[reader] %s", message.removeprefix("[reader] "))
 
     async def _end_logs(self) -> None:
-        """Hear the ended child's last words; a process that it left behind may hold its log open."""
+        """Hear the ended child's last words; a process that it left behind, and holds its log open, is ended."""
         assert self._logs is not None
-        await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
+        assert self._process is not None
+        _, listening = await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
+        if listening:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
         self._logs.cancel()
 
     async def close(self) -> None:
@@ -215,28 +224,36 @@ class ReaderProcess:
             return
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET + PARENT_MARGIN):
-                await self._read_rest()
-                await self._process.wait()
+                whole = await self._read_rest()
+                if whole:
+                    await self._process.wait()
         except TimeoutError:
-            await self.stop()
-        else:
+            whole = False
+        if whole:
             await self._reap()
+        else:
+            await self.stop()
 
-    async def _read_rest(self) -> None:
-        """Read what the child still says, so that it never waits for its pipe."""
+    async def _read_rest(self) -> bool:
+        """Read what the child still says, so that it never waits for its pipe; return whether it has ended.
+
+        One that goes on and on has gone wrong, and is not listened to.
+        """
         assert self._process is not None
         assert self._process.stdout is not None
-        while True:
+        for _ in range(MOST_LAST_LINES):
+            await asyncio.sleep(0)
             try:
                 line = await self._process.stdout.readline()
                 if not line:
-                    return
+                    return True
                 message = messages.decode(line)
             except ValueError:
                 continue
             if message.get("stage") == Stage.DISCONNECT:
                 self._disconnected = True
             self._on_progress(message)
+        return False
 
     async def stop(self) -> None:
         """End the child: close its input, SIGTERM, after 5 s SIGKILL; then end the link it left, if any.
@@ -262,7 +279,8 @@ class ReaderProcess:
                 process.terminate()
             try:
                 async with asyncio.timeout(TERMINATE_GRACE):
-                    await self._read_rest()
+                    if not await self._read_rest():
+                        raise TimeoutError  # noqa: TRY301  it talks on instead of ending
                     await process.wait()
             except TimeoutError:
                 _LOGGER.debug("[reader] child %s did not end by itself and is killed", process.pid)

@@ -50,10 +50,14 @@ RECOVERY_JITTER: Final = (0.8, 1.2)
 SLOW_RECOVERY_DELAY: Final = 900.0
 """Between recoveries once the limit is reached; they never end."""
 
-CIRCUIT_WINDOW: Final = 10
-CIRCUIT_SAMPLES: Final = 3
-CIRCUIT_GOOD_SHARE: Final = 0.5
-CIRCUIT_INTERVAL: Final = 300.0
+LAST_EFFORT_PAUSE: Final = 5.0
+"""Between polls from the cache's end to the grace's end, where these are the usual 300 s apart."""
+LAST_EFFORT_POLLS: Final = 60
+"""So many pauses fit between the two at most, however long the user has made them."""
+SLOW_PAUSE_HEARD: Final = 120.0
+"""Between polls of a device that is lost, but heard."""
+SLOW_PAUSE_UNHEARD: Final = 300.0
+"""Between polls of a device that is lost and not heard; none of them connects."""
 
 AVAILABILITY_WINDOW: Final = 24 * 3600.0
 
@@ -118,6 +122,8 @@ class ConnectionStatus(StrEnum):
     """The last reading is too old to serve, but within the grace."""
     LOST = "lost"
     """Older than that, or there never was one."""
+    NOT_HEARD = "not_heard"
+    """Not heard, as one that may be switched off is at times."""
     TEST_MODE = "test_mode"
     """A virtual device."""
 
@@ -153,6 +159,18 @@ class Freshness:
         if self.available(age):
             return ConnectionStatus.DISCONNECTED
         return ConnectionStatus.LOST
+
+    def pause(self, interval: float, silence: float, *, heard: bool) -> float:
+        """Return the pause before the next poll, by the time since the last fresh reading.
+
+        The interval until the cache ends; then a last effort until the grace ends: stretched polls would
+        make the very outage that they soften. What is lost is polled slowly, to be kind to the radio.
+        """
+        if silence <= self.cache:
+            return interval
+        if silence <= self.grace:
+            return max(LAST_EFFORT_PAUSE, (self.grace - self.cache) / LAST_EFFORT_POLLS)
+        return SLOW_PAUSE_HEARD if heard else SLOW_PAUSE_UNHEARD
 
     def next_change(self, age: float) -> float | None:
         """Return in how many seconds ageing alone will have changed what `serves` or `available` say."""
@@ -273,36 +291,14 @@ class WatchdogRule:
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitBreaker:
-    """Stretches polls while nearly none succeeds, to be kind to the radio."""
-
-    outcomes: tuple[bool, ...] = ()
-    """Of the last polls: whether they brought a fresh reading."""
-    open: bool = False
-
-    def after(self, good: bool) -> CircuitBreaker:
-        """Return the breaker after a poll. A good one closes it, and what was before no longer counts."""
-        if good and self.open:
-            return CircuitBreaker((True,))
-        outcomes = (*self.outcomes, good)[-CIRCUIT_WINDOW:]
-        failing = sum(outcomes) < CIRCUIT_GOOD_SHARE * len(outcomes)
-        trips = not good and len(outcomes) >= CIRCUIT_SAMPLES and failing
-        return CircuitBreaker(outcomes, open=self.open or trips)
-
-    def interval(self, wanted: float) -> float:
-        """Return the pause between polls."""
-        return max(wanted, CIRCUIT_INTERVAL) if self.open else wanted
-
-
-@dataclass(frozen=True, slots=True)
 class Availability:
     """Which share of the last 24 hours the values were shown; less is known at first."""
 
-    changes: tuple[tuple[float, bool], ...] = ()
-    """When it changed, and to what; the first one may lie before the window."""
+    changes: tuple[tuple[float, bool | None], ...] = ()
+    """When it changed, and to what (None: does not count); the first one may lie before the window."""
 
-    def noted(self, now: float, available: bool) -> Self:
-        """Return what is known after a look."""
+    def noted(self, now: float, available: bool | None) -> Self:
+        """Return what is known after a look. None: from now on the time does not count."""
         begin = now - AVAILABILITY_WINDOW
         changes = self.changes
         if not changes or changes[-1][1] != available:
@@ -312,17 +308,20 @@ class Availability:
         return self if changes == self.changes else type(self)(changes)
 
     def observed(self, now: float) -> float:
-        """Return the seconds that are known, 24 hours at most."""
-        return min(now - self.changes[0][0], AVAILABILITY_WINDOW) if self.changes else 0.0
+        """Return the seconds that count, of 24 hours at most."""
+        return self._seconds(now, available=True) + self._seconds(now, available=False)
 
     def share(self, now: float) -> float | None:
-        """Return the share of the known time, 0-1; None before any time has passed."""
+        """Return the share of the time that counts, 0-1; None before any has passed."""
         observed = self.observed(now)
-        if observed <= 0:
-            return None
-        begin, shown = now - observed, 0.0
+        return self._seconds(now, available=True) / observed if observed > 0 else None
+
+    def _seconds(self, now: float, *, available: bool) -> float:
+        """Return how long the values were shown, or were not, within the window."""
+        begin = now - AVAILABILITY_WINDOW
         ends = [*(at for at, _ in self.changes[1:]), now]
-        for (at, available), end in zip(self.changes, ends, strict=True):
-            if available:
-                shown += max(end - max(at, begin), 0.0)
-        return shown / observed
+        return sum(
+            max(end - max(at, begin), 0.0)
+            for (at, was), end in zip(self.changes, ends, strict=False)
+            if was is available
+        )

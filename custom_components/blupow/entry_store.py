@@ -1,0 +1,190 @@
+"""What is kept of an entry over restarts: counters, energies, the last values, what was announced."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+import logging
+from pathlib import Path
+import time
+from typing import Any, Final
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .lib.blupow_ble.messages import is_value
+from .link_state import LinkState
+from .units import UnitSnapshot, UnitState, guard_of
+
+_LOGGER = logging.getLogger(__name__)
+
+STORAGE_VERSION: Final = 1
+SAVE_INTERVAL: Final = 300.0
+"""Seconds between two writes."""
+SAVE_DELAY: Final = 1.0
+
+type Stored = dict[str, Any]
+
+_UNREADABLE: Final = (
+    HomeAssistantError,
+    NotImplementedError,
+    OSError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+)
+"""What a file of another shape, of a later version, or that is none, may raise."""
+
+
+class EntryStore:
+    """Keeps what is known of one entry."""
+
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Prepare to keep it."""
+        self._hass = hass
+        self._store = Store[Stored](hass, STORAGE_VERSION, f"{DOMAIN}.{entry_id}")
+        self._saved_at = time.monotonic()
+
+    async def load(self, link: LinkState) -> None:
+        """Have the link go on from where it was, unless that is known already.
+
+        A file that cannot be understood is set aside: the device is read all the same.
+        """
+        try:
+            stored = await self._store.async_load()
+            if stored is not None:
+                _restore(link, stored)
+        except _UNREADABLE as err:
+            _LOGGER.warning(
+                "[cache] %s: what was kept of it cannot be read (%s) and is set aside; "
+                "counters and energies begin anew",
+                link.journal.name,
+                err or type(err).__name__,
+            )
+            await self._hass.async_add_executor_job(_set_aside, Path(self._store.path))
+
+    @callback
+    def save_soon(self, link: LinkState) -> None:
+        """Write it now and then."""
+        if time.monotonic() - self._saved_at < SAVE_INTERVAL:
+            return
+        self._saved_at = time.monotonic()
+        self._store.async_delay_save(lambda: _stored(link), SAVE_DELAY)
+
+    async def save(self, link: LinkState) -> None:
+        """Write it now."""
+        await self._store.async_save(_stored(link))
+
+    async def remove(self) -> None:
+        """Forget it with the entry."""
+        await self._store.async_remove()
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a file that cannot be understood; one that is in the way of it already goes."""
+    try:
+        path.replace(path.with_name(f"{path.name}.unreadable"))
+    except OSError as err:
+        _LOGGER.warning("[cache] %s could not be set aside: %s", path.name, err)
+
+
+def _restore(link: LinkState, stored: Stored) -> None:
+    """Take over what was stored. Raises what a wrong shape brings; nothing is taken over then."""
+    behind = time.time() - time.monotonic()
+    units = {key: _unit(link.units[key], data, behind) for key, data in _known(link, stored)}
+    lost, fresh_at = stored["announced_lost"], stored["fresh_at"]
+    ignored = set(stored["ignored_repairs"])
+    if not all(isinstance(repair, str) for repair in ignored):
+        raise TypeError("a repair is of another kind")
+    if not isinstance(lost, bool) or not (fresh_at is None or _is_number(fresh_at)):
+        raise TypeError("what was announced is of another kind")
+    link.ignored_repairs |= ignored
+    if link.fresh_at is None and fresh_at is not None:
+        link.fresh_at = min(fresh_at - behind, time.monotonic())
+        link.announced_lost = lost
+    for key, (guards, energies, snapshot) in units.items():
+        unit = link.units[key]
+        unit.guards = guards | unit.guards
+        unit.energies = energies | unit.energies
+        unit.snapshot = unit.snapshot or snapshot
+
+
+def _known(link: LinkState, stored: Stored) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(key, data) for key, data in stored["units"].items() if key in link.units]
+
+
+def _unit(
+    unit: UnitState, data: Mapping[str, Any], behind: float
+) -> tuple[dict[str, Any], dict[str, float], UnitSnapshot | None]:
+    """Return the guards, the energies and the last values of a unit. Raises for a wrong shape."""
+    guards = {}
+    fields = {item.key: item for item in unit.register_map.fields}
+    for key, (value, at) in data["counters"].items():
+        field = fields.get(key)
+        if field is None or field.per_hour is None:
+            continue
+        if not _is_number(value) or not _is_number(at):
+            raise TypeError(f"{key} is no counter")
+        guards[key] = replace(guard_of(field), value=value, at=min(at - behind, time.monotonic()))
+    if not all(_is_number(energy) for energy in data["energies"].values()):
+        raise TypeError("an energy is no number")
+    if data["values"] is None:
+        return guards, dict(data["energies"]), None
+    same = (data["profile"], data["model"]) == (
+        unit.profile.key,
+        unit.model.key if unit.model else None,
+    )
+    if not all(is_value(value) for value in data["values"].values()):
+        raise TypeError("a value is none")
+    if not same:
+        return guards, dict(data["energies"]), None
+    snapshot = UnitSnapshot(
+        values={key: value for key, value in data["values"].items() if key in _keys(unit)},
+        taken_at=dt_util.utc_from_timestamp(data["taken_at"]),
+        taken_at_monotonic=min(data["taken_at"] - behind, time.monotonic()),
+        failed={},
+        dropped=(),
+        unknown={},
+        registers={},
+    )
+    return guards, dict(data["energies"]), snapshot
+
+
+def _keys(unit: UnitState) -> set[str]:
+    return {
+        *(item.key for item in unit.register_map.fields),
+        *(item.key for item in unit.register_map.computed),
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _stored(link: LinkState) -> Stored:
+    behind = time.time() - time.monotonic()
+    return {
+        "announced_lost": link.announced_lost,
+        "ignored_repairs": sorted(link.ignored_repairs),
+        "fresh_at": None if link.fresh_at is None else link.fresh_at + behind,
+        "units": {key: _stored_unit(unit, behind) for key, unit in link.units.items()},
+    }
+
+
+def _stored_unit(unit: UnitState, behind: float) -> dict[str, Any]:
+    snapshot = unit.snapshot
+    return {
+        "profile": unit.profile.key,
+        "model": unit.model.key if unit.model else None,
+        "counters": {
+            key: [guard.value, guard.at + behind]
+            for key, guard in unit.guards.items()
+            if guard.value is not None
+        },
+        "energies": unit.energies,
+        "values": None if snapshot is None else snapshot.values,
+        "taken_at": None if snapshot is None else snapshot.taken_at_monotonic + behind,
+    }
