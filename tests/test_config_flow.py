@@ -7,8 +7,8 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.config_flow import normalised
 from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.device_flow import normalised
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
@@ -59,15 +59,24 @@ async def discovered(hass: HomeAssistant) -> dict[str, Any]:
 async def kind_form(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
     """Return the form that says what the device is."""
     result = await entry.start_reconfigure_flow(hass)
-    assert result["menu_options"] == ["kind", "find_units"]
+    assert result["menu_options"] == ["kind", "find_units", "new_address"]
     return await hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "kind"}
     )
 
 
 async def answer(hass: HomeAssistant, result: dict[str, Any], **user_input: Any) -> dict[str, Any]:
-    """Answer a form."""
-    return await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
+    """Answer a form, and wait for what takes its time."""
+    result = await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
+    return await settled(hass, result)
+
+
+async def settled(hass: HomeAssistant, result: dict[str, Any]) -> dict[str, Any]:
+    """Wait until a flow has gone on from what takes its time."""
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        await hass.async_block_till_done(wait_background_tasks=True)
+        result = await hass.config_entries.flow.async_configure(result["flow_id"])
+    return result
 
 
 @pytest.mark.usefixtures("heard")
@@ -78,6 +87,7 @@ async def test_discovered(hass: HomeAssistant, script: Script) -> None:
     assert result["description_placeholders"] == {
         "name": INVERTER_NAME,
         "address": INVERTER_ADDRESS,
+        "detail": "",
     }
     result = await answer(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -273,7 +283,7 @@ async def test_what_nothing_recognises_is_asked_for(hass: HomeAssistant, script:
     hear(hass, service_info("BT-TH-6A000035"))
     result = await answer(hass, await discovery(hass))
     assert result["step_id"] == "family"
-    assert result["description_placeholders"] == {"name": "BT-TH-6A000035"}
+    assert result["description_placeholders"]["name"] == "BT-TH-6A000035"
     result = await answer(hass, result, profile="controller")
     assert result["errors"] == {"base": "no_response"}
     script.error = None
@@ -363,7 +373,7 @@ async def test_model_is_asked_for(hass: HomeAssistant, script: Script) -> None:
     script.device = Nameless(clock=lambda: NOW)
     result = await answer(hass, await discovered(hass))
     assert result["step_id"] == "model"
-    assert result["description_placeholders"] == {"name": INVERTER_NAME}
+    assert result["description_placeholders"]["name"] == INVERTER_NAME
     script.error = ErrorCode.NO_RESPONSE
     result = await answer(hass, result, model="RIV4835CSH1S")
     assert result["errors"] == {"base": "no_response"}

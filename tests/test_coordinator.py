@@ -772,7 +772,11 @@ async def test_connection_lost_and_restored(
     assert lost == []
     await pass_time(hass, freezer, 2)
     (event,) = lost
-    assert event.data == about | {"problem": "held_by_other", "silence": 601, "failures": event.data["failures"]}
+    assert event.data == about | {
+        "problem": "held_by_other",
+        "silence": 601,
+        "failures": event.data["failures"],
+    }
     await hass.config_entries.async_reload(entry.entry_id)
     await pass_time(hass, freezer, 400)
     assert len(lost) == 1

@@ -34,6 +34,8 @@ SHOWN_BY = [
     (ErrorCode.MODBUS_EXCEPTION, Stage.READ, "wrong_family"),
     (ErrorCode.NO_RESPONSE, Stage.READ, "unit_not_found"),
     (ErrorCode.WRONG_UNIT, Stage.READ, "unit_not_found"),
+    (ErrorCode.NO_CONNECTABLE_SCANNER, Stage.START, "no_connectable_scanner"),
+    (ErrorCode.PAIRING_REQUIRED, Stage.CONNECT, "pairing_required"),
 ]
 
 
@@ -79,8 +81,13 @@ class Flow:
         return result
 
     async def submit(self, **answers: Any) -> dict[str, Any]:
-        """Submit its form."""
-        return await self._post(self._url, answers)
+        """Submit its form, and wait for what takes its time."""
+        result = await self._post(self._url, answers)
+        while result["type"] == "progress":
+            await self._hass.async_block_till_done(wait_background_tasks=True)
+            response = await self._http.get(self._url)
+            result = await response.json()
+        return result
 
     async def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         response = await self._http.post(url, json=body)
@@ -204,7 +211,7 @@ async def test_try_again(
     polls = script.polls
     result = await flow.submit()
     assert result["errors"] == {"base": "still_failing"}
-    assert "refuses the connection" in result["description_placeholders"]["problem"]
+    assert "held by a phone or another program" in result["description_placeholders"]["problem"]
     assert script.polls == polls + 3
     script.error = None
     result = await flow.submit()
@@ -311,12 +318,11 @@ async def test_browser_that_goes_away(
     flow.hass = hass
     script.error = None
     script.gate.clear()
-    answer = asyncio.create_task(flow.async_step_confirm({}))
+    result = await flow.async_step_confirm({})
+    assert (result["type"], result["progress_action"]) == ("progress", "mend")
     while not script.at_once:
         await asyncio.sleep(0)
-    answer.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await answer
+    result["progress_task"].cancel()
     script.gate.set()
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED

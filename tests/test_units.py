@@ -23,6 +23,7 @@ from homeassistant.setup import async_setup_component
 from .families import FAMILIES
 from .scripted import NOW, Script
 from .simulated import INVERTER_ADDRESS
+from .test_config_flow import answer
 from .timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
@@ -56,7 +57,7 @@ async def search(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
         result["flow_id"], {"next_step_id": "find_units"}
     )
     assert result["step_id"] == "find_units"
-    return await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    return await answer(hass, result)
 
 
 async def add(hass: HomeAssistant, result: dict[str, Any], *units: str) -> None:
@@ -124,11 +125,11 @@ async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> Non
     result = await search(hass, entry)
     assert result["errors"] == {"base": "no_more_units"}
     script.error = ErrorCode.CONNECT_TIMEOUT
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    result = await answer(hass, result)
     assert result["errors"] == {"base": "connect_timeout"}
     script.error = None
     script.device = bus(("battery", 48), ("battery", 51))
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    result = await answer(hass, result)
     assert result["step_id"] == "add_units"
 
 
@@ -382,9 +383,9 @@ async def test_unit_at_an_address_that_the_user_types(hass: HomeAssistant, scrip
     )
     (field,) = result["data_schema"].schema.values()
     assert (field.config["min"], field.config["max"]) == (1, 247)
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    result = await answer(hass, result)
     assert result["errors"] == {"base": "no_more_units"}
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {"unit": 72.0})
+    result = await answer(hass, result, unit=72.0)
     await add(hass, result, "72", "73")
     assert [unit["unit"] for unit in entry.data["more_units"]] == [72, 73]
     assert script.searches[-1].addresses == (72,)
@@ -428,14 +429,12 @@ async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None
     )
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    for answer in ("automatic", "controller:Rover"):
+    for wanted in ("automatic", "controller:Rover"):
         result = await entry.start_reconfigure_flow(hass)
         result = await hass.config_entries.flow.async_configure(
             result["flow_id"], {"next_step_id": "kind"}
         )
-        result = await hass.config_entries.flow.async_configure(
-            result["flow_id"], {"model": answer}
-        )
+        result = await answer(hass, result, model=wanted)
         assert result["reason"] == "reconfigure_successful"
         await hass.async_block_till_done(wait_background_tasks=True)
         assert (entry.data["profile"], entry.data["unit"]) == ("controller", 96)

@@ -16,6 +16,7 @@ from .issues import Issues
 from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
 from .runtime import BluPowConfigEntry, BluPowRuntime
+from .stale_entities import remove_stale_entities
 from .watchdog import Watchdog
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -50,6 +51,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     remove_stale_devices(hass, coordinator)
+    remove_stale_entities(hass, coordinator)
     known = [dict(unit.identity) for unit in coordinator.units]
 
     @callback

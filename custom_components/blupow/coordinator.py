@@ -82,7 +82,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         units = units_of(entry, self.settings.unit)
         kept = forget(hass, entry.entry_id)
         if kept is None or not _same(kept.units.get(OWN_UNIT), units[0]):
-            kept = LinkState(journal=Journal(self.name))
+            kept = LinkState(journal=Journal(self.name), since=time.monotonic())
         self.link = kept
         known, kept.units = kept.units, {}
         for unit in units:

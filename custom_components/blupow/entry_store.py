@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 import logging
 from pathlib import Path
 import time
@@ -15,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .lib.blupow_ble.messages import is_value
 from .link_state import LinkState
-from .units import UnitSnapshot, UnitState, guard_of
+from .units import DayMark, UnitSnapshot, UnitState, guard_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ def _restore(link: LinkState, stored: Stored) -> None:
     """Take over what was stored. Raises what a wrong shape brings; nothing is taken over then."""
     behind = time.time() - time.monotonic()
     units = {key: _unit(link.units[key], data, behind) for key, data in _known(link, stored)}
+    marks = {key: _day_mark(data["day_mark"]) for key, data in _known(link, stored)}
     lost, fresh_at = stored["announced_lost"], stored["fresh_at"]
     ignored = set(stored["ignored_repairs"])
     if not all(isinstance(repair, str) for repair in ignored):
@@ -110,6 +112,7 @@ def _restore(link: LinkState, stored: Stored) -> None:
         unit.guards = guards | unit.guards
         unit.energies = energies | unit.energies
         unit.snapshot = unit.snapshot or snapshot
+        unit.day_mark = unit.day_mark or marks[key]
 
 
 def _known(link: LinkState, stored: Stored) -> list[tuple[str, Mapping[str, Any]]]:
@@ -153,6 +156,14 @@ def _unit(
     return guards, dict(data["energies"]), snapshot
 
 
+def _day_mark(stored: list[Any] | None) -> DayMark | None:
+    """Return a day mark. Raises for a wrong shape."""
+    if stored is None:
+        return None
+    count, day = stored
+    return DayMark(int(count), date.fromisoformat(day))
+
+
 def _keys(unit: UnitState) -> set[str]:
     return {
         *(item.key for item in unit.register_map.fields),
@@ -185,6 +196,9 @@ def _stored_unit(unit: UnitState, behind: float) -> dict[str, Any]:
             if guard.value is not None
         },
         "energies": unit.energies,
+        "day_mark": [unit.day_mark.count, unit.day_mark.date.isoformat()]
+        if unit.day_mark
+        else None,
         "values": None if snapshot is None else snapshot.values,
         "taken_at": None if snapshot is None else snapshot.taken_at_monotonic + behind,
     }

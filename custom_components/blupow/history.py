@@ -28,7 +28,7 @@ from .journal import Topic
 from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.profiles.declaration import History, HistoryField, Unit
 from .lib.blupow_ble.profiles.decoding import decode_history
-from .units import UnitState, unit_name
+from .units import DayMark, UnitState, unit_name
 
 IMPORT_HOUR: Final = 12
 """From this local hour on yesterday is imported: a device's own day may end hours later than ours."""
@@ -38,6 +38,8 @@ PAUSE: Final = timedelta(hours=1)
 """After an import that failed."""
 
 RECORDER: Final = "recorder"
+OPERATING_DAYS: Final = "operating_days"
+"""The value that counts the days on which a device had power."""
 _ENERGY: Final = frozenset({Unit.WATT_HOUR, Unit.KILOWATT_HOUR})
 
 
@@ -66,6 +68,18 @@ async def async_read_history(
         Day(date=today - timedelta(days=days_ago), days_ago=days_ago, values=values)
         for days_ago, values in sorted(decoded.items())
     ]
+
+
+def is_dated(before: DayMark | None, now: DayMark | None, days_ago: int) -> bool:
+    """Whether it is certain on which date a day was that the device has counted.
+
+    Devices count the days on which they had power. Where they have counted fewer than the calendar since
+    they were last looked at, nobody knows which of the days between were without power.
+    """
+    if before is None or now is None:
+        return True
+    behind = (now.date - before.date).days - (now.count - before.count)
+    return behind == 0 or days_ago == 0
 
 
 class HistoryImport:
@@ -133,7 +147,14 @@ class HistoryImport:
             self._busy = False
 
     async def _import_unit(self, unit: UnitState, history: History) -> None:
-        days = await async_read_history(self._coordinator, unit, history)
+        today, count = dt_util.now().date(), unit.value(OPERATING_DAYS)
+        mark = DayMark(int(count), today) if isinstance(count, int) else None
+        days = [
+            day
+            for day in await async_read_history(self._coordinator, unit, history)
+            if is_dated(unit.day_mark, mark, day.days_ago)
+        ]
+        unit.day_mark = mark
         for field in history.fields:
             if field.summed:
                 values = {
@@ -179,8 +200,12 @@ class HistoryImport:
         async_add_external_statistics(self._hass, metadata, rows)
 
 
+def statistic_prefix(base: str) -> str:
+    """Return what the ids of an entry's statistics begin with."""
+    return f"{DOMAIN}:{re.sub(r'[^a-z0-9]+', '_', base.lower())}"
+
+
 def statistic_id_of(coordinator: BluPowCoordinator, unit: UnitState, field: HistoryField) -> str:
     """Return the id of a unit's statistic."""
     parts = (base_id(coordinator), unit.key, field.key)
-    name = "_".join(part for part in parts if part).lower()
-    return f"{DOMAIN}:{re.sub(r'[^a-z0-9]+', '_', name)}"
+    return statistic_prefix("_".join(part for part in parts if part))

@@ -3,7 +3,6 @@
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-import time
 from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
@@ -38,7 +37,7 @@ class LinkState:
     units: dict[str, UnitState] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     """How the last fresh reading since the start of Home Assistant came."""
-    since: float = field(default_factory=lambda: time.monotonic())
+    since: float
     """When it began to be known."""
     fresh_at: float | None = None
     """When the last fresh reading came, also before a restart, by the monotonic clock."""

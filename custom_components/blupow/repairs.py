@@ -51,6 +51,8 @@ class BluPowRepair(RepairsFlow):
     def __init__(self, entry: BluPowConfigEntry) -> None:
         """Prepare to mend a device."""
         self._entry = entry
+        self._mending: asyncio.Task[ReaderError | None] | None = None
+        self._failed: ReaderError | None = None
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
         """Begin."""
@@ -60,24 +62,43 @@ class BluPowRepair(RepairsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Change it when the user agrees, and see whether that was it."""
-        errors: dict[str, str] = {}
-        problem = ""
         if user_input is not None:
-            # a browser that goes away must not leave the entry half loaded
-            mending = self.hass.async_create_task(self._mend(user_input), "blupow repair")
-            failed = await asyncio.shield(mending)
-            if self._entry.state is not ConfigEntryState.LOADED:
-                return self.async_abort(reason="not_loaded")
-            if failed is None:
-                return self.async_create_entry(data={})
-            errors["base"] = "still_failing"
-            problem = message_of(failed, self._entry.title)
+            self._mending = self.hass.async_create_task(self._mend(user_input), "blupow repair")
+            return await self.async_step_mend()
+        failed, self._failed = self._failed, None
+        problem = message_of(failed, self._entry.title) if failed else ""
         return self.async_show_form(
             step_id="confirm",
             data_schema=self.schema or probatio.Schema({}),
-            errors=errors,
+            errors={"base": "still_failing"} if failed else {},
             description_placeholders={"name": plain(self._entry.title), "problem": plain(problem)},
         )
+
+    async def async_step_mend(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Show that it goes on: it may take minutes, and a proxy cuts a request after one."""
+        assert self._mending is not None
+        if not self._mending.done():
+            # a browser that goes away must not leave the entry half loaded
+            shielded = self.hass.async_create_task(_outlast(self._mending), "blupow repair shown")
+            return self.async_show_progress(
+                step_id="mend",
+                progress_action="mend",
+                progress_task=shielded,
+                description_placeholders={"name": plain(self._entry.title)},
+            )
+        return self.async_show_progress_done(next_step_id="mended")
+
+    async def async_step_mended(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Tell what came of it."""
+        assert self._mending is not None
+        self._failed = self._mending.result()
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        if self._failed is None:
+            return self.async_create_entry(data={})
+        return await self.async_step_confirm()
 
     async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:
         """Change it, and read the device by all means; return why it cannot be read."""
@@ -96,6 +117,11 @@ class BluPowRepair(RepairsFlow):
         """Load the entry again with other options."""
         self.hass.config_entries.async_update_entry(self._entry, options=options)
         await self.hass.config_entries.async_reload(self._entry.entry_id)
+
+
+async def _outlast(mending: asyncio.Task[Any]) -> None:
+    """Wait for something that goes on when this is cancelled."""
+    await asyncio.wait((mending,))
 
 
 class TryAgain(BluPowRepair):

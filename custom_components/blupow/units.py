@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 import time
 from typing import Any, Final
@@ -35,6 +35,14 @@ from .lib.blupow_ble.result import Finding, UnitReading
 
 DEVICE_ID: Final = "device_id"
 """The value that holds a unit's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayMark:
+    """How many days a device had counted on a date."""
+
+    count: int
+    date: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class UnitState:
     lists_told: set[str] = field(default_factory=set)
     """The lists of faults and alarms that it has ever sent."""
     guards: dict[str, CounterGuard] = field(default_factory=dict)
+    day_mark: DayMark | None = None
+    """How many days it had counted when those that it keeps were last imported."""
     energies: dict[str, float] = field(default_factory=dict)
     """Energies that are integrated (Wh), by the key of their estimate."""
     doubted: Tally[str] = field(default_factory=Tally)

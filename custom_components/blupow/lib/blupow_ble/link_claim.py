@@ -95,5 +95,7 @@ def _open(address: str) -> int:
     if status.st_uid != os.getuid() or folder.is_symlink() or status.st_mode & 0o077:
         raise PermissionError(f"{folder} is not ours alone")
     return os.open(
-        folder / address.upper().replace(":", "_"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        folder / address.upper().replace(":", "_"),
+        os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
     )

@@ -1,0 +1,144 @@
+"""What all flows of a device share: reading it while the user waits, and the words for what failed."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+import re
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.components.bluetooth import BluetoothServiceInfoBleak
+from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+
+from .candidate import Candidate, identify, read_once
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.names import cleaned, plain
+from .lib.blupow_ble.profiles import may_be_renogy, may_be_renogy_by_manufacturer
+from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
+from .lib.blupow_ble.result import UnitReading
+
+READ: Final = "read_device"
+SEARCH: Final = "find_units"
+"""What the user is told while it takes its time."""
+
+_ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
+
+type Then = Callable[[], Awaitable[ConfigFlowResult]]
+
+
+class DeviceFlow(ConfigFlow):
+    """A flow that reads a device, which may take minutes: the user sees that it goes on."""
+
+    def __init__(self) -> None:
+        """Initialize the flow."""
+        self._errors: dict[str, str] = {}
+        self._detail = ""
+        """What the last error says beyond its code."""
+        self._input: dict[str, Any] | None = None
+        """What the user has entered in the form that failed."""
+        self._told: tuple[Candidate, UnitReading] | None = None
+        """What the device was found to be, and its reading."""
+        self._work_name = ""
+        self._action = READ
+        self._work: Any = None
+        self._then: Then | None = None
+
+    def _placeholders(self, name: str = "", **others: str) -> dict[str, str]:
+        """Return what the texts of forms and errors name; a device's own words are no Markdown."""
+        return {"name": plain(name), **others, "detail": self._detail}
+
+    def _taken_errors(self) -> dict[str, str]:
+        """Return the errors of the last try, and forget them."""
+        errors, self._errors = self._errors, {}
+        return errors
+
+    async def _wait_for(
+        self, work: Coroutine[Any, Any, None], then: Then, name: str, action: str = READ
+    ) -> ConfigFlowResult:
+        """Do something that takes its time, show that it goes on, then go on with a step.
+
+        A proxy in front of Home Assistant cuts a request after a minute.
+        """
+        self._work = self.hass.async_create_task(work, f"blupow {action}", eager_start=False)
+        self._then, self._work_name, self._action = then, name, action
+        return await self.async_step_progress()
+
+    async def async_step_progress(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show that it goes on."""
+        if not self._work.done():
+            return self.async_show_progress(
+                step_id="progress",
+                progress_action=self._action,
+                progress_task=self._work,
+                description_placeholders=self._placeholders(self._work_name),
+            )
+        return self.async_show_progress_done(next_step_id="progress_done")
+
+    async def async_step_progress_done(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Go on with what came of it. A fault of BluPow shows here."""
+        assert self._then is not None
+        self._work.result()
+        return await self._then()
+
+    async def _read(self, candidate: Candidate) -> None:
+        """Find out what a device is and read it, or note why it cannot be read."""
+        self._told = None
+        try:
+            if candidate.profile is None:
+                candidate = await identify(self.hass, candidate)
+            assert candidate.profile is not None
+            self._told = candidate, await read_once(self.hass, candidate, candidate.profile)
+        except ReaderError as err:
+            self._note(err)
+
+    def _note(self, err: ReaderError) -> None:
+        self._errors = {"base": err.code.value}
+        self._detail = err.message
+
+
+def normalised(address: str) -> str | None:
+    """Return a Bluetooth address in the usual form; None if it is none."""
+    digits = (
+        re.sub(r"[^0-9A-Fa-f]", "", address) if re.fullmatch(r"[\s0-9A-Fa-f:.-]+", address) else ""
+    )
+    joined = ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
+    return joined if _ADDRESS.fullmatch(joined) else None
+
+
+def made_up_name(address: str) -> str:
+    """Return a name for a device that is heard without one."""
+    return f"Renogy {address[-5:].replace(':', '')}"
+
+
+def name_of(heard: BluetoothServiceInfoBleak) -> str | None:
+    """Return what to call a device that may be one of Renogy's; None if it is another."""
+    name = cleaned(heard.name)
+    if may_be_renogy(name):
+        return name
+    if may_be_renogy_by_manufacturer(heard.address, heard.manufacturer_data):
+        return name if name != heard.address else made_up_name(heard.address)
+    return None
+
+
+def choice(key: str, options: list[SelectOptionDict]) -> probatio.Schema:
+    """Return the schema of a form that asks for one of several."""
+    config = SelectSelectorConfig(
+        options=options, translation_key=key, mode=SelectSelectorMode.DROPDOWN
+    )
+    return probatio.Schema({probatio.Required(key): SelectSelector(config)})
+
+
+def model_label(model: Model) -> str:
+    """Return a model, for people."""
+    if model.key == OTHER_MODEL:
+        return "another model: only what all known models have in common, unconfirmed"
+    return model.devices

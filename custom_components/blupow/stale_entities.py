@@ -1,0 +1,43 @@
+"""Removes entities that a device no longer has: another model, or another family, was chosen for it."""
+
+from collections.abc import Iterator
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+
+from .bank import BANK_SENSORS
+from .binary_sensor import described, groups_of
+from .button import RECONNECT
+from .coordinator import BluPowCoordinator
+from .descriptions import WORST_FAULT
+from .device import base_id
+from .entity import unique_id
+from .lib.blupow_ble.profiles.declaration import Kind
+from .link_sensors import LINK_SENSORS
+from .sensor import estimates_of, sensors_of
+from .units import UnitState
+
+
+@callback
+def remove_stale_entities(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+    """Remove what neither the link nor a unit of an entry can have."""
+    registry = er.async_get(hass)
+    possible = {
+        f"{base_id(coordinator)}_{description.key}"
+        for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT)
+    }
+    for unit in coordinator.units:
+        possible |= {unique_id(coordinator, unit, key) for key in _keys(unit)}
+    entry_id = coordinator.config_entry.entry_id
+    for item in er.async_entries_for_config_entry(registry, entry_id):
+        if item.unique_id not in possible:
+            registry.async_remove(item.entity_id)
+
+
+def _keys(unit: UnitState) -> Iterator[str]:
+    """Go through the keys of all entities that a unit may have."""
+    yield WORST_FAULT
+    yield from (item.key for item in sensors_of(unit))
+    yield from (estimate.key for estimate in estimates_of(unit))
+    yield from (item.key for item in unit.register_map.fields if item.kind is Kind.FLAG)
+    yield from (described(group).key for group in groups_of(unit))
