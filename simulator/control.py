@@ -92,6 +92,8 @@ class Control:
                 bluez.unplug(options.get("adapter"))
             case "plug_in":
                 bluez.plug_in(options.get("adapter"))
+            case "late_objects":
+                bluez.devices.object_delay = float(options["seconds"])
             case "restart":
                 await bluez.restart(float(options.get("down", 1.0)))
             case _:

@@ -59,6 +59,10 @@ class Devices:
         self.link_ended: Callable[[str], None] = lambda _: None
         """Told the path of each device whose link has ended."""
 
+        self.object_delay = 0.0
+        """Seconds until bluetoothd makes an object anew that it has dropped: up to 5, as seen."""
+        self._not_before: dict[str, float] = {}
+
     @property
     def pending(self) -> list[str]:
         """The paths that BlueZ tries to connect."""
@@ -104,6 +108,8 @@ class Devices:
         )
         if not listening and not (known and path not in self._temporary):
             return
+        if not known and asyncio.get_running_loop().time() < self._not_before.get(path, 0.0):
+            return  # the kernel hears it; bluetoothd makes its object later
         rssi = peripheral.rssi_at(adapter.name)
         if not known:
             self._add(path, adapter, peripheral, rssi)
@@ -152,6 +158,7 @@ class Devices:
     def _forget(self, path: str) -> None:
         self._temporary.discard(path)
         self._last_heard.pop(path, None)
+        self._not_before[path] = asyncio.get_running_loop().time() + self.object_delay
         self._tree.remove(path)
 
     def _reachable(self, path: str) -> bool:

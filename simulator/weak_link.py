@@ -116,9 +116,7 @@ def simulate(luck: Luck, pace: Pace, freshness: Freshness | None = None) -> Outc
                 fresh_again.append(now)
             fresh = now
         now += rule(now - fresh, good)
-    return Outcome(
-        losses=losses, dark=dark / (HOURS * 3600), fresh_again=tuple(fresh_again)
-    )
+    return Outcome(losses=losses, dark=dark / (HOURS * 3600), fresh_again=tuple(fresh_again))
 
 
 def mean_losses(share: float, pace: Pace, seeds: int, mean_bad: float | None = None) -> float:
@@ -126,8 +124,6 @@ def mean_losses(share: float, pace: Pace, seeds: int, mean_bad: float | None = N
     losses = 0
     for seed in range(seeds):
         random = Random(seed)
-        luck = (
-            independent(share, random) if mean_bad is None else bursty(share, mean_bad, random)
-        )
+        luck = independent(share, random) if mean_bad is None else bursty(share, mean_bad, random)
         losses += simulate(luck, pace).losses
     return losses / seeds

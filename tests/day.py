@@ -5,6 +5,7 @@ Assistant. The clock is frozen and moved; the radio's faults are those of the si
 """
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 import random
 from typing import ClassVar, override
@@ -61,6 +62,8 @@ class Day:
     """Of the reading under way, or of the last one."""
     fresh: tuple[int, float] | None = None
     """Number and time of the last reading that came to its end."""
+    earlier: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=100))
+    """Those before it."""
     at_once: int = 0
     most_at_once: int = 0
     polls: int = 0
@@ -220,6 +223,8 @@ class DayReader:
         finally:
             day.at_once -= 1
         day.good += 1
+        if day.fresh is not None:
+            day.earlier.append(day.fresh)
         day.fresh = (day.number, day.clock)
         day.codes_since_fresh = 0
         return path, reading

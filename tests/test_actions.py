@@ -107,7 +107,7 @@ async def test_force_reconnect_that_fails(
     """The cause is told by its code and a sentence."""
     await set_up(hass, entry)
     script.error = ErrorCode.HELD_BY_OTHER
-    with pytest.raises(HomeAssistantError, match="close the Renogy app") as caught:
+    with pytest.raises(HomeAssistantError, match="Close the Renogy app") as caught:
         await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
     assert caught.value.translation_domain == DOMAIN
     assert caught.value.translation_key == "held_by_other"
@@ -145,7 +145,8 @@ async def test_health_check_of_a_healthy_device(
         "last_reading": answer["last_reading"],
         "data_age": pytest.approx(10, abs=2),
         "consecutive_failures": 0,
-        "polls_stretched": False,
+        "partial_polls": 0,
+        "missing_blocks": [],
         "connect_timeout": 25,
         "path": {
             "kind": "isolated",
@@ -189,14 +190,13 @@ async def test_health_check_of_a_lost_device(
     answer = await act(hass, "health_check", config_entry_id=entry.entry_id)
     assert answer["status"] == "lost"
     assert answer["problem"] == "held_by_other"
-    assert "close the Renogy app" in answer["what_to_do"]
+    assert "Close the Renogy app" in answer["what_to_do"]
     assert answer["path"] is answer["last_reading"] is answer["data_age"] is None
     assert answer["success_rate"] == 0
     assert answer["last_duration"] is answer["average_duration"] is None
     assert len(answer["last_errors"]) == 5
     assert answer["last_errors"][-1]["code"] == "held_by_other"
     assert answer["last_errors"][-1]["message"] == "scripted held_by_other"
-    assert answer["polls_stretched"]
     assert answer["recovery"]["failed_in_a_row"] == 1
     assert answer["recovery"]["given_up"]
     assert answer["recovery"]["next"] > answer["last_errors"][-1]["at"]

@@ -14,6 +14,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLL
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant, State
+from homeassistant.util import dt as dt_util
 
 from .families import FAMILIES
 from .scripted import Script
@@ -25,6 +26,25 @@ PREFIX = "sensor.bt_th_6a000035"
 IN = f"{PREFIX}_battery_energy_in_estimated"
 OUT = f"{PREFIX}_battery_energy_out_estimated"
 TOTAL = f"{PREFIX}_solar_energy_total"
+
+
+def stored_with(**unit: Any) -> dict[str, Any]:
+    """Return what is stored of an entry whose controller has not been read lately."""
+    known = {
+        "profile": "controller",
+        "model": "Rover",
+        "counters": {},
+        "energies": {},
+        "day_mark": None,
+        "values": None,
+        "taken_at": None,
+    }
+    return {
+        "announced_lost": False,
+        "ignored_repairs": [],
+        "fresh_at": None,
+        "units": {"": known | unit},
+    }
 
 
 def current(amperes: float) -> dict[int, int]:
@@ -74,14 +94,17 @@ async def test_estimate_goes_on_after_a_restart(
 async def test_counter_that_jumps_is_dropped_and_counted(
     hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """For a reading it is unknown; the sum of the dashboard never sees it."""
+    """What was believed last stays; the sum of the dashboard never sees it."""
     script.device = FAMILIES["controller"].device()
     entry = FAMILIES["controller"].entry()
     await set_up(hass, entry)
     before = state(hass, TOTAL)
-    script.device.overrides = {0x011C: 0x7000}
+    script.device.overrides = {0x011C: 0x1000}
     await pass_time(hass, freezer, 31)
-    assert state(hass, TOTAL) == "unknown"
+    shown = hass.states.get(TOTAL)
+    assert shown is not None
+    assert shown.state == before
+    assert shown.attributes["last_read"] < dt_util.utcnow()
     own = entry.runtime_data.coordinator.own
     assert own.snapshot.dropped == ("solar_energy_total",)
     assert own.doubted == {"solar_energy_total": 1}
@@ -96,8 +119,11 @@ async def test_counter_that_falls_is_a_reset(
     """Believed once it has lasted and counted."""
     script.device = FAMILIES["controller"].device()
     await set_up(hass, FAMILIES["controller"].entry())
+    before = state(hass, TOTAL)
     script.device.overrides = {0x011C: 0, 0x011D: 3}
     await pass_time(hass, freezer, 301)
+    assert state(hass, TOTAL) == before  # as long as the grace lasts
+    await pass_time(hass, freezer, 310)
     assert state(hass, TOTAL) == "unknown"
     script.device.overrides = {0x011C: 0, 0x011D: 4}
     await pass_time(hass, freezer, 31)
@@ -139,9 +165,11 @@ async def test_counter_is_guarded_over_a_restart(
     entry = FAMILIES["controller"].entry()
     script.device = FAMILIES["controller"].device()
     truth = decode(CONTROLLER.register_map(), script.device.registers()).values
-    hass_storage[f"blupow.counters.{entry.entry_id}"] = {
+    hass_storage[f"blupow.{entry.entry_id}"] = {
         "version": 1,
-        "data": {"": {"solar_energy_total": [truth["solar_energy_total"], freezer().timestamp()]}},
+        "data": stored_with(
+            counters={"solar_energy_total": [truth["solar_energy_total"], freezer().timestamp()]}
+        ),
     }
     script.device.overrides = {0x011C: 0, 0x011D: 0}
     await set_up(hass, entry)
@@ -150,7 +178,7 @@ async def test_counter_is_guarded_over_a_restart(
     await pass_time(hass, freezer, 31)
     assert state(hass, TOTAL) == str(truth["solar_energy_total"])
     await pass_time(hass, freezer, 310)
-    stored = hass_storage[f"blupow.counters.{entry.entry_id}"]["data"][""]
+    stored = hass_storage[f"blupow.{entry.entry_id}"]["data"]["units"][""]["counters"]
     assert stored["solar_energy_total"][0] == truth["solar_energy_total"]
     assert set(stored) == {
         f"{what}_{span}"
@@ -158,4 +186,4 @@ async def test_counter_is_guarded_over_a_restart(
         for span in ("today", "total")
     }
     await hass.config_entries.async_remove(entry.entry_id)
-    assert f"blupow.counters.{entry.entry_id}" not in hass_storage
+    assert f"blupow.{entry.entry_id}" not in hass_storage

@@ -55,7 +55,6 @@ async def test_story_of_two_devices(
         f"[poll] {virtual}: {failed.format(1)}",
         f"[cache] {virtual}: the last reading serves: scripted no_response",
         f"[poll] {virtual}: {failed.format(2)}",
-        f"[poll] {virtual}: nearly none succeeds: every 300 s until one does",
     ]
     assert [path.name for path in folder.glob("*.log*")] == ["blupow.log"]
 

@@ -25,6 +25,7 @@ OPTIONS = {
     "recovery_limit": 5,
     "notify_on_recovery": True,
     "log_file": False,
+    "may_be_off": False,
 }
 
 
@@ -50,6 +51,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         "recovery_limit": 10,
         "notify_on_recovery": False,
         "log_file": False,
+        "may_be_off": False,
     }
     result = await hass.config_entries.options.async_configure(
         result["flow_id"],
@@ -91,40 +93,26 @@ async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEn
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-@pytest.mark.usefixtures("heard")
-async def test_cache_shorter_than_two_intervals(
-    hass: HomeAssistant, entry: MockConfigEntry
+@pytest.mark.parametrize(
+    ("options", "cache", "grace", "stale_age"),
+    [
+        ({}, 300, 600, 300),
+        ({"update_interval": 300}, 600, 900, 600),
+        ({"update_interval": 86_400}, 172_800, 173_100, 172_800),
+        ({"update_interval": 150, "cache_time": 310, "grace_time": 310}, 310, 310, 300),
+    ],
+)
+def test_times_follow_a_long_interval(
+    options: dict[str, int], cache: int, grace: int, stale_age: int
 ) -> None:
-    """A cache that could never serve is refused at its field."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"cache_time": 119}
-    )
-    assert result["errors"] == {"cache_time": "cache_shorter_than_two_intervals"}
-    assert entry.options == {}
+    """A reading serves for two intervals at least, and is not stale before."""
+    settings = Settings(**options)
+    freshness = settings.freshness()
+    assert (freshness.cache, freshness.grace) == (cache, grace)
+    assert settings.watchdog.stale_age == stale_age
+    assert settings.freshness(polling=False).cache == 172_800
 
 
-@pytest.mark.usefixtures("heard")
-async def test_stale_age_shorter_than_two_intervals(
-    hass: HomeAssistant, entry: MockConfigEntry
-) -> None:
-    """A watchdog that would recover a healthy device is refused at its field."""
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(entry.entry_id)
-    result = await hass.config_entries.options.async_init(entry.entry_id)
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"stale_age": 119}
-    )
-    assert result["errors"] == {"stale_age": "stale_age_shorter_than_two_intervals"}
-    result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"stale_age": 120}
-    )
-    assert result["type"] is FlowResultType.CREATE_ENTRY
-
-
-@pytest.mark.usefixtures("heard")
 @pytest.mark.usefixtures("heard")
 async def test_isolated_where_there_is_no_bluez(
     hass: HomeAssistant, entry: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
@@ -160,7 +148,7 @@ async def test_isolated_test_mode_where_there_is_no_bluez(
 @pytest.mark.parametrize(
     ("key", "low", "high"),
     [
-        ("update_interval", 10, 300),
+        ("update_interval", 10, 86_400),
         ("connect_timeout", 5, 60),
         ("cache_time", 20, 3600),
         ("grace_time", 20, 7200),
@@ -186,9 +174,7 @@ async def test_ranges_of_options(
             )
         assert key in caught.value.schema_errors
     for value in (low, high):
-        interval = value if key == "update_interval" else 10
-        wide = {"update_interval": interval, "cache_time": max(20, 2 * interval)}
-        wide = OPTIONS | wide | {"grace_time": 7200, "stale_age": 3600}
+        wide = OPTIONS | {"cache_time": 20, "grace_time": 7200, "stale_age": 3600}
         result = await hass.config_entries.options.async_init(entry.entry_id)
         result = await hass.config_entries.options.async_configure(
             result["flow_id"], wide | {key: value}

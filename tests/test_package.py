@@ -15,7 +15,6 @@ import yaml
 from custom_components.blupow.actions import Action
 from custom_components.blupow.bank import BANK_SENSORS
 from custom_components.blupow.button import RECONNECT
-from custom_components.blupow.config_flow import AUTOMATIC
 from custom_components.blupow.const import DOMAIN, PLATFORMS
 from custom_components.blupow.descriptions import (
     FAULT,
@@ -35,6 +34,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGr
 from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
 from custom_components.blupow.link_sensors import LINK_SENSORS
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
+from custom_components.blupow.reconfigure_flow import AUTOMATIC
 from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.components.bluetooth.match import ble_device_matches
 from homeassistant.components.sensor import SensorEntityDescription
@@ -262,6 +262,8 @@ def test_every_error_has_its_text() -> None:
         "not_heard_any_more",
         "model_not_told",
         "no_more_units",
+        "same_address",
+        "address_in_use",
     }
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
     assert own == {
@@ -290,6 +292,7 @@ def test_every_step_is_described() -> None:
         "reconfigure",
         "kind",
         "find_units",
+        "new_address",
         "add_units",
     }
     options = {str(key) for key in OPTIONS_SCHEMA.schema}

@@ -590,8 +590,7 @@ async def test_reconnects_and_polls_take_turns(
     script.gate.set()
     _, first, second, _ = await asyncio.gather(*waiting)
     assert (first.worked, first.rung) == (True, 1)
-    assert (second.worked, second.rung) == (True, None)
-    assert second.seconds == 60
+    assert second is first  # who comes meanwhile gets the same result
     assert script.most_at_once == 1
     assert ladder.steps == [STEPS[0]]
     assert state(hass, STATUS) == "connected"

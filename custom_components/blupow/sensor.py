@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorEntity
 from homeassistant.core import HomeAssistant, callback
@@ -29,6 +29,9 @@ from .runtime import BluPowConfigEntry
 from .units import UnitState
 
 PARALLEL_UPDATES = 0
+
+UNRECOGNIZED: Final = "unrecognized"
+LAST_READ: Final = "last_read"
 
 
 async def async_setup_entry(
@@ -120,6 +123,8 @@ class BluPowLinkSensor(BluPowEntity, SensorEntity):
 class BluPowSensor(BluPowReadingEntity, SensorEntity):
     """A sensor of a value that a unit sends, or that follows from what it sends."""
 
+    _unrecorded_attributes = frozenset({UNRECOGNIZED, LAST_READ})
+
     def __init__(
         self, coordinator: BluPowCoordinator, unit: UnitState, item: Field | Computed
     ) -> None:
@@ -140,10 +145,13 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return the number that the unit sent where it has no name, for a report."""
-        snapshot = self.unit.snapshot
-        number = snapshot.unknown.get(self.entity_description.key) if snapshot else None
-        return None if number is None else {"unrecognized": unknown(number)}
+        """Return a number that has no name, or when a value of an earlier reading was read."""
+        key, snapshot = self.entity_description.key, self.unit.snapshot
+        if (number := snapshot.unknown.get(key) if snapshot else None) is not None:
+            return {UNRECOGNIZED: unknown(number)}
+        if (kept := self.unit.kept(key)) is not None:
+            return {LAST_READ: kept.taken_at}
+        return None
 
 
 class BluPowWorstFault(BluPowReadingEntity, SensorEntity):

@@ -7,7 +7,6 @@ from custom_components.blupow.lib.blupow_ble.resilience import (
     KNOWN_BLOCK,
     Availability,
     BlockRecord,
-    CircuitBreaker,
     ConnectionStatus,
     Freshness,
     Rung,
@@ -210,65 +209,36 @@ def test_pauses_grow_and_recoveries_never_stop(
         assert rule.pause(failed + 1, jitter) > rule.pause(failed, other)
 
 
+HOUR = 3600.0
+
+
 def test_the_ladder() -> None:
     """Three rungs, the gentlest first."""
     assert list(Rung) == [Rung.CLOSE_LINK, Rung.LOOK_AGAIN, Rung.REDISCOVER] == [1, 2, 3]
 
 
-def breaker_after(outcomes: str) -> CircuitBreaker:
-    """Return the breaker after polls that were good (+) or failed (-)."""
-    breaker = CircuitBreaker()
-    for outcome in outcomes:
-        breaker = breaker.after(outcome == "+")
-    return breaker
-
-
 @pytest.mark.parametrize(
-    ("outcomes", "is_open"),
+    ("silence", "heard", "pause"),
     [
-        ("--", False),
-        ("---", True),
-        ("+-", False),
-        ("+--", True),
-        ("++--", False),
-        ("++---", True),
-        ("+" * 20 + "-----", False),
-        ("+" * 20 + "------", True),
-        ("-+-+-+-+-+", False),
-        ("---+", False),
-        ("---+-", False),
-        ("---+--", True),
+        (0, True, 30),
+        (300, True, 30),
+        (300.5, True, 5),
+        (600, True, 5),
+        (300.5, False, 5),
+        (600.5, True, 120),
+        (600.5, False, 300),
+        (1e6, True, 120),
     ],
 )
-def test_circuit_breaker(outcomes: str, is_open: bool) -> None:
-    """Open when under half of the last ten are good, three at least made; closed by the first good one."""
-    assert breaker_after(outcomes).open is is_open
+def test_pace_of_the_polls(silence: float, heard: bool, pause: float) -> None:
+    """The interval, a last effort, then slowly: nothing is stretched before the loss."""
+    assert Freshness().pause(30, silence, heard=heard) == pause
 
 
-def test_circuit_breaker_stretches_polls() -> None:
-    """To five minutes; a longer interval stays as it is."""
-    assert breaker_after("---").interval(30) == 300
-    assert breaker_after("---").interval(300) == 300
-    assert breaker_after("+++").interval(30) == 30
-
-
-@given(st.lists(st.booleans(), max_size=60))
-def test_circuit_breaker_by_its_definition(outcomes: list[bool]) -> None:
-    """A good poll always leaves it closed, a failed one never closes it."""
-    breaker = CircuitBreaker()
-    for good in outcomes:
-        before, breaker = breaker, breaker.after(good)
-        if good:
-            assert not breaker.open
-        else:
-            assert breaker.open or not before.open
-            window = breaker.outcomes
-            if len(window) >= 3 and sum(window) * 2 < len(window):
-                assert breaker.open
-        assert len(breaker.outcomes) <= 10
-
-
-HOUR = 3600.0
+def test_last_effort_of_a_long_grace() -> None:
+    """However long the user has made it, about sixty polls fit."""
+    assert Freshness(cache=7200, grace=10_800).pause(3600, 8000, heard=True) == 60
+    assert Freshness(cache=300, grace=300).pause(30, 301, heard=True) == 120
 
 
 def test_availability_of_the_last_day() -> None:

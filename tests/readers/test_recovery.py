@@ -2,13 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+import time
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from bleak import BleakScanner
 import pytest
 
+from custom_components.blupow.lib.blupow_ble import bluez, link_claim
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.readers import recovery
-from custom_components.blupow.readers.recovery import close_links, look_again, rediscover
+from custom_components.blupow.readers.recovery import (
+    close_links,
+    is_connectable,
+    look_again,
+    rediscover,
+)
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
 from simulator.control import ControlClient
@@ -41,7 +50,9 @@ async def simulated(
 
 async def held_by_home_assistant(hass: HomeAssistant) -> list[str]:
     """Close links while Home Assistant counts one to the device as its own."""
-    scanner = SimpleNamespace(get_allocations=lambda: SimpleNamespace(allocated=[INVERTER_ADDRESS]))
+    scanner = SimpleNamespace(
+        name="Proxy", get_allocations=lambda: SimpleNamespace(allocated=[INVERTER_ADDRESS])
+    )
     with patch.object(bluetooth, "async_current_scanners", return_value=[scanner]):
         return await close_links(hass, INVERTER_ADDRESS)
 
@@ -58,15 +69,17 @@ async def test_leftover_link_is_closed(
     assert not closing.done()
     hear(hass, service_info())
     assert await closing == [INVERTER_PATH]
-    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 3600)
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 3600)
     assert await close_links(hass, INVERTER_ADDRESS) == []
 
 
 async def test_link_of_another_integration_is_not_closed(
     hass: HomeAssistant, simulated: ControlClient
 ) -> None:
-    """It is no leftover."""
-    assert await held_by_home_assistant(hass) == []
+    """It is no leftover: who holds it is told by name."""
+    with pytest.raises(ReaderError, match="Proxy holds a connection") as caught:
+        await held_by_home_assistant(hass)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
     assert await simulated.links() == [INVERTER_PATH]
 
 
@@ -87,7 +100,7 @@ async def test_device_that_is_not_heard_is_waited_for_only_so_long(
     hass: HomeAssistant, simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reading that follows tells that it is not there."""
-    monkeypatch.setattr(recovery, "HEARD_AGAIN_LIMIT", 0.05)
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 0.05)
     before = len(asyncio.all_tasks())
     assert await rediscover(hass, INVERTER_ADDRESS) == [INVERTER_PATH]
     assert len(asyncio.all_tasks()) == before
@@ -105,8 +118,64 @@ async def test_wait_that_is_cancelled(hass: HomeAssistant, simulated: ControlCli
     assert len(asyncio.all_tasks()) == before
 
 
-async def test_active_scan_is_home_assistants(hass: HomeAssistant, enable_bluetooth: None) -> None:
-    """No scanner of our own beside it."""
+async def test_link_of_another_program_is_not_closed(
+    hass: HomeAssistant, simulated: ControlClient
+) -> None:
+    """Nor is the device forgotten under it."""
+    link_claim.forget(INVERTER_ADDRESS)
+    for step in (close_links, rediscover):
+        with pytest.raises(ReaderError, match="another program of this machine") as caught:
+            await step(hass, INVERTER_ADDRESS)
+        assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    assert await simulated.links() == [INVERTER_PATH]
+
+
+async def test_object_that_comes_late(
+    hass: HomeAssistant, simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heard at once, by the kernel; it is waited for until BlueZ has an object to connect to."""
+    await simulated.do("late_objects", seconds=1.0)
+    forgetting = asyncio.create_task(rediscover(hass, INVERTER_ADDRESS))
+    while INVERTER_PATH in (await simulated.state())["known"]:
+        await asyncio.sleep(0.01)
+    hear(hass, service_info())
+    assert not await is_connectable(hass, INVERTER_ADDRESS)
+    async with BleakScanner():
+        assert await forgetting == [INVERTER_PATH]
+        assert await bluez.known_paths(INVERTER_ADDRESS) == [INVERTER_PATH]
+    await simulated.do("late_objects", seconds=0)
+
+
+async def test_active_scan_is_home_assistants(
+    hass: HomeAssistant, enable_bluetooth: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No scanner of our own beside it; and one scan in some minutes, for all devices together."""
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 0)
     with patch.object(bluetooth, "async_request_active_scan") as scan:
-        await look_again(hass)
+        await look_again(hass, INVERTER_ADDRESS)
+        await look_again(hass, "C4:D3:6A:00:00:36")
     scan.assert_awaited_once_with(hass, 10.0)
+    monkeypatch.setitem(hass.data, recovery._LAST_SCAN, time.monotonic() - 301)
+    with patch.object(bluetooth, "async_request_active_scan") as scan:
+        await look_again(hass, INVERTER_ADDRESS)
+    scan.assert_awaited_once_with(hass, 10.0)
+
+
+async def test_scanner_that_a_scan_has_stopped(
+    hass: HomeAssistant, enable_bluetooth: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started again, by Home Assistant."""
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 0)
+    scanner = SimpleNamespace(source="00:00:00:00:00:01", name="hci0", scanning=True)
+
+    async def scan(*_: object) -> None:
+        scanner.scanning = False
+
+    with (
+        patch.object(bluetooth, "async_current_scanners", return_value=[scanner]),
+        patch.object(bluetooth, "async_request_active_scan", scan),
+        patch.object(hass.config_entries, "async_schedule_reload") as reload,
+    ):
+        await look_again(hass, INVERTER_ADDRESS)
+    entry = hass.config_entries.async_entry_for_domain_unique_id("bluetooth", scanner.source)
+    reload.assert_called_once_with(entry.entry_id)

@@ -1,7 +1,5 @@
 """Who else holds the link to a device: it is neither joined nor cut off."""
 
-import asyncio
-
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble import bluez, link_claim
@@ -30,5 +28,5 @@ async def refuse_held(hass: HomeAssistant, address: str) -> None:
     refuse_other_integration(hass, address)
     if not await bluez.connected_paths(address):
         return
-    if not await asyncio.to_thread(link_claim.left_by_us, address):
+    if not await hass.async_add_executor_job(link_claim.left_by_us, address):
         raise _held("another program of this machine is connected to the device")

@@ -1,6 +1,5 @@
 """Picks the way to a device, and says why."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 import logging
 from types import MappingProxyType
@@ -135,7 +134,7 @@ async def _leftover_path(
     await refuse_held(hass, address)
     if wanted is WantedPath.IN_PROCESS or not (paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
-    await asyncio.to_thread(link_claim.forget, address)
+    await hass.async_add_executor_job(link_claim.forget, address)
     _LOGGER.debug("[path] %s: a leftover link was closed", name)
     if wanted is WantedPath.AUTOMATIC and not processes:
         raise _not_advertising(hass, address)

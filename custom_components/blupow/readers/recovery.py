@@ -60,7 +60,7 @@ async def close_links(hass: HomeAssistant, address: str) -> list[str]:
     """
     await refuse_held(hass, address)
     closed = await bluez.release(address)
-    await asyncio.to_thread(link_claim.forget, address)
+    await hass.async_add_executor_job(link_claim.forget, address)
     if closed:
         await _look_and_wait(hass, address)
     return closed
@@ -83,7 +83,7 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
     """
     await refuse_held(hass, address)
     removed = await bluez.remove(address)
-    await asyncio.to_thread(link_claim.forget, address)
+    await hass.async_add_executor_job(link_claim.forget, address)
     await _look_and_wait(hass, address)
     return removed
 
