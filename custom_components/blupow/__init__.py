@@ -12,7 +12,7 @@ from .coordinator import BluPowCoordinator
 from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
 from .entry_store import EntryStore
 from .history import HistoryImport
-from .issues import Issues
+from .issues import Issues, remember_all_ignored
 from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
 from .runtime import BluPowConfigEntry, BluPowRuntime
@@ -86,6 +86,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         runtime = entry.runtime_data
         await runtime.stop()
         link = runtime.coordinator.link
+        remember_all_ignored(hass, entry)
         await EntryStore(hass, entry.entry_id).save(link)
         keep(hass, entry.entry_id, link)
         if link.journal.file is not None:

@@ -123,13 +123,32 @@ class Issues:
         return self._entry.runtime_data.coordinator.link.ignored_repairs
 
     def _remember(self, issue_id: str) -> None:
-        """Remember whether the user has ignored a repair: it is deleted now, and may come again."""
-        issue = ir.async_get(self._hass).async_get_issue(DOMAIN, issue_id)
-        if issue is not None and issue.dismissed_version is not None:
-            self._ignored.add(issue_id)
-        else:
-            self._ignored.discard(issue_id)
+        remember_ignored(self._hass, self._ignored, issue_id)
 
     def _issue_id(self, kind: IssueKind) -> str:
-        """Return the id of a repair; what is wrong with the machine is told once, not for each device."""
-        return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{self._entry.entry_id}"
+        return issue_id_of(kind, self._entry)
+
+
+def issue_id_of(kind: IssueKind, entry: BluPowConfigEntry) -> str:
+    """Return the id of a repair; what is wrong with the machine is told once, not for each device."""
+    return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{entry.entry_id}"
+
+
+@callback
+def remember_ignored(hass: HomeAssistant, ignored: set[str], issue_id: str) -> None:
+    """Remember whether the user has ignored a repair that is shown: deleted, it may come again."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
+    if issue is None or not issue.active:
+        return
+    if issue.dismissed_version is not None:
+        ignored.add(issue_id)
+    else:
+        ignored.discard(issue_id)
+
+
+@callback
+def remember_all_ignored(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Remember which repairs of an entry the user has ignored, before it is unloaded."""
+    ignored = entry.runtime_data.coordinator.link.ignored_repairs
+    for kind in IssueKind:
+        remember_ignored(hass, ignored, issue_id_of(kind, entry))

@@ -136,10 +136,12 @@ class Poller:
     def missing(self, reading: Reading) -> Iterator[str]:
         """Go through the blocks that a reading lacks although the device has them."""
         for unit in self._units:
-            told = reading.units.get(unit.key)
-            for block in told.failed if told is not None else ():
-                if self._blocks.get((unit.key, block), BlockRecord()).answered:
-                    yield block if unit.own else f"{unit.key}: {block}"
+            if (told := reading.units.get(unit.key)) is None:
+                continue
+            for block in unit.register_map.blocks:
+                answered = self._blocks.get((unit.key, block.key), BlockRecord()).answered
+                if answered and not block.identity and block.start not in told.registers:
+                    yield block.key if unit.own else f"{unit.key}: {block.key}"
 
     def _learn_blocks(self, unit: UnitState, reading: UnitReading) -> None:
         now = time.monotonic()

@@ -229,7 +229,11 @@ class UnitState:
         """Go through what a reading lacks, because a block was lost or a counter is doubted."""
         if (before := self.snapshot) is None:
             return
-        lost = [block for block in self.register_map.blocks if block.key in reading.failed]
+        lost = [
+            block
+            for block in self.register_map.blocks
+            if not block.identity and block.start not in reading.registers
+        ]
         keys = {item.key for block in lost for item in self.register_map.fields_of(block)}
         keys |= {item.key for item in self.register_map.computed if not keys.isdisjoint(item.of)}
         for key in keys | set(doubtful):
