@@ -204,10 +204,19 @@ class HomeAssistant:
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post JSON and return JSON. Raises HomeAssistantError."""
+        return await self._request("POST", path, body)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON that is there. Raises HomeAssistantError."""
+        return await self._request("GET", path, None)
+
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         async with (
             asyncio.timeout(CALL_LIMIT),
-            self.session.post(f"{self.url}{path}", json=body, headers=headers) as response,
+            self.session.request(
+                method, f"{self.url}{path}", json=body, headers=headers
+            ) as response,
         ):
             if response.status >= 400:
                 raise HomeAssistantError(f"{path}: {response.status} {await response.text()}")
@@ -236,13 +245,9 @@ class HomeAssistant:
 
     async def diagnostics(self, entry_id: str) -> dict[str, Any]:
         """Return what the diagnostics download of an entry holds. Raises HomeAssistantError."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        url = f"{self.url}/api/diagnostics/config_entry/{entry_id}"
-        async with self.session.get(url, headers=headers) as response:
-            if response.status >= 400:
-                raise HomeAssistantError(f"diagnostics: {response.status}")
-            data: dict[str, Any] = (await response.json())["data"]
-            return data
+        answer = await self.get(f"/api/diagnostics/config_entry/{entry_id}")
+        data: dict[str, Any] = answer["data"]
+        return data
 
     async def act(self, action: str, **data: Any) -> dict[str, Any]:
         """Call an action of BluPow and return what it returns. Raises HomeAssistantError."""
@@ -286,8 +291,14 @@ class HomeAssistant:
         return flow
 
     async def answer_flow(self, flow_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a step of a config flow."""
-        return await self.post(f"/api/config/config_entries/flow/{flow_id}", body)
+        """Answer a step of a config flow; return the next step that asks, or the end."""
+        path = f"/api/config/config_entries/flow/{flow_id}"
+        result = await self.post(path, body)
+        async with asyncio.timeout(CALL_LIMIT):
+            while result["type"] == "progress":
+                await asyncio.sleep(0.1)
+                result = await self.get(path)
+        return result
 
     async def add(self, handler: str, **answers: Any) -> dict[str, Any]:
         """Add an integration whose flow asks one question. Raises HomeAssistantError."""

@@ -30,6 +30,7 @@ IMPATIENT: Final = {
     "update_interval": 10,
     "cache_time": 20,
     "grace_time": 20,
+    "may_be_off": False,
     "path": "automatic",
     "heartbeat_interval": 10,
     "stale_age": 20,

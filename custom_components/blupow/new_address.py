@@ -1,13 +1,24 @@
 """Moves an entry to another address: a module that was replaced keeps entities, history and statistics."""
 
-from homeassistant.components.recorder.statistics import list_statistic_ids
+from datetime import UTC, datetime
+from typing import Final
+
+from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
+from homeassistant.components.recorder.statistics import (
+    async_add_external_statistics,
+    get_metadata,
+    statistics_during_period,
+)
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.util.dt import utc_from_timestamp
 
 from .const import DOMAIN
 from .history import RECORDER, statistic_prefix
+
+_EVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 async def async_move_entry(hass: HomeAssistant, entry: ConfigEntry, address: str) -> None:
@@ -39,12 +50,36 @@ async def async_move_entry(hass: HomeAssistant, entry: ConfigEntry, address: str
 
 
 async def _move_statistics(hass: HomeAssistant, old: str, new: str) -> None:
-    """Give statistics of days that devices keep other ids."""
+    """Give statistics of days that devices keep other ids; Home Assistant renames its own alone."""
     instance = get_instance(hass)
-    known = await instance.async_add_executor_job(list_statistic_ids, hass)
-    for statistic in known:
-        statistic_id = statistic["statistic_id"]
-        if statistic["source"] == DOMAIN and statistic_id.startswith(f"{old}_"):
-            instance.async_update_statistics_metadata(
-                statistic_id, new_statistic_id=new + statistic_id.removeprefix(old)
-            )
+    kept = await instance.async_add_executor_job(_kept_days, hass, f"{old}_")
+    for metadata, rows in kept:
+        statistic_id = new + metadata["statistic_id"].removeprefix(old)
+        renamed = StatisticMetaData(**{**metadata, "statistic_id": statistic_id})
+        async_add_external_statistics(hass, renamed, rows)
+    instance.async_clear_statistics([metadata["statistic_id"] for metadata, _ in kept])
+
+
+def _kept_days(
+    hass: HomeAssistant, prefix: str
+) -> list[tuple[StatisticMetaData, list[StatisticData]]]:
+    """Return all that was imported of an entry. Blocks: it asks the database."""
+    known = {
+        statistic_id: metadata
+        for statistic_id, (_, metadata) in get_metadata(hass, statistic_source=DOMAIN).items()
+        if statistic_id.startswith(prefix)
+    }
+    if not known:
+        return []
+    found = statistics_during_period(hass, _EVER, None, set(known), "hour", None, {"state", "sum"})
+    return [
+        (
+            metadata,
+            [
+                StatisticData(start=utc_from_timestamp(row["start"]), state=state, sum=total)
+                for row in found.get(statistic_id, [])
+                if (state := row["state"]) is not None and (total := row["sum"]) is not None
+            ],
+        )
+        for statistic_id, metadata in known.items()
+    ]

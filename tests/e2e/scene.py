@@ -15,6 +15,7 @@ GRACE = 45
 OPTIONS = {
     "update_interval": INTERVAL,
     "connect_timeout": 5,
+    "may_be_off": False,
     "cache_time": CACHE,
     "grace_time": GRACE,
     "path": "automatic",

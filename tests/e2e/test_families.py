@@ -82,7 +82,7 @@ async def units_are_added(hass: HomeAssistant, entry_id: str) -> None:
     flow = await hass.post(
         "/api/config/config_entries/flow", {"handler": "blupow", "entry_id": entry_id}
     )
-    assert flow["menu_options"] == ["kind", "find_units"]
+    assert flow["menu_options"] == ["kind", "find_units", "new_address"]
     flow_id = flow["flow_id"]
     await hass.answer_flow(flow_id, {"next_step_id": "find_units"})
     result = await hass.answer_flow(flow_id, {})

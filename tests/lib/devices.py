@@ -40,6 +40,8 @@ class TestLink(VirtualLink):
         super().__init__(device)
         self.refusals: list[ErrorCode] = []
         self.drop_at: int | None = None
+        self.drops = -1
+        """How often it drops there; negative is always."""
         self.write_error: Exception | None = None
         self.notify_error: Exception | None = None
 
@@ -66,7 +68,8 @@ class TestLink(VirtualLink):
     ) -> None:
         if self.write_error:
             raise self.write_error
-        if self.drop_at == int.from_bytes(data[2:4], "big"):
+        if self.drop_at == int.from_bytes(data[2:4], "big") and self.drops:
+            self.drops -= 1
             asyncio.get_running_loop().call_soon(self.disconnected.set)
             return
         await super().write_gatt_char(char_specifier, data, response)

@@ -172,6 +172,28 @@ async def test_link_that_drops_after_the_required_blocks() -> None:
     assert reading.failed == dict.fromkeys(("load", "status", "energy"), ErrorCode.CONNECT_FAILED)
 
 
+@pytest.mark.parametrize("drop_at", [4000, 4311, 4408])
+@pytest.mark.parametrize("unit", [32, None])
+async def test_link_that_drops_once(drop_at: int, unit: int | None) -> None:
+    """It is made anew, and the reading is whole."""
+    device = Misbehaving()
+    link = TestLink(device)
+    link.drop_at, link.drops = drop_at, 1
+    reading = await read(device, link, unit=unit)
+    assert reading == await read(Misbehaving())
+    assert link.attempts == 2
+
+
+async def test_link_that_drops_twice() -> None:
+    """Nobody connects for ever: what was read counts."""
+    device = Misbehaving()
+    link = TestLink(device)
+    link.drop_at, link.drops = 4408, 2
+    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    assert link.attempts == 2
+    assert reading.failed == dict.fromkeys(("load", "status", "energy"), ErrorCode.CONNECT_FAILED)
+
+
 @pytest.mark.parametrize("drop_at", [4000, 4311])
 async def test_link_that_drops_before_them(drop_at: int) -> None:
     """Without the required blocks there is no reading."""
