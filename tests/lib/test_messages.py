@@ -105,6 +105,8 @@ def test_error_arrives_as_sent() -> None:
         b'{"v":2}',
         b'{"v":1,"x":NaN}',
         b'{"v":1,"x":Infinity}',
+        b'{"v":1,"x":-1e999}',
+        b'{"v":1,"x":' + b"[" * 100_000,
         b'{"v":1,"x":"' + b"a" * messages.MAX_LINE + b'"}',
     ],
 )
@@ -155,6 +157,9 @@ def changed(**changes: Any) -> bytes:
         (changed(units=5), "units must be a list"),
         (changed(spans=5), "spans must be a list"),
         (changed(op=5), "unknown operation"),
+        (changed(op=[]), "unknown operation"),
+        (changed(id=True), "id must be a number"),
+        (changed(id=1.5), "id must be a number"),
         (changed(op="sweep", device={"address": "virtual"}), "not looked for"),
         (changed(unit={"unit": 256}), "unit"),
         (changed(unit={"unit": "32"}), "unit"),

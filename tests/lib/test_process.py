@@ -9,6 +9,7 @@ from pathlib import Path
 import signal
 import sys
 
+from bleak import BleakClient
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import process as process_module
@@ -18,6 +19,7 @@ from custom_components.blupow.lib.blupow_ble.errors import (
     ReaderError,
     Stage,
 )
+from custom_components.blupow.lib.blupow_ble.link import known_device
 from custom_components.blupow.lib.blupow_ble.messages import Device, Message, Request
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.process import LIB, ReaderProcess
@@ -206,6 +208,10 @@ async def test_step_in_which_a_child_ended(lines: list[str], stage: Stage) -> No
         ('{"v":1,"event":"result","id":7}', "malformed result"),
         ('{"v":1,"event":"result","id":7,"timings":{},"values":[]}', "malformed result"),
         ('{"v":1,"event":"error","id":7,"code":"tired"}', "malformed error"),
+        ('{"v":1,"event":"error","id":7,"code":[]}', "malformed error"),
+        ('{"v":1,"event":"result","id":7,"units":[]}', "malformed result"),
+        ('{"v":1,"event":"result","id":7,"x":1e999}', "too large"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 async def test_answers_that_are_not_understood(line: str, text: str) -> None:
@@ -274,6 +280,21 @@ async def test_garbage_after_the_answer_does_no_harm() -> None:
     assert not alive(process.pid)
 
 
+@pytest.mark.parametrize("said", ["garbage", '{"v":1,"event":"progress","stage":"read"}'])
+async def test_child_that_never_stops_talking(said: str) -> None:
+    """It is not listened to for ever: it is ended, and the reading counts."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(LIB)!r}); sys.argv = ['x'];"
+        "from blupow_ble import child; child.main()\n"
+        f"while True: print({said!r}, flush=True)"
+    )
+    process = ReaderProcess(request(), command=python(code))
+    reading = await process.reading()
+    assert reading.main.unit == 32
+    await process.close()
+    assert not alive(process.pid)
+
+
 async def test_cancelled_stop_still_reaps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancellation while the child is being ended leaves nothing behind."""
     process = ReaderProcess(request(), command=python("import time; time.sleep(60)"))
@@ -292,7 +313,7 @@ async def test_cancelled_stop_still_reaps(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_log_that_something_else_holds_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that the child left behind does not keep its end from being seen."""
+    """A process that the child left behind is ended, and does not keep its end from being seen."""
     monkeypatch.setattr(process_module, "LAST_WORDS_WAIT", 0.05)
     code = (
         "import subprocess, sys;"
@@ -303,7 +324,9 @@ async def test_log_that_something_else_holds_open(monkeypatch: pytest.MonkeyPatc
     process = ReaderProcess(request(), command=python(code))
     error = await fails(process)
     assert error.code is ErrorCode.READER_CRASHED
-    os.kill(int(process._last_words[-1]), signal.SIGKILL)
+    left = Path(f"/proc/{process._last_words[-1]}/stat")
+    while left.exists() and left.read_text().rpartition(")")[2].split()[0] != "Z":
+        await asyncio.sleep(0.01)
 
 
 async def test_logs_of_the_child(caplog: pytest.LogCaptureFixture) -> None:
@@ -435,6 +458,54 @@ async def test_child_killed_while_connecting(simulated: ControlClient) -> None:
         await waiting
     await process.stop()
     assert await simulated.links() == []
+
+
+async def test_link_of_another_program(simulated: ControlClient) -> None:
+    """It is neither joined nor ended: whoever has it keeps it."""
+    await settled(simulated)
+    async with BleakClient(known_device(INVERTER_ADDRESS, INVERTER_NAME, INVERTER_PATH)) as other:
+        error = await fails(ReaderProcess(request(INVERTER)))
+        assert error.code is ErrorCode.HELD_BY_OTHER
+        assert error.message == "another program of this machine is connected to the device"
+        assert other.is_connected
+        assert (await simulated.state())["links"] == [INVERTER_PATH]
+    process = ReaderProcess(request(INVERTER))
+    assert (await process.reading()).main.unit == 32
+    await process.close()
+
+
+async def test_link_of_another_reader(simulated: ControlClient) -> None:
+    """Two programs of ours never share a link; the first one's reading is whole."""
+    await settled(simulated)
+    await simulated.fault("slow", seconds=0.5)
+    first = ReaderProcess(request(INVERTER, blocks=[]))
+    waiting = asyncio.create_task(first.reading())
+    while not await simulated.links():
+        await asyncio.sleep(0.01)
+    error = await fails(ReaderProcess(request(INVERTER, connect_timeout=2.5)))
+    assert error.code is ErrorCode.HELD_BY_OTHER
+    assert error.message == "another BluPow program is connected to the device"
+    assert (await waiting).main.unit == 32
+    await first.close()
+
+
+async def test_link_that_a_dead_reader_left(simulated: ControlClient) -> None:
+    """It is taken over, and ended with the reading."""
+    await settled(simulated)
+    await simulated.fault("slow", seconds=30)
+    dead = ReaderProcess(request(INVERTER))
+    waiting = asyncio.create_task(dead.reading())
+    while (await simulated.state())["links"] != [INVERTER_PATH] or dead.pid is None:
+        await asyncio.sleep(0.01)
+    os.kill(dead.pid, signal.SIGKILL)
+    with pytest.raises(ReaderError):
+        await waiting
+    await simulated.clear()
+    process = ReaderProcess(request(INVERTER))
+    assert (await process.reading()).main.unit == 32
+    await process.close()
+    assert await simulated.links() == []
+    await dead.stop()
 
 
 @pytest.mark.parametrize("how", ["sigterm", "stdin"])
