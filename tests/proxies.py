@@ -26,11 +26,11 @@ OTHER_PROXY = "AA:BB:CC:DD:EE:02"
 class Proxy(BaseHaRemoteScanner):
     """A proxy of Home Assistant's own kind; what it connects to is a virtual device."""
 
-    def __init__(self, source: str = PROXY, slots: int = 3) -> None:
+    def __init__(self, source: str = PROXY, slots: int = 3, *, connectable: bool = True) -> None:
         """Prepare a proxy without any device."""
         self.client = type("Connection", (Connection,), {"proxy": self})
         connector = HaBluetoothConnector(self.client, source, lambda: self.free > 0)
-        super().__init__(source, f"proxy {source[-2:]}", connector, connectable=True)
+        super().__init__(source, f"proxy {source[-2:]}", connector, connectable)
         self.slots = slots
         self.device: Module = VirtualDevice()
         self.taken: list[str] = []

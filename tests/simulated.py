@@ -8,6 +8,9 @@ import subprocess
 import sys
 import tempfile
 
+from dbus_fast import BusType, Message, MessageType, Variant
+from dbus_fast.aio import MessageBus
+
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from simulator.bus import address
 from simulator.control import ControlClient, control
@@ -71,3 +74,29 @@ async def disturb(bus_address: str) -> AsyncIterator[ControlClient]:
         finally:
             await client.clear()
             await client.do("drop")
+
+
+@asynccontextmanager
+async def scanning(bus_address: str, adapter: str = "hci0") -> AsyncIterator[None]:
+    """Have BlueZ look for devices; bleak's own scanner does nothing beside a Home Assistant in tests."""
+    bus = await MessageBus(bus_address=bus_address, bus_type=BusType.SYSTEM).connect()
+    try:
+        for member, signature, body in (
+            ("SetDiscoveryFilter", "a{sv}", [{"Transport": Variant("s", "le")}]),
+            ("StartDiscovery", "", []),
+        ):
+            reply = await bus.call(
+                Message(
+                    destination="org.bluez",
+                    path=f"/org/bluez/{adapter}",
+                    interface="org.bluez.Adapter1",
+                    member=member,
+                    signature=signature,
+                    body=body,
+                )
+            )
+            assert reply is not None
+            assert reply.message_type is MessageType.METHOD_RETURN
+        yield
+    finally:
+        bus.disconnect()

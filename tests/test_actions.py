@@ -10,8 +10,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.auth.const import GROUP_ID_USER
+from homeassistant.auth.models import User
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
@@ -111,6 +118,64 @@ async def test_force_reconnect_that_fails(
         await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
     assert caught.value.translation_domain == DOMAIN
     assert caught.value.translation_key == "held_by_other"
+
+
+async def acts_as(
+    hass: HomeAssistant, user: User, action: str, **data: Any
+) -> dict[str, Any] | None:
+    """Call an action as a user."""
+    return await hass.services.async_call(
+        DOMAIN,
+        action,
+        data,
+        blocking=True,
+        return_response=True,
+        context=Context(user_id=user.id),
+    )
+
+
+async def test_user_who_may_only_look(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    script: Script,
+    hass_read_only_user: User,
+) -> None:
+    """The state is told; the device is not touched."""
+    await set_up(hass, entry)
+    polls = script.polls
+    target = {"config_entry_id": entry.entry_id}
+    for action in ("force_reconnect", "get_history"):
+        with pytest.raises(Unauthorized):
+            await acts_as(hass, hass_read_only_user, action, **target)
+    with pytest.raises(Unauthorized):
+        await acts_as(hass, hass_read_only_user, "read_registers", **target, start=4000, count=1)
+    answer = await acts_as(hass, hass_read_only_user, "health_check", **target)
+    assert answer["status"] == "connected"
+    assert script.polls == polls
+
+
+async def test_registers_are_for_administrators(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, hass_admin_user: User
+) -> None:
+    """Whoever may control the device may reconnect it; raw registers are for administrators."""
+    await set_up(hass, entry)
+    user = await hass.auth.async_create_user("someone", group_ids=[GROUP_ID_USER])
+    target = {"config_entry_id": entry.entry_id}
+    assert (await acts_as(hass, user, "force_reconnect", **target))["step"] == 1
+    with pytest.raises(Unauthorized):
+        await acts_as(hass, user, "read_registers", **target, start=4000, count=1)
+    answer = await acts_as(hass, hass_admin_user, "read_registers", **target, start=4000, count=1)
+    assert (answer["start"], len(answer["words"])) == (4000, 1)
+
+
+async def test_user_who_is_gone(
+    hass: HomeAssistant, entry: MockConfigEntry, hass_admin_user: User
+) -> None:
+    """An automation of a user who was deleted does nothing."""
+    await set_up(hass, entry)
+    await hass.auth.async_remove_user(hass_admin_user)
+    with pytest.raises(UnknownUser):
+        await acts_as(hass, hass_admin_user, "force_reconnect", config_entry_id=entry.entry_id)
 
 
 async def test_button(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:

@@ -17,6 +17,7 @@ from custom_components.blupow.readers import PathKind
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er
 
 from .bluetooth import hear, service_info
 from .families import FAMILIES
@@ -327,6 +328,28 @@ async def test_reconfigure_to_another_family(
     assert (entry.data["profile"], entry.data["model"]) == ("controller", "Rover")
     assert entry.data["unit"] == 1
     assert entry.runtime_data.coordinator.own.value("load_voltage") > 12
+
+
+@pytest.mark.usefixtures("heard", "no_bluez")
+async def test_entities_of_the_former_model(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
+) -> None:
+    """What the other model does not have goes; what both have stays, with what the user has set."""
+    await set_up(hass, entry)
+    registry = er.async_get(hass)
+    kept, gone = (f"sensor.btric134000035_{key}" for key in ("model", "battery_voltage"))
+    registry.async_update_entity(kept, name="House inverter")
+    assert registry.async_get(gone) is not None
+    script.device = VirtualDevice(model="RIV1230PCH", clock=lambda: NOW)
+    result = await answer(hass, await kind_form(hass, entry), model="inverter:RIV1230PCH")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert registry.async_get(gone) is None
+    assert registry.async_get(kept).name == "House inverter"
+    left = [
+        state.entity_id for state in hass.states.async_all() if state.attributes.get("restored")
+    ]
+    assert left == []
 
 
 @pytest.mark.usefixtures("heard")

@@ -1,6 +1,6 @@
 """The days that devices keep: returned by an action, and once a day in the long-term statistics."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from custom_components.blupow.history import is_dated
 from custom_components.blupow.lib.blupow_ble import session
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import seal
@@ -19,6 +20,7 @@ from custom_components.blupow.lib.blupow_ble.result import Reading
 from custom_components.blupow.lib.blupow_ble.virtual import Module
 from custom_components.blupow.lib.blupow_ble.virtual.controller import LOAD, SOLAR
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
+from custom_components.blupow.units import DayMark
 from homeassistant.components.recorder.statistics import (
     list_statistic_ids,
     statistics_during_period,
@@ -201,6 +203,64 @@ async def test_import_into_statistics(
     assert len(rows) == 8
     assert rows[-1][0] == datetime.fromtimestamp(midnight(NOW), UTC)
     assert rows[-1][2] == pytest.approx(sum(energies) + rows[-1][1])
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "dated"),
+    [
+        # each day counted: what passed since is certain, what was before is told already
+        ((20, 100), (21, 101), {0, 1}),
+        ((20, 100), (24, 104), {0, 1, 2, 3, 4}),
+        ((20, 100), (20, 100), {0}),
+        # two days without power: which ones?
+        ((20, 100), (24, 102), {0}),
+        # the count was reset, or is another device's
+        ((20, 100), (21, 3), {0}),
+        # the first look, or a device that does not count
+        (None, (20, 100), {0, 1, 2, 3, 4, 5, 6, 7}),
+        ((20, 100), None, {0, 1, 2, 3, 4, 5, 6, 7}),
+    ],
+)
+def test_dates_are_certain(
+    before: tuple[int, int] | None, now: tuple[int, int] | None, dated: set[int]
+) -> None:
+    """A device's days are put under a date only where each day since the last look was counted."""
+
+    def mark(look: tuple[int, int] | None) -> DayMark | None:
+        return DayMark(look[1], date(2026, 11, look[0])) if look else None
+
+    assert {ago for ago in range(8) if is_dated(mark(before), mark(now), ago)} == dated
+
+
+@pytest.mark.usefixtures("recorder_mock", "heard", "no_bluez")
+async def test_days_without_power(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """After days that the device did not count, nothing is put under a wrong date, then or later."""
+    noon = datetime.fromtimestamp(midnight(NOW) + 12 * 3600, UTC)
+    freezer.move_to(noon)
+    device = script.device = FAMILIES["controller"].device()
+    device.clock = lambda: freezer().replace(tzinfo=UTC).timestamp()
+    entry = FAMILIES["controller"].entry()
+    device.overrides = {0x0115: 100}
+    await set_up(hass, entry)
+    await pass_time(hass, freezer, 31)
+    rows = await sums(hass)
+    assert len(rows) == 7
+    # three days later it has counted one more
+    freezer.move_to(noon + timedelta(days=3))
+    device.overrides = {0x0115: 101}
+    await pass_time(hass, freezer, 61)
+    assert await sums(hass) == rows
+    # the day after that is certain again
+    freezer.move_to(noon + timedelta(days=4))
+    device.overrides = {0x0115: 102}
+    await pass_time(hass, freezer, 61)
+    later = await sums(hass)
+    assert [day for day, _, _ in later[7:]] == [
+        datetime.fromtimestamp(midnight(NOW), UTC) + timedelta(days=3)
+    ]
+    assert later[-1][2] == pytest.approx(rows[-1][2] + later[-1][1])
 
 
 @pytest.mark.usefixtures("recorder_mock", "heard", "no_bluez")

@@ -74,12 +74,13 @@ def is_dated(before: DayMark | None, now: DayMark | None, days_ago: int) -> bool
     """Whether it is certain on which date a day was that the device has counted.
 
     Devices count the days on which they had power. Where they have counted fewer than the calendar since
-    they were last looked at, nobody knows which of the days between were without power.
+    they were last looked at, nobody knows which of the days between were without power; nor, from then on,
+    which dates the days before have.
     """
-    if before is None or now is None:
+    if before is None or now is None or days_ago == 0:
         return True
-    behind = (now.date - before.date).days - (now.count - before.count)
-    return behind == 0 or days_ago == 0
+    passed = (now.date - before.date).days
+    return now.count - before.count == passed and days_ago <= passed
 
 
 class HistoryImport:

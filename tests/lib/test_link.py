@@ -362,6 +362,22 @@ async def test_link_that_a_dead_reader_has_left(monkeypatch: pytest.MonkeyPatch)
     assert not link_claim.left_by_us(ADDRESS)
 
 
+@pytest.mark.parametrize("stands", [True, False])
+async def test_link_that_a_dead_reader_has_left_over_another_adapter(
+    monkeypatch: pytest.MonkeyPatch, stands: bool
+) -> None:
+    """A connect that fails for its sake leaves it ours, so that a recovery can end it."""
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    claim.note()
+    claim.end(disconnected=False)
+    scripted(monkeypatch, BleakError("x"), BleakError("x"))
+    if stands:
+        monkeypatch.setattr(link_module, "connected_paths", connected)
+    with pytest.raises(ReaderError):
+        await BleLink(DEVICE, 5).connect()
+    assert link_claim.left_by_us(ADDRESS) is stands
+
+
 def test_note_of_a_dead_reader_is_taken_back() -> None:
     """By who has ended its link; not while another one has the device."""
     claim = link_claim.LinkClaim.take(ADDRESS)

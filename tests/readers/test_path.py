@@ -214,7 +214,23 @@ async def test_link_of_another_integration(hass: HomeAssistant) -> None:
         error = await refused(hass)
     leave()
     assert error.code is ErrorCode.HELD_BY_OTHER
+    assert f"{proxy.name} holds a connection to the device" in error.message
+    assert f"reload {proxy.name} in Home Assistant" in error.message
     release.assert_not_called()
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_scanners_that_cannot_connect(hass: HomeAssistant) -> None:
+    """The device is heard, but by nobody who could connect: who hears it is named."""
+    proxy = Proxy(connectable=False)
+    leave = proxy.register(hass)
+    proxy.hear()
+    error = await refused(hass)
+    leave()
+    assert (error.code, error.stage) == (ErrorCode.NO_CONNECTABLE_SCANNER, Stage.START)
+    assert error.message.startswith(
+        f"the device is heard by {proxy.name} alone, which cannot connect"
+    )
 
 
 async def test_no_bluetooth_at_all(hass: HomeAssistant) -> None:

@@ -6,7 +6,6 @@ import time
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from bleak import BleakScanner
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import bluez, link_claim
@@ -23,7 +22,14 @@ from homeassistant.core import HomeAssistant
 from simulator.control import ControlClient
 
 from ..bluetooth import hear, service_info
-from ..simulated import INVERTER_ADDRESS, INVERTER_PATH, disturb, leave_a_link, run_simulator
+from ..simulated import (
+    INVERTER_ADDRESS,
+    INVERTER_PATH,
+    disturb,
+    leave_a_link,
+    run_simulator,
+    scanning,
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +90,7 @@ async def test_link_of_another_integration_is_not_closed(
 
 
 async def test_device_is_forgotten_and_heard_anew(
-    hass: HomeAssistant, simulated: ControlClient
+    hass: HomeAssistant, simulated: ControlClient, simulated_bus: str
 ) -> None:
     """With its object goes its link; an advertisement ends the wait."""
     forgetting = asyncio.create_task(rediscover(hass, INVERTER_ADDRESS))
@@ -93,7 +99,9 @@ async def test_device_is_forgotten_and_heard_anew(
     assert await simulated.links() == []
     assert not forgetting.done()
     hear(hass, service_info())
-    assert await forgetting == [INVERTER_PATH]
+    async with scanning(simulated_bus):
+        assert await forgetting == [INVERTER_PATH]
+        assert await is_connectable(hass, INVERTER_ADDRESS)
 
 
 async def test_device_that_is_not_heard_is_waited_for_only_so_long(
@@ -131,7 +139,7 @@ async def test_link_of_another_program_is_not_closed(
 
 
 async def test_object_that_comes_late(
-    hass: HomeAssistant, simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, simulated: ControlClient, simulated_bus: str
 ) -> None:
     """Heard at once, by the kernel; it is waited for until BlueZ has an object to connect to."""
     await simulated.do("late_objects", seconds=1.0)
@@ -140,7 +148,7 @@ async def test_object_that_comes_late(
         await asyncio.sleep(0.01)
     hear(hass, service_info())
     assert not await is_connectable(hass, INVERTER_ADDRESS)
-    async with BleakScanner():
+    async with scanning(simulated_bus):
         assert await forgetting == [INVERTER_PATH]
         assert await bluez.known_paths(INVERTER_ADDRESS) == [INVERTER_PATH]
     await simulated.do("late_objects", seconds=0)

@@ -136,9 +136,14 @@ class BleLink:
                     await self._hang_up()
                     client = await self._connect()
         except ReaderError:
-            await self._end_claim(disconnected=True)
+            await self._end_claim(disconnected=not await self._leftover_stands())
             raise
         return client
+
+    async def _leftover_stands(self) -> bool:
+        """Whether a link that a program of ours has left behind, maybe over another adapter, is still there."""
+        leftover = self._claim is not None and self._claim.leftover
+        return leftover and bool(await connected_paths(self._device.address))
 
     async def _take_claim(self) -> None:
         """Make sure that nobody else has the device. Raises ReaderError(held_by_other).
