@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from custom_components.blupow.lib.blupow_ble import bluez
 from simulator.control import ControlClient
 
@@ -52,3 +54,10 @@ async def test_device_is_forgotten_and_found_again(
     assert await bluez.remove(INVERTER_ADDRESS) == []
     await leave_a_link(simulated_bus)
     assert await simulated.links() == [INVERTER_PATH]
+
+
+async def test_machine_without_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is known, which is something else than that nothing is there."""
+    monkeypatch.setattr(bluez, "available", lambda: False)
+    assert await bluez.known_paths(INVERTER_ADDRESS) is None
+    assert await bluez.connected_paths(INVERTER_ADDRESS) == []

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import commands, process as process_module
+from custom_components.blupow.lib.blupow_ble import commands, process as process_module, virtual
+from custom_components.blupow.lib.blupow_ble.modbus import seal
 from custom_components.blupow.lib.blupow_ble.process import LIB
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualShunt
 from simulator.control import ControlClient
@@ -56,8 +57,6 @@ def test_decode_faults_and_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     base = ["decode", "--profile", "inverter", "--start"]
     assert commands.main([*base, "4398", "2003080000000000000000850f"[:22] + "b30b"]) == 1
     capsys.readouterr()
-    from custom_components.blupow.lib.blupow_ble.modbus import seal
-
     faults = seal(bytes.fromhex("200308000e001500000000")).hex()
     assert commands.main([*base, "4398", faults]) == 0
     assert capsys.readouterr().out == "faults  inverter_overload, fan_fault\n"
@@ -68,6 +67,22 @@ def test_decode_faults_and_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "no known value in registers 50-50\n"
     assert commands.main([*base, "4327", seal(bytes.fromhex("20030200c8")).hex()]) == 0
     assert capsys.readouterr().err == "dropped: battery_percentage cannot have that value\n"
+
+
+def test_numbers_without_a_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that no document names is told by its number."""
+    frame = seal(bytes.fromhex("010302000b")).hex()
+    arguments = ["decode", "--profile", "controller", "--start", "0x0120", frame]
+    assert commands.main(arguments) == 0
+    told = capsys.readouterr()
+    assert told.err == "unknown: charging_status has no name for 11\n"
+    device = virtual.virtual_device("controller")
+    device.overrides = {0x0120: 11}
+    monkeypatch.setattr(virtual, "virtual_device", lambda _: device)
+    assert commands.main(["read", "--virtual", "controller"]) == 0
+    assert "unknown: charging_status has no name for 11\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 import asyncio
 from asyncio.subprocess import DEVNULL, PIPE
+import errno
+import io
 import os
 from pathlib import Path
+import sys
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import process as process_module
+from custom_components.blupow.lib.blupow_ble import output, process as process_module
 
 READ = ("read", "--virtual", "controller")
 
@@ -24,8 +27,8 @@ async def blupow(
         stdout=stdout,
         stderr=PIPE,
     )
-    output, errors = await process.communicate()
-    return process.returncode, output or b"", errors
+    written, errors = await process.communicate()
+    return process.returncode, written or b"", errors
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [(READ, 141), (("read", "--help"), 0)])
@@ -49,6 +52,24 @@ async def test_full_disk() -> None:
 @pytest.mark.parametrize(("encoding", "degree"), [("ascii", b"?"), ("latin-1", b"\xb0")])
 async def test_few_letters(encoding: str, degree: bytes) -> None:
     """A letter that the terminal does not know is replaced."""
-    code, output, errors = await blupow(*READ, stdout=PIPE, encoding=encoding)
+    code, written, errors = await blupow(*READ, stdout=PIPE, encoding=encoding)
     assert (code, errors) == (0, b"")
-    assert degree + b"C\n" in output
+    assert degree + b"C\n" in written
+
+
+def test_stream_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written to as it is."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert output.run(lambda: stream.write("done")) == 4
+    assert stream.getvalue() == "done"
+
+
+def test_other_faults_are_not_hidden() -> None:
+    """A file that is not there is no full disk."""
+
+    def fail() -> int:
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+
+    with pytest.raises(FileNotFoundError):
+        output.run(fail)

@@ -352,6 +352,21 @@ async def test_logs_of_the_child(caplog: pytest.LogCaptureFixture) -> None:
     assert ("DEBUG", "[reader] after") in lines
 
 
+async def test_debug_lines_of_the_child(
+    simulated: ControlClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ours come; bleak's hold all that BlueZ knows, neighbors too, and stay away."""
+    await settled(simulated)
+    caplog.set_level(logging.DEBUG, process_module.__name__)
+    await simulated.fault("corrupt_crc", times=1)
+    process = ReaderProcess(request(INVERTER, blocks=[]))
+    assert (await process.reading()).main.unit == 32
+    await process.close()
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("[reader] asking again: ") for line in lines)
+    assert not [line for line in lines if "org.bluez" in line or "ManufacturerData" in line]
+
+
 def test_environment_of_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library comes first on its path, what was there stays; byte code may be written."""
     monkeypatch.setenv("PYTHONPATH", "/other")

@@ -1,7 +1,9 @@
 """Readings: which blocks are asked for, what a failure costs, what counts in the end."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import override
 
 import pytest
 
@@ -512,3 +514,44 @@ async def test_shunt_has_no_registers() -> None:
     with pytest.raises(ReaderError) as caught:
         await reader.read_spans([Span(start=0, words=1)])
     assert caught.value.code is ErrorCode.BAD_REQUEST
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [
+        (ErrorCode.CONNECT_TIMEOUT, ErrorCode.CONNECT_FAILED),
+        (ErrorCode.HELD_BY_OTHER, ErrorCode.HELD_BY_OTHER),
+    ],
+)
+async def test_device_that_is_taken_after_a_drop(refusal: ErrorCode, code: ErrorCode) -> None:
+    """Nothing is believed that was read of a device which another program has now."""
+
+    class Taken(TestLink):
+        @override
+        async def connect(self) -> TestLink:
+            if self.attempts:
+                self.refusals = [refusal]
+            return await super().connect()
+
+    link = Taken(Misbehaving())
+    link.drop_at = 4000
+    with pytest.raises(ReaderError) as caught:
+        await read(Misbehaving(), link, unit=32)
+    assert caught.value.code is code
+
+
+async def test_no_time_to_connect_again() -> None:
+    """A link that drops near the end of the time is not made anew beyond it."""
+
+    class Slow(TestLink):
+        @override
+        async def connect(self) -> TestLink:
+            if self.attempts:
+                await asyncio.sleep(3600)
+            return await super().connect()
+
+    link = Slow(Misbehaving())
+    link.drop_at = 4000
+    with pytest.raises(ReaderError, match="no time was left") as caught:
+        await read(Misbehaving(), link, unit=32, budget=0.1)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED

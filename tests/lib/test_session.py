@@ -2,7 +2,9 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import override
 
+from bleak.backends.service import BleakGATTServiceCollection
 from bleak.exc import BleakError
 import pytest
 
@@ -10,7 +12,11 @@ from custom_components.blupow.lib.blupow_ble import session as session_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import WriteRequest, seal
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.lib.blupow_ble.session import Session, find_characteristics
+from custom_components.blupow.lib.blupow_ble.session import (
+    Session,
+    find_characteristics,
+    open_session,
+)
 from custom_components.blupow.lib.blupow_ble.virtual.inverter import inverter_registers
 
 from .devices import LIVE, NOW, Misbehaving, TestLink, exception, silence, times
@@ -347,3 +353,61 @@ def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
         find_characteristics(services(*layout))
     assert caught.value.code is ErrorCode.SERVICE_MISSING
     assert not caught.value.retryable
+
+
+class Forgettable(TestLink):
+    """A link whose services are remembered without the vendor's, until they are forgotten."""
+
+    def __init__(self, *, healed_by_asking: bool) -> None:
+        """Remember nothing of use."""
+        super().__init__(Misbehaving())
+        self._true = self.services if healed_by_asking else BleakGATTServiceCollection()
+        self.services = BleakGATTServiceCollection()
+        self.forgotten = 0
+
+    @override
+    async def forget_services(self) -> bool:
+        self.forgotten += 1
+        self.services = self._true
+        return True
+
+
+async def test_services_that_were_remembered_incompletely() -> None:
+    """They are asked for anew once, over a new connection."""
+    link = Forgettable(healed_by_asking=True)
+    session = await open_session(link, 32)
+    assert await session.read(BLOCK) == WORDS
+    assert (link.forgotten, link.attempts) == (1, 2)
+
+
+async def test_services_that_are_missing() -> None:
+    """What lacks them after that is another product."""
+    link = Forgettable(healed_by_asking=False)
+    with pytest.raises(ReaderError) as caught:
+        await open_session(link, 32)
+    assert caught.value.code is ErrorCode.SERVICE_MISSING
+    assert (link.forgotten, link.attempts) == (1, 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.SERVICES, Stage.READ])
+async def test_device_that_asks_for_pairing(stage: Stage) -> None:
+    """It is told apart from a link that fails, and not asked again."""
+    link = TestLink(Misbehaving())
+    error = BleakError("GATT error 5: Insufficient authentication")
+    session = Session(await link.connect(), link.disconnected, 32)
+    if stage is Stage.SERVICES:
+        link.notify_error = error
+    else:
+        await session.start()
+        link.write_error = error
+    with pytest.raises(ReaderError) as caught:
+        await (session.start() if stage is Stage.SERVICES else session.read(BLOCK))
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.PAIRING_REQUIRED, stage)
+
+
+async def test_device_that_floods() -> None:
+    """Bytes without end are given up before the time is; nothing of them is taken for an answer."""
+    session, _ = await start(Misbehaving(twist=lambda _, __: b"\x20\x03\xff" + bytes(60_000)))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.BAD_FRAME
