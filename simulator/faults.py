@@ -22,6 +22,8 @@ class FaultName(StrEnum):
     """The link drops some time after it was made (`seconds`, 0.2)."""
     NO_SERVICES = "no_services"
     """The services are never found."""
+    FEW_SERVICES = "few_services"
+    """A proxy finds the first service alone, which whoever asks for it then remembers."""
     SILENT = "silent"
     """Requests are not answered."""
     SLOW = "slow"

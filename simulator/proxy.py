@@ -267,13 +267,14 @@ class Proxy:
         peripheral = self._peripherals[address]
         if address not in self._links or peripheral.faults.take(FaultName.NO_SERVICES):
             return
+        few = peripheral.faults.take(FaultName.FEW_SERVICES) is not None
         services = [
             api.BluetoothGATTService(
                 uuid=uuid_halves(uuid),
                 handle=handle,
                 characteristics=[_characteristic(item) for item in characteristics],
             )
-            for handle, uuid, characteristics in peripheral.table
+            for handle, uuid, characteristics in peripheral.table[: 1 if few else None]
         ]
         self._send(client, api.BluetoothGATTGetServicesResponse(address=address, services=services))
         self._send(client, api.BluetoothGATTGetServicesDoneResponse(address=address))

@@ -10,6 +10,7 @@ from simulator.control import control
 from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
+from ..simulated import INVERTER_ADDRESS
 from .processes import readers_on
 from .scene import OPTIONS, STATUS, VOLTAGE, Scene, check_log, discovered_and_added
 
@@ -79,7 +80,7 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
         scene = Ways(hass, radio, devices.bus_address)
         await scene.near("proxy0")
         await hass.add("esphome", host="127.0.0.1", port=port)
-        await discovered_and_added(scene)
+        await services_are_found_incompletely(scene)
         await hass.set_options(await scene.entry_id(), LASTING)
         await scene.wait_fresh()
         await proxy_dies(scene)
@@ -92,6 +93,15 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
         assert readers_on(devices.bus_address) == []
         assert await radio.links() == []
         check_log(hass.log.read_text(), most_lines=60)
+
+
+async def services_are_found_incompletely(scene: Ways) -> None:
+    """A proxy finds the first service alone, and it is remembered: the first reading heals that."""
+    await scene.radio.fault("few_services", times=1)
+    await discovered_and_added(scene)
+    device = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
+    assert device["faults"] == {}
+    assert device["counts"]["links"] >= 3  # twice to set it up, then to read it
 
 
 async def proxy_dies(scene: Ways) -> None:
