@@ -1,6 +1,7 @@
 """Set-up, reconfigure and options, as a user goes through them."""
 
 import asyncio
+import logging
 from typing import Any, override
 from unittest.mock import patch
 
@@ -114,6 +115,31 @@ async def test_discovered_other_device(hass: HomeAssistant, name: str) -> None:
     )
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "not_supported"
+
+
+@pytest.mark.usefixtures("enable_bluetooth", "no_bluez")
+async def test_hostile_name(
+    hass: HomeAssistant, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody can advertise any name: it forges no line, colors no terminal and makes no link."""
+    hear(hass, service_info(name="BTRIC1\n2026 ERROR \x1b[31m![x](http://a)<b>\u202e"))
+    flow = await discovery(hass)
+    name = flow["context"]["title_placeholders"]["name"]
+    assert name.isprintable()
+    form = await discovered(hass)
+    assert "](" not in form["description_placeholders"]["name"]
+    result = await answer(hass, await discovered(hass))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == name
+    entry = result["result"]
+    await hass.async_block_till_done(wait_background_tasks=True)
+    script.error = ErrorCode.NO_RESPONSE
+    caplog.set_level(logging.INFO, "custom_components.blupow")
+    caplog.clear()
+    await entry.runtime_data.coordinator.async_refresh()
+    lines = [record.getMessage() for record in caplog.records if "blupow" in record.name]
+    assert lines
+    assert all(line.isprintable() for line in lines)
 
 
 async def test_discovered_twice(hass: HomeAssistant, entry: MockConfigEntry) -> None:

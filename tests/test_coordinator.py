@@ -23,6 +23,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
 from custom_components.blupow.readers import PathKind
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -906,3 +907,15 @@ async def test_availability_of_a_device_that_is_not_there(
     await set_up(hass, entry)
     await pass_time(hass, freezer, 65)
     assert float(state(hass, "sensor.btric134000035_availability")) == 0
+
+
+async def test_entry_that_cannot_be_read(
+    hass: HomeAssistant, entry: MockConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An entry without what it needs fails its set-up by its own cause, and by nothing after it."""
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(entry, data={})
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert "AttributeError" not in caplog.text

@@ -356,3 +356,24 @@ async def test_device_that_is_not_loaded_any_more(
     await hass.config_entries.async_unload(entry.entry_id)
     result = await flow.submit()
     assert (result["type"], result["reason"]) == ("abort", "not_loaded")
+
+
+@pytest.mark.parametrize("kind", ["read_in_process", "held_by_other"])
+async def test_no_device_is_concerned_any_more(
+    hass: HomeAssistant, entry: MockConfigEntry, flow: Flow, kind: str
+) -> None:
+    """A repair that was left behind goes when it is opened."""
+    await set_up(hass, entry)
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{kind}_left",
+        data={"kind": kind, "entry_id": "gone"},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=kind,
+        translation_placeholders={"name": "gone", "reason": ""},
+    )
+    result = await flow.begin(kind)
+    assert result["type"] == "create_entry"
+    assert shown(hass) == {}

@@ -71,18 +71,10 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Prepare to poll the device of an entry."""
         self.settings = Settings.from_options(entry.options)
-        super().__init__(
-            hass,
-            _BASE_LOGGER,
-            config_entry=entry,
-            name=entry.title,
-            update_interval=timedelta(seconds=self.settings.update_interval),
-            always_update=True,
-        )
         units = units_of(entry, self.settings.unit)
         kept = forget(hass, entry.entry_id)
         if kept is None or not _same(kept.units.get(OWN_UNIT), units[0]):
-            kept = LinkState(journal=Journal(self.name), since=time.monotonic())
+            kept = LinkState(journal=Journal(entry.title), since=time.monotonic())
         self.link = kept
         known, kept.units = kept.units, {}
         for unit in units:
@@ -97,20 +89,29 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         )
         for unit in self.units:
             unit.grace = self.freshness.grace
-        self._poller = Poller(hass, entry, self.settings, self.name, self.units)
+        self._poller = Poller(hass, entry, self.settings, entry.title, self.units)
         self.address = self._poller.address
-        self.link.journal.name = self.name
+        self.link.journal.name = entry.title
         self.fresh_readings = 0
         """Since the set-up."""
         self._fault: str | None = None
         """A fault of BluPow's own that was logged already."""
-        self._set_pace()
         self._flight = asyncio.Lock()
         self._rung: Rung | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
         self._heard_again = False
+        # last: from here on the entry shuts the coordinator down when its set-up fails
+        super().__init__(
+            hass,
+            _BASE_LOGGER,
+            config_entry=entry,
+            name=entry.title,
+            update_interval=timedelta(seconds=self.settings.update_interval),
+            always_update=True,
+        )
+        self._set_pace()
 
     @property
     def virtual(self) -> bool:

@@ -26,14 +26,13 @@ async def async_create_fix_flow(
     assert data is not None
     kind = IssueKind(str(data["kind"]))
     if kind is IssueKind.READ_IN_PROCESS:
-        concerned = (
-            entry
-            for entry in hass.config_entries.async_loaded_entries(DOMAIN)
-            if entry.runtime_data.coordinator.why_no_process is not None
-        )
-        return StartProcess(next(concerned))
+        for concerned in hass.config_entries.async_loaded_entries(DOMAIN):
+            if concerned.runtime_data.coordinator.why_no_process is not None:
+                return StartProcess(concerned)
+        return NothingLeft()
     entry = hass.config_entries.async_get_entry(str(data["entry_id"]))
-    assert entry is not None
+    if entry is None:
+        return NothingLeft()
     match kind:
         case IssueKind.READER_CANNOT_START:
             return ReadInProcess(entry)
@@ -41,6 +40,14 @@ async def async_create_fix_flow(
             return OtherUnit(entry)
         case _:
             return TryAgain(entry)
+
+
+class NothingLeft(RepairsFlow):
+    """No device is concerned any more: the repair goes when it is opened."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """End."""
+        return self.async_create_entry(data={})
 
 
 class BluPowRepair(RepairsFlow):

@@ -152,11 +152,16 @@ async def deaf_adapter(scene: Patient) -> None:
 
 
 async def stale_object(scene: Patient) -> None:
-    """What BlueZ knows of the device is stale: it forgets it and hears it anew; step 3."""
+    """What BlueZ knows of the device is stale: it forgets it and hears it anew; step 3.
+
+    As with the real one, Home Assistant hears the device before BlueZ has made its object.
+    """
     await scene.healthy(WATCHFUL)
+    await scene.radio.do("late_objects", seconds=4)
     await scene.radio.fault("stale_object")
     told = await scene.recovery()
     assert (told["worked"], told["step"], told["problem"]) == (True, 3, "connect_failed")
+    await scene.radio.do("late_objects", seconds=0)
     await scene.wait_state(STATUS, "connected", INTERVAL)
 
 

@@ -378,6 +378,26 @@ async def test_link_that_a_dead_reader_has_left_over_another_adapter(
     assert link_claim.left_by_us(ADDRESS) is stands
 
 
+async def test_connect_that_is_cancelled_beside_a_link_of_a_dead_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The link stays ours then, too."""
+    claim = link_claim.LinkClaim.take(ADDRESS)
+    claim.note()
+    claim.end(disconnected=False)
+    scripted(monkeypatch, 3600.0)
+    monkeypatch.setattr(link_module, "connected_paths", connected)
+    link = BleLink(DEVICE, 3600)
+    connecting = asyncio.create_task(link.connect())
+    while not link.attempts:
+        await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    await link.disconnect()
+    assert link_claim.left_by_us(ADDRESS)
+
+
 def test_note_of_a_dead_reader_is_taken_back() -> None:
     """By who has ended its link; not while another one has the device."""
     claim = link_claim.LinkClaim.take(ADDRESS)

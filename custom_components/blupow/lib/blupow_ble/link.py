@@ -259,7 +259,10 @@ class BleLink:
 
     async def disconnect(self) -> None:
         """Disconnect; a failure is only logged, as there is nothing left to do about it here."""
-        await self._end_claim(disconnected=await self._hang_up())
+        if self._client is None:  # cancelled while connecting, or never connected
+            await self._end_claim(disconnected=not await self._leftover_stands())
+        else:
+            await self._end_claim(disconnected=await self._hang_up())
 
     async def _hang_up(self) -> bool:
         """Disconnect, and keep the claim; return whether no link is left."""
