@@ -1,10 +1,12 @@
 """Fixtures of all tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+import logging
 from pathlib import Path
 import socket
 import tempfile
+from typing import override
 from unittest.mock import AsyncMock
 
 from habluetooth import get_manager
@@ -43,6 +45,31 @@ async def _nobody() -> AsyncIterator[None]:
     """Have nobody answer on the system bus."""
     raise OSError("no bus in tests")
     yield
+
+
+class Complaints(logging.Handler):
+    """What Home Assistant logs about this integration's use of it."""
+
+    def __init__(self) -> None:
+        """Hear warnings."""
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if f"integration '{DOMAIN}'" in text:
+            self.heard.append(text)
+
+
+@pytest.fixture(autouse=True)
+def _complaints() -> Iterator[None]:
+    """Fail a test in which Home Assistant complains of this integration, wherever that is logged."""
+    complaints = Complaints()
+    logging.getLogger().addHandler(complaints)
+    yield
+    logging.getLogger().removeHandler(complaints)
+    assert complaints.heard == []
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,8 @@
 """A device that is about to be set up: as its name tells it, as the user says, as it answers."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
 
@@ -17,6 +16,9 @@ from .lib.blupow_ble.result import UnitReading
 from .readers import FindPlan, ReadPlan
 from .readers.device_reader import DeviceReader
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def candidate_named(address: str, name: str) -> Candidate:
     return Candidate(address=address, name=name, profile=profile, model=model)
 
 
-def candidate_as(entry: ConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
+def candidate_as(entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
     """Return the device of an entry as what the user says it is; None leaves that to the device.
 
     Of several units behind a module it stays the one under its address.

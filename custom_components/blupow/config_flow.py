@@ -1,7 +1,7 @@
 """Set-up by discovery, by picking, by an address, or of a virtual device; the other flows."""
 
 from dataclasses import replace
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 import probatio
 
@@ -9,7 +9,7 @@ from homeassistant.components.bluetooth import (
     BluetoothServiceInfoBleak,
     async_discovered_service_info,
 )
-from homeassistant.config_entries import ConfigEntry, ConfigFlowResult
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
@@ -31,6 +31,9 @@ from .lib.blupow_ble.profiles.inverter import INVERTER
 from .options_flow import BluPowOptionsFlow
 from .reconfigure_flow import ReconfigureSteps
 
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
+
 
 class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     """Set up a device."""
@@ -46,7 +49,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> BluPowOptionsFlow:
+    def async_get_options_flow(config_entry: BluPowConfigEntry) -> BluPowOptionsFlow:
         """Return the options flow."""
         return BluPowOptionsFlow()
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
 import time
-from typing import Any, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
 from homeassistant.components import bluetooth
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
@@ -33,6 +32,9 @@ from .readers.turns import start_delay
 from .settings import Settings
 from .snapshot import Snapshot
 from .units import UnitState, units_of
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
@@ -66,9 +68,9 @@ def _same(before: UnitState | None, unit: UnitState) -> bool:
 class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     """Polls one device and keeps its last reading. One thing at a time is done with the device."""
 
-    config_entry: ConfigEntry
+    config_entry: BluPowConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
         """Prepare to poll the device of an entry."""
         self.settings = Settings.from_options(entry.options)
         units = units_of(entry, self.settings.unit)

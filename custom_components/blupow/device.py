@@ -100,7 +100,7 @@ def remove_stale_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) ->
     entry_id = coordinator.config_entry.entry_id
     for device in dr.async_entries_for_config_entry(registry, entry_id):
         if not known & device.identifiers:
-            registry.async_update_device(device.id, remove_config_entry_id=entry_id)
+            registry.async_remove_device(device.id)
 
 
 @callback

@@ -1,14 +1,16 @@
 """The events that BluPow fires, for automations."""
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 
 from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 
 class LinkEvent(StrEnum):
@@ -28,14 +30,16 @@ class LinkEvent(StrEnum):
 
 
 @callback
-def link_device_entry(hass: HomeAssistant, entry: ConfigEntry) -> dr.DeviceEntry | None:
+def link_device_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> dr.DeviceEntry | None:
     """Return the device that the link leads to: of several units the module that they share."""
     identifier = (DOMAIN, entry.unique_id or entry.entry_id)
     return dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
 
 
 @callback
-def fire(hass: HomeAssistant, entry: ConfigEntry, event: LinkEvent, facts: dict[str, Any]) -> None:
+def fire(
+    hass: HomeAssistant, entry: BluPowConfigEntry, event: LinkEvent, facts: dict[str, Any]
+) -> None:
     """Tell everybody what has happened to a device's link."""
     device = link_device_entry(hass, entry)
     about = {

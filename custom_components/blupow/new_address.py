@@ -1,7 +1,7 @@
 """Moves an entry to another address: a module that was replaced keeps entities, history and statistics."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.components.recorder.models import StatisticData, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
@@ -9,7 +9,6 @@ from homeassistant.components.recorder.statistics import (
     get_metadata,
     statistics_during_period,
 )
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.recorder import get_instance
@@ -18,10 +17,13 @@ from homeassistant.util.dt import utc_from_timestamp
 from .const import DOMAIN
 from .history import RECORDER, statistic_prefix
 
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
+
 _EVER: Final = datetime.fromtimestamp(0, UTC)
 
 
-async def async_move_entry(hass: HomeAssistant, entry: ConfigEntry, address: str) -> None:
+async def async_move_entry(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> None:
     """Give an entry's devices, entities and statistics the ids of another address.
 
     They keep their names, their history and what the user has set.

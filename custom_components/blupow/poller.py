@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 import time
+from typing import TYPE_CHECKING
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
@@ -27,6 +27,9 @@ from .readers.turns import turn
 from .settings import Settings
 from .units import UnitState
 
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
+
 
 class Poller:
     """Takes the readings of the units behind one link, one at a time."""
@@ -34,7 +37,7 @@ class Poller:
     def __init__(
         self,
         hass: HomeAssistant,
-        entry: ConfigEntry,
+        entry: BluPowConfigEntry,
         settings: Settings,
         name: str,
         units: Sequence[UnitState],

@@ -1,11 +1,11 @@
 """Reconfigure: say what a device is, find others behind its module, replace the module."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import probatio
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -33,6 +33,9 @@ from .lib.blupow_ble.result import Finding
 from .link_sensors import LINK_SENSORS
 from .new_address import async_move_entry
 from .units import new_units, with_units
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 AUTOMATIC: Final = "automatic"
 CONF_UNITS: Final = "units"
@@ -225,7 +228,7 @@ class ReconfigureSteps(DeviceFlow):
 
 
 @callback
-def forget_readings(hass: HomeAssistant, entry: ConfigEntry) -> None:
+def forget_readings(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Remove the entities of what the device turned out not to be; its link's entities stay."""
     registry = er.async_get(hass)
     base = entry.unique_id or entry.entry_id

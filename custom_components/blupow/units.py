@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_MODEL, CONF_NAME
 
 from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT
@@ -32,6 +31,9 @@ from .lib.blupow_ble.profiles.declaration import (
 )
 from .lib.blupow_ble.resilience import GRACE_TIME
 from .lib.blupow_ble.result import Finding, UnitReading
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 DEVICE_ID: Final = "device_id"
 """The value that holds a unit's own address."""
@@ -273,7 +275,7 @@ def _unrecognized(reading: UnitReading) -> Iterator[str]:
             yield from (f"{key}: {name}" for name in value if is_unknown(name))
 
 
-def units_of(entry: ConfigEntry, unit: int | None = None) -> list[UnitState]:
+def units_of(entry: BluPowConfigEntry, unit: int | None = None) -> list[UnitState]:
     """Return the units that an entry is set up with, its own first. `unit` overrules its own address."""
     own = _unit(entry.data, OWN_UNIT)
     if unit is not None:
@@ -293,7 +295,7 @@ def _unit(data: Mapping[str, Any], key: str) -> UnitState:
     )
 
 
-def unit_name(entry: ConfigEntry, unit: UnitState) -> str:
+def unit_name(entry: BluPowConfigEntry, unit: UnitState) -> str:
     """Return the name of a unit that is one of several."""
     name = entry.data.get(CONF_NAME, entry.title)
     number = unit.unit if unit.own else unit.key

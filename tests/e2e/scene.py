@@ -30,7 +30,7 @@ FORBIDDEN_IN_LOG = (
     "was never awaited",
     "Task exception was never retrieved",
     "blocking call",
-    "Detected that custom integration",
+    "integration 'blupow'",
     "Unexpected error fetching",
 )
 PREFIX = f"sensor.{INVERTER_NAME.lower()}"

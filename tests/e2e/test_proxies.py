@@ -80,10 +80,11 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
         scene = Ways(hass, radio, devices.bus_address)
         await scene.near("proxy0")
         await hass.add("esphome", host="127.0.0.1", port=port)
-        await services_are_found_incompletely(scene)
+        await discovered_and_added(scene)
         await hass.set_options(await scene.entry_id(), LASTING)
         await scene.wait_fresh()
         await proxy_dies(scene)
+        await services_are_found_incompletely(scene)
         await proxy_is_deaf(scene)
         await adapter_is_deaf(scene)
         # Home Assistant alone, also where readings fail
@@ -96,12 +97,22 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
 
 
 async def services_are_found_incompletely(scene: Ways) -> None:
-    """A proxy finds the first service alone, and it is remembered: the first reading heals that."""
+    """A proxy finds the first service alone, and it is remembered: that very reading heals it."""
+    await scene.over_proxy()
     await scene.radio.fault("few_services", times=1)
-    await discovered_and_added(scene)
-    device = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
-    assert device["faults"] == {}
-    assert device["counts"]["links"] >= 3  # twice to set it up, then to read it
+
+    async def healed() -> bool:
+        before = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
+        # its first step asks for the services anew
+        told = await scene.hass.act("force_reconnect", config_entry_id=await scene.entry_id())
+        assert told["step"] == 1
+        device = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
+        if device["faults"]:
+            return False  # it was read over the adapter
+        assert device["counts"]["links"] == before["counts"]["links"] + 3  # to forget, few, all
+        return True
+
+    await scene.hass.wait_for("services that were found incompletely", healed)
 
 
 async def proxy_dies(scene: Ways) -> None:

@@ -122,6 +122,8 @@ async def stale_link(scene: Patient) -> None:
     Read by a process of its own the device would not even be missed: that one takes the link over.
     """
     await scene.healthy(WATCHFUL | {"path": "in_process"})
+    await scene.wait_fresh()
+    await scene.wait_nothing_left()
     await leave_a_link(scene.bus_address, OTHER_PATH)
     assert await scene.radio.links() == [OTHER_PATH]
     told = await scene.recovery()
@@ -131,6 +133,8 @@ async def stale_link(scene: Patient) -> None:
 
 async def deaf_adapter(scene: Patient) -> None:
     """The adapter that hears best does not connect any more: the other one is taken, and kept; step 2."""
+    # what was learnt of the ways goes with the reload
+    await scene.hass.reload(await scene.entry_id())
     # polls are rare: of two that fail in a row, the second would find the other adapter by itself
     await scene.healthy(OPTIONS | {"update_interval": 60, "cache_time": 120, "grace_time": 120})
     entry = {"config_entry_id": await scene.entry_id()}
