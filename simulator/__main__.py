@@ -130,6 +130,12 @@ def others(kinds: Sequence[str], listeners: Sequence[str], *, fast: bool) -> lis
     ]
 
 
+def names_of(count: int, kinds: Sequence[str]) -> list[str]:
+    """Return the names of so many inverters and of a device of each kind, inverters first."""
+    devices = (*inverters(count, (), fast=True), *others(kinds, (), fast=True))
+    return [device.name for device in devices]
+
+
 def _address(number: int) -> str:
     raw = f"{number:012X}"
     return ":".join(raw[i : i + 2] for i in range(0, 12, 2))

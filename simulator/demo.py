@@ -2,12 +2,13 @@
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 import shutil
 import signal
 import sys
 
-from .__main__ import ADAPTER_ADDRESS, OTHERS
+from .__main__ import ADAPTER_ADDRESS, OTHERS, names_of
 from .bus import BusError
 from .home_assistant import USER, HomeAssistant, HomeAssistantError, home_assistant, port_is_free
 from .process import simulator
@@ -20,7 +21,11 @@ def build_parser() -> argparse.ArgumentParser:
         description="Start Home Assistant on a simulated Bluetooth with a simulated inverter.",
     )
     parser.add_argument(
-        "--add", action="store_true", help="add the inverter as soon as it is found"
+        "--add",
+        nargs="?",
+        choices=["inverter", "all"],
+        const="inverter",
+        help="add the first inverter, or all devices, as soon as they are found",
     )
     parser.add_argument("--port", type=int, default=8123, help="of Home Assistant (8123)")
     parser.add_argument("--inverters", type=int, default=1, help="how many are simulated (1)")
@@ -39,17 +44,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def add_discovered(running: HomeAssistant) -> None:
-    """Add the discovered inverter, unless an earlier run did."""
+async def add_discovered(running: HomeAssistant, names: Sequence[str]) -> None:
+    """Add discovered devices by their names, except those that an earlier run added."""
     entries = await running.call("config_entries/get", domain="blupow")
-    if entries:
-        print(f"already added: {entries[0]['title']}", flush=True)
-        return
-    flow = await running.discovered()
-    result = await running.answer_flow(flow["flow_id"], {})
-    if result["type"] != "create_entry":
-        raise HomeAssistantError(f"the inverter could not be added: {result.get('errors')}")
-    print(f"added: {result['title']}", flush=True)
+    known = {entry["title"] for entry in entries}
+    for name in names:
+        if name in known:
+            print(f"already added: {name}", flush=True)
+            continue
+        flow = await running.discovered(name=name)
+        result = await running.answer_flow(flow["flow_id"], {})
+        if result["type"] != "create_entry":
+            raise HomeAssistantError(f"{name} could not be added: {result.get('errors')}")
+        print(f"added: {result['title']}", flush=True)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -73,7 +80,8 @@ async def run(options: argparse.Namespace) -> int:
             adapters=[ADAPTER_ADDRESS.format(0x13)],
         ) as running:
             if options.add:
-                await add_discovered(running)
+                names = names_of(options.inverters, options.also)
+                await add_discovered(running, names if options.add == "all" else names[:1])
             print(f"\n  {running.url}      user {USER}, password {USER}", flush=True)
             print(f"  log: {running.log}", flush=True)
             print(

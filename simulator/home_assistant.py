@@ -277,14 +277,16 @@ class HomeAssistant:
         except TimeoutError:
             raise HomeAssistantError(f"not seen within {limit:g} s: {what}") from None
 
-    async def discovered(self, limit: float = 60.0) -> dict[str, Any]:
-        """Return the flow of a device that was discovered."""
+    async def discovered(self, limit: float = 60.0, *, name: str = "") -> dict[str, Any]:
+        """Return the flow of a device that was discovered, whose name begins so."""
 
         async def look() -> dict[str, Any] | None:
             for flow in await self.call("config_entries/flow/progress"):
-                if flow["handler"] == "blupow" and flow["context"]["source"] == "bluetooth":
+                context = flow["context"]
+                if flow["handler"] == "blupow" and context["source"] == "bluetooth":
                     found: dict[str, Any] = flow
-                    return found
+                    if context["title_placeholders"]["name"].startswith(name):
+                        return found
             return None
 
         flow: dict[str, Any] = await self.wait_for("a discovered device", look, limit)
