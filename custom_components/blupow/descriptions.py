@@ -14,6 +14,7 @@ from homeassistant.const import EntityCategory
 from .lib.blupow_ble.profiles.declaration import (
     About,
     Computed,
+    Counter,
     Estimate,
     FaultGroup,
     Field,
@@ -69,6 +70,8 @@ SETTING_LEVELS: Final = frozenset(
         "solar_cut_off_current",
     }
 )
+KILO: Final = 3
+"""Digits that a value has more when it is shown in thousands."""
 SETTINGS: Final = SETTING_LEVELS | {
     "device_id",
     "battery_type",
@@ -124,6 +127,20 @@ def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
     return SensorDeviceClass.BATTERY if key in BATTERY_LEVELS else DEVICE_CLASSES.get(unit)
 
 
+def _state_class(field: Field) -> SensorStateClass | None:
+    """Return what statistics are kept of a field's numbers: of a setting none, as it stays as it is."""
+    if field.counter:
+        return SensorStateClass.TOTAL_INCREASING
+    return None if field.key in SETTINGS else SensorStateClass.MEASUREMENT
+
+
+def _shown_in(unit: Unit, counter: Counter | None) -> str | None:
+    """Return the unit that a value is shown in, if it is not its own: a life's energy is long in Wh."""
+    if unit is Unit.WATT_HOUR and counter is Counter.TOTAL:
+        return Unit.KILOWATT_HOUR.value
+    return None
+
+
 def describe(field: Field, value: Value | None = None) -> SensorEntityDescription:
     """Return the description of a field's sensor; a value tells how finely the device measures."""
     category, enabled = _category(field.key, field.about), field.key not in DISABLED
@@ -145,15 +162,15 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
             entity_category=category,
             entity_registry_enabled_default=enabled,
         )
+    shown_in = _shown_in(field.unit, field.counter)
     return SensorEntityDescription(
         key=field.key,
         translation_key=field.key,
         device_class=_device_class(field.key, field.unit),
         native_unit_of_measurement=field.unit.value,
-        state_class=SensorStateClass.TOTAL_INCREASING
-        if field.counter
-        else SensorStateClass.MEASUREMENT,
-        suggested_display_precision=field.digits_of(value),
+        suggested_unit_of_measurement=shown_in,
+        state_class=_state_class(field),
+        suggested_display_precision=field.digits_of(value) + (KILO if shown_in else 0),
         entity_category=category,
         entity_registry_enabled_default=enabled,
     )
@@ -178,8 +195,9 @@ def describe_estimate(estimate: Estimate) -> SensorEntityDescription:
         translation_key=estimate.key,
         device_class=SensorDeviceClass.ENERGY,
         native_unit_of_measurement=Unit.WATT_HOUR.value,
+        suggested_unit_of_measurement=Unit.KILOWATT_HOUR.value,
         state_class=SensorStateClass.TOTAL_INCREASING,
-        suggested_display_precision=0,
+        suggested_display_precision=2,
     )
 
 

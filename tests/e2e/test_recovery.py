@@ -144,7 +144,8 @@ async def deaf_adapter(scene: Patient) -> None:
         path = (await scene.hass.act("health_check", **entry))["path"]
         return bool(path["adapter"] == "hci0")
 
-    await scene.hass.wait_for("a reading over the nearer adapter", taken)
+    # between two readings it is heard: a device that is connected does not advertise
+    await scene.hass.wait_for("a reading over the nearer adapter", taken, 90, pause=5)
     await scene.radio.fault("deaf", adapter="hci0")
     assert (await scene.hass.act("force_reconnect", **entry))["step"] == 2
     path = (await scene.hass.act("health_check", **entry))["path"]
