@@ -500,3 +500,36 @@ async def test_services_of_bluez_are_left_to_bluez(monkeypatch: pytest.MonkeyPat
     assert client.cleared == 0
     await link.disconnect()
     assert not await link.forget_services()
+
+
+async def test_cancelled_while_claiming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stays claimed by who was told to stop."""
+    scripted(monkeypatch, 0.0)
+    link = BleLink(DEVICE, 5)
+    connecting = asyncio.create_task(link.connect())
+    await asyncio.sleep(0)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    await link.disconnect()
+    link_claim.LinkClaim.take(ADDRESS).end(disconnected=True)
+
+
+async def test_cancelled_while_disconnecting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither then; the note stays, as the link may stand."""
+    scripted(monkeypatch, 0.0)
+    link = BleLink(DEVICE, 5)
+    client = await link.connect()
+    begun = asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    client.disconnect = hang
+    ending = asyncio.create_task(link.disconnect())
+    await begun.wait()
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert link_claim.left_by_us(ADDRESS)

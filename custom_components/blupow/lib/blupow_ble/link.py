@@ -152,10 +152,15 @@ class BleLink:
         """
         if self._claim is not None:
             return
+        taking = asyncio.ensure_future(asyncio.to_thread(LinkClaim.take, self._device.address))
         try:
-            self._claim = await asyncio.to_thread(LinkClaim.take, self._device.address)
+            self._claim = await asyncio.shield(taking)
         except ClaimedByOther:
             raise _held("another BluPow program is connected to the device") from None
+        except asyncio.CancelledError:
+            with suppress(ClaimedByOther):
+                self._claim = await taking  # given back by disconnect
+            raise
         if not self._claim.leftover and await connected_paths(self._device.address):
             await self._end_claim(disconnected=True)
             raise _held("another program of this machine is connected to the device")
@@ -259,10 +264,14 @@ class BleLink:
 
     async def disconnect(self) -> None:
         """Disconnect; a failure is only logged, as there is nothing left to do about it here."""
-        if self._client is None:  # cancelled while connecting, or never connected
-            await self._end_claim(disconnected=not await self._leftover_stands())
-        else:
-            await self._end_claim(disconnected=await self._hang_up())
+        gone = False
+        try:
+            if self._client is None:  # cancelled while connecting, or never connected
+                gone = not await self._leftover_stands()
+            else:
+                gone = await self._hang_up()
+        finally:
+            await self._end_claim(disconnected=gone)
 
     async def _hang_up(self) -> bool:
         """Disconnect, and keep the claim; return whether no link is left."""
