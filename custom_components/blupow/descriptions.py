@@ -208,6 +208,7 @@ def describe_worst_fault(profile: Profile) -> SensorEntityDescription:
         translation_key=WORST_FAULT,
         device_class=SensorDeviceClass.ENUM,
         options=[NONE, *(fault.name for fault in profile.faults)],
+        entity_category=EntityCategory.DIAGNOSTIC,
     )
 
 
@@ -227,10 +228,14 @@ def describe_group(group: FaultGroup) -> BinarySensorEntityDescription:
         key=group.value,
         translation_key=group.value,
         device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
     )
 
 
 FAULT: Final = BinarySensorEntityDescription(
-    key="fault", translation_key="fault", device_class=BinarySensorDeviceClass.PROBLEM
+    key="fault",
+    translation_key="fault",
+    device_class=BinarySensorDeviceClass.PROBLEM,
+    entity_category=EntityCategory.DIAGNOSTIC,
 )
 """Any fault at all."""

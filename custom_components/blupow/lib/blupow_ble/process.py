@@ -279,10 +279,12 @@ class ReaderProcess:
                 process.terminate()
             try:
                 async with asyncio.timeout(TERMINATE_GRACE):
-                    if not await self._read_rest():
-                        raise TimeoutError  # noqa: TRY301  it talks on instead of ending
-                    await process.wait()
+                    ended = await self._read_rest()
+                    if ended:
+                        await process.wait()
             except TimeoutError:
+                ended = False
+            if not ended:
                 _LOGGER.debug("[reader] child %s did not end by itself and is killed", process.pid)
                 with suppress(ProcessLookupError):
                     process.kill()
