@@ -143,6 +143,7 @@ async def measure(
 DEFAULTS = {
     "cache_time": 300,
     "grace_time": 600,
+    "may_be_off": False,
     "path": "automatic",
     "heartbeat_interval": 120,
     "stale_age": 300,
