@@ -279,6 +279,14 @@ async def test_write_and_read_back() -> None:
     assert (await session.read(BLOCK))[0] == 77
 
 
+async def test_write_without_an_echo() -> None:
+    """Nobody knows what has become of it: it is told as unanswered, not as done."""
+    session, _ = await start(Misbehaving(twist=lambda _, __: None))
+    with pytest.raises(ReaderError) as caught:
+        await session.ask(WriteRequest(32, 4000, 77), SHORT)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
 async def test_link_that_drops_before_the_services_are_looked_at() -> None:
     """Bleak then has none, and raises."""
 

@@ -275,9 +275,8 @@ class BleLink:
 
     async def _hang_up(self) -> bool:
         """Disconnect, and keep the claim; return whether no link is left."""
-        if self._client is None:
-            return True
         client, self._client = self._client, None
+        assert client is not None
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
