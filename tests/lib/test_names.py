@@ -1,6 +1,6 @@
 """Texts that devices send: nothing of them is obeyed by a terminal, a log or a page."""
 
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.names import LONGEST_NAME, cleaned, plain
@@ -24,6 +24,7 @@ def test_cleaned(text: str, shown: str) -> None:
     assert cleaned(text) == shown
 
 
+@example("0\r\x1b 0")
 @given(st.text())
 def test_cleaned_is_one_printable_line(text: str) -> None:
     """Whatever a device is called."""

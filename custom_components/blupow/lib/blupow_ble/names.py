@@ -13,9 +13,12 @@ def cleaned(text: str, longest: int = LONGEST_NAME) -> str:
 
     Control and format characters, and those of private use, are left out; white space becomes a blank.
     """
-    spaced = " ".join(text.split())
-    kept = (letter for letter in spaced if not unicodedata.category(letter).startswith("C"))
-    return "".join(kept).strip()[:longest]
+    kept = (
+        letter
+        for letter in text
+        if letter.isspace() or not unicodedata.category(letter).startswith("C")
+    )
+    return " ".join("".join(kept).split())[:longest].strip()
 
 
 def plain(text: str) -> str:
