@@ -178,7 +178,7 @@ async def test_a_day(
     snapshots = sum(isinstance(kept, Snapshot) for kept in gc.get_objects())
     assert snapshots <= 4
     # it was a bad day, and a day worth the name
-    assert 0.6 < day.in_range / (HOURS * 3600) < 0.9
+    assert 0.7 < day.in_range / (HOURS * 3600) < 0.9
     assert len(day.codes) >= 10
     assert witness.available / total > day.in_range / (HOURS * 3600) - 0.02
     assert await hass.config_entries.async_unload(entry.entry_id)
