@@ -269,7 +269,7 @@ async def measure(
         links = (
             await simulated.links() if simulated else await bluez.connected_paths(device.address)
         )
-        report.leaked_links += len(links)
+        report.leaked_links += len(links or ())
         if before is None:
             before = descriptors()
         show_progress(report, options.runs)

@@ -290,11 +290,11 @@ async def test_scan_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_without_a_bus(
     real_sockets: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
 ) -> None:
-    """No D-Bus: nothing is connected, nothing can be released, no adapter is there."""
+    """No D-Bus: what is connected is not known, nothing can be released, no adapter is there."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address.format(folder=tmp_path))
-    assert await bluez.connected_paths(ADDRESS) == []
-    assert await bluez.release(ADDRESS, PATH) == []
-    assert await bluez.remove(ADDRESS) == []
+    assert await bluez.connected_paths(ADDRESS) is None
+    assert await bluez.release(ADDRESS, PATH) is None
+    assert await bluez.remove(ADDRESS) is None
     assert not await bluez.has_adapter(PATH)
 
 
@@ -305,7 +305,7 @@ async def test_bus_that_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AuthError("no entry")
 
     monkeypatch.setattr(MessageBus, "connect", connect)
-    assert await bluez.connected_paths(ADDRESS) == []
+    assert await bluez.connected_paths(ADDRESS) is None
     assert not await bluez.has_adapter(PATH)
 
 
@@ -362,20 +362,27 @@ async def test_link_that_a_dead_reader_has_left(monkeypatch: pytest.MonkeyPatch)
     assert not link_claim.left_by_us(ADDRESS)
 
 
-@pytest.mark.parametrize("stands", [True, False])
+@pytest.mark.parametrize(("paths", "ours"), [([PATH], True), (None, True), ([], False)])
 async def test_link_that_a_dead_reader_has_left_over_another_adapter(
-    monkeypatch: pytest.MonkeyPatch, stands: bool
+    monkeypatch: pytest.MonkeyPatch, paths: list[str] | None, ours: bool
 ) -> None:
-    """A connect that fails for its sake leaves it ours, so that a recovery can end it."""
+    """A connect that fails for its sake leaves it ours, so that a recovery can end it.
+
+    Also where BlueZ did not say in time whether the link still stands.
+    """
     claim = link_claim.LinkClaim.take(ADDRESS)
     claim.note()
     claim.end(disconnected=False)
     scripted(monkeypatch, BleakError("x"), BleakError("x"))
-    if stands:
-        monkeypatch.setattr(link_module, "connected_paths", connected)
+
+
+    async def told(_: str) -> list[str] | None:
+        return paths
+
+    monkeypatch.setattr(link_module, "connected_paths", told)
     with pytest.raises(ReaderError):
         await BleLink(DEVICE, 5).connect()
-    assert link_claim.left_by_us(ADDRESS) is stands
+    assert link_claim.left_by_us(ADDRESS) is ours
 
 
 async def test_connect_that_is_cancelled_beside_a_link_of_a_dead_reader(

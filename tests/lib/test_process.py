@@ -460,6 +460,30 @@ async def test_killed_child_leaves_no_link(simulated: ControlClient) -> None:
     assert await simulated.links() == []
 
 
+async def test_killed_child_whose_link_cannot_be_ended(
+    simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link stays ours, and the next reading takes it over."""
+    await settled(simulated)
+    await simulated.fault("slow", seconds=30)
+    process = ReaderProcess(request(INVERTER))
+    waiting = asyncio.create_task(process.reading())
+    while (await simulated.state())["links"] != [INVERTER_PATH] or process.pid is None:
+        await asyncio.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(ReaderError):
+        await waiting
+    with monkeypatch.context() as patch:
+        patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+        await process.stop()
+    assert await simulated.links() == [INVERTER_PATH]
+    await simulated.clear()
+    process = ReaderProcess(request(INVERTER))
+    assert (await process.reading()).main.unit == 32
+    await process.close()
+    assert await simulated.links() == []
+
+
 async def test_child_killed_while_connecting(simulated: ControlClient) -> None:
     """BlueZ would go on connecting: the parent ends that too."""
     await settled(simulated)

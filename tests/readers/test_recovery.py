@@ -1,7 +1,7 @@
 """What the steps of a recovery do, on the simulated BlueZ."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import time
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -136,6 +136,23 @@ async def test_link_of_another_program_is_not_closed(
             await step(hass, INVERTER_ADDRESS)
         assert caught.value.code is ErrorCode.HELD_BY_OTHER
     assert await simulated.links() == [INVERTER_PATH]
+
+
+@pytest.mark.parametrize("step", [close_links, rediscover])
+async def test_bus_that_does_not_answer(
+    hass: HomeAssistant,
+    simulated: ControlClient,
+    simulated_bus: str,
+    monkeypatch: pytest.MonkeyPatch,
+    step: Callable[[HomeAssistant, str], Awaitable[list[str]]],
+) -> None:
+    """A link that could not be ended stays ours, so that the next step may end it."""
+    monkeypatch.setattr(recovery, "CONNECTABLE_LIMIT", 0.05)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+    assert await step(hass, INVERTER_ADDRESS) == []
+    assert link_claim.left_by_us(INVERTER_ADDRESS)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", simulated_bus)
+    assert await close_links(hass, INVERTER_ADDRESS) == [INVERTER_PATH]
 
 
 async def test_object_that_comes_late(

@@ -60,6 +60,8 @@ async def close_links(hass: HomeAssistant, address: str) -> list[str]:
     """
     await refuse_held(hass, address)
     closed = await bluez.release(address)
+    if closed is None:
+        return []
     await hass.async_add_executor_job(link_claim.forget, address)
     if closed:
         await _look_and_wait(hass, address)
@@ -83,9 +85,10 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
     """
     await refuse_held(hass, address)
     removed = await bluez.remove(address)
-    await hass.async_add_executor_job(link_claim.forget, address)
+    if removed is not None:
+        await hass.async_add_executor_job(link_claim.forget, address)
     await _look_and_wait(hass, address)
-    return removed
+    return removed or []
 
 
 async def _look_and_wait(hass: HomeAssistant, address: str) -> None:

@@ -118,10 +118,10 @@ async def has_adapter(device_path: str | None = None) -> bool:
     return device_path.rpartition("/")[0] in adapters if device_path else bool(adapters)
 
 
-async def connected_paths(address: str) -> list[str]:
+async def connected_paths(address: str) -> list[str] | None:
     """Return the object paths under which BlueZ shows the device as connected.
 
-    A bus that is gone shows none.
+    None where BlueZ could not be asked; a system without BlueZ has none.
     """
     if not available():
         return []
@@ -130,7 +130,7 @@ async def connected_paths(address: str) -> list[str]:
             return await _paths(bus, address, connected=True)
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
-        return []
+        return None
 
 
 async def known_paths(address: str) -> list[str] | None:
@@ -145,10 +145,10 @@ async def known_paths(address: str) -> list[str] | None:
         return None
 
 
-async def release(address: str, path: str | None = None) -> list[str]:
+async def release(address: str, path: str | None = None) -> list[str] | None:
     """End every link to a device, and a pending connect at `path`; return the paths that were connected.
 
-    An adapter or a bus that is gone has no link to end. Needs 2 s with a real bluetoothd.
+    None where BlueZ could not be asked, so that links may still be there. Needs 2 s with a real bluetoothd.
     """
     if not available():
         return []
@@ -160,13 +160,13 @@ async def release(address: str, path: str | None = None) -> list[str]:
             return connected
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] a leftover link could not be looked for: %s", err)
-        return []
+        return None
 
 
-async def remove(address: str) -> list[str]:
+async def remove(address: str) -> list[str] | None:
     """Have BlueZ forget a device: its objects and what it remembers of its services.
 
-    Return the object paths that are gone. The next advertisement that is heard makes a new one.
+    Return the object paths that are gone; None where BlueZ could not be asked. The next advertisement that is heard makes a new one.
     """
     if not available():
         return []
@@ -180,5 +180,5 @@ async def remove(address: str) -> list[str]:
             ]
     except (TimeoutError, OSError, EOFError) as err:
         _LOGGER.debug("[reader] the device could not be removed: %s", err)
-        return []
+        return None
     return removed

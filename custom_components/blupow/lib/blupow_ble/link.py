@@ -143,7 +143,8 @@ class BleLink:
     async def _leftover_stands(self) -> bool:
         """Whether a link that a program of ours has left behind, maybe over another adapter, is still there."""
         leftover = self._claim is not None and self._claim.leftover
-        return leftover and bool(await connected_paths(self._device.address))
+        # where BlueZ cannot be asked, the link may still be there
+        return leftover and await connected_paths(self._device.address) != []
 
     async def _take_claim(self) -> None:
         """Make sure that nobody else has the device. Raises ReaderError(held_by_other).

@@ -302,8 +302,8 @@ class ReaderProcess:
         device = self._request.device
         if code < 0 and not self._disconnected and not device.virtual:
             # ended by a signal: it had no chance to disconnect, and BlueZ keeps its link
-            await bluez.release(device.address, device.path)
-            await asyncio.to_thread(link_claim.forget, device.address)
+            if await bluez.release(device.address, device.path) is not None:
+                await asyncio.to_thread(link_claim.forget, device.address)
 
 
 def _stage_of(message: Message) -> Stage:
