@@ -375,7 +375,6 @@ async def test_link_that_a_dead_reader_has_left_over_another_adapter(
     claim.end(disconnected=False)
     scripted(monkeypatch, BleakError("x"), BleakError("x"))
 
-
     async def told(_: str) -> list[str] | None:
         return paths
 

@@ -186,6 +186,51 @@ async def test_active_scan_is_home_assistants(
     scan.assert_awaited_once_with(hass, 10.0)
 
 
+@pytest.mark.parametrize("step", [look_again, rediscover])
+async def test_scan_outlasts_the_step_that_asked_for_it(
+    hass: HomeAssistant,
+    simulated: ControlClient,
+    step: Callable[[HomeAssistant, str], Awaitable[object]],
+) -> None:
+    """Home Assistant's scanner would stay stopped if its scan were cut off; who comes meanwhile shares it."""
+    begun, ended, cut_off = asyncio.Event(), asyncio.Event(), []
+
+    async def scan(*_: object) -> None:
+        begun.set()
+        try:
+            await ended.wait()
+        except asyncio.CancelledError:
+            cut_off.append(True)
+            raise
+
+    with patch.object(bluetooth, "async_request_active_scan", side_effect=scan) as asked:
+        waiting = asyncio.ensure_future(step(hass, INVERTER_ADDRESS))
+        await begun.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        another = asyncio.ensure_future(look_again(hass, INVERTER_ADDRESS))
+        await asyncio.sleep(0)
+        hear(hass, service_info())
+        assert not another.done()
+        ended.set()
+        await asyncio.wait((another,), timeout=0)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        another.cancel()
+    assert cut_off == []
+    assert asked.call_count == 1
+
+
+async def test_no_scan_for_a_device_that_can_be_connected_to(
+    hass: HomeAssistant, simulated: ControlClient
+) -> None:
+    """A scan makes Home Assistant's scanners begin anew, and forget whom they have heard."""
+    hear(hass, service_info())
+    with patch.object(bluetooth, "async_request_active_scan") as scan:
+        assert await close_links(hass, INVERTER_ADDRESS) == [INVERTER_PATH]
+    scan.assert_not_called()
+
+
 async def test_scanner_that_a_scan_has_stopped(
     hass: HomeAssistant, enable_bluetooth: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from homeassistant.components import bluetooth
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
@@ -26,6 +26,7 @@ LOOK_PAUSE: Final = 0.25
 """Seconds between looks whether it can be connected to: nobody tells."""
 
 _LAST_SCAN: HassKey[float] = HassKey(f"{DOMAIN}_last_active_scan")
+_SCAN: HassKey[asyncio.Task[None]] = HassKey(f"{DOMAIN}_active_scan")
 _BLUETOOTH: Final = "bluetooth"
 
 
@@ -73,7 +74,8 @@ async def look_again(hass: HomeAssistant, address: str) -> None:
 
     No scanner of our own. After a connect that failed BlueZ may take 5 s to make its object anew.
     """
-    await _active_scan(hass)
+    if (scan := _active_scan(hass)) is not None:
+        await asyncio.wait((scan,))
     await wait_connectable(hass, address)
 
 
@@ -93,23 +95,34 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
 
 async def _look_and_wait(hass: HomeAssistant, address: str) -> None:
     """Wait until a device can be connected to; have it looked for meanwhile."""
-    scan = asyncio.create_task(_active_scan(hass), name="blupow active scan")
-    try:
+    if not await is_connectable(hass, address):
+        _active_scan(hass)
         await wait_connectable(hass, address)
-    finally:
-        scan.cancel()
-        await asyncio.wait((scan,))
 
 
-async def _active_scan(hass: HomeAssistant) -> None:
-    """Have Home Assistant's scanners scan actively, unless they did so lately; see that they go on.
+@callback
+def _active_scan(hass: HomeAssistant) -> asyncio.Task[None] | None:
+    """Have Home Assistant's scanners scan actively; None if they did so lately.
+
+    The scan belongs to no step: one that is cancelled would leave the scanner stopped.
+    """
+    now = time.monotonic()
+    if (running := hass.data.get(_SCAN)) is not None and not running.done():
+        return running
+    if now - hass.data.get(_LAST_SCAN, float("-inf")) < ACTIVE_SCAN_PAUSE:
+        return None
+    hass.data[_LAST_SCAN] = now
+    scan = hass.data[_SCAN] = hass.async_create_background_task(
+        _scan_actively(hass), "blupow active scan"
+    )
+    return scan
+
+
+async def _scan_actively(hass: HomeAssistant) -> None:
+    """Scan, and see that the scanners go on.
 
     Where such a scan meets a restart of the scanner by its own watchdog, that scanner stays stopped.
     """
-    now = time.monotonic()
-    if now - hass.data.get(_LAST_SCAN, float("-inf")) < ACTIVE_SCAN_PAUSE:
-        return
-    hass.data[_LAST_SCAN] = now
     scanning = {
         scanner.source for scanner in bluetooth.async_current_scanners(hass) if scanner.scanning
     }
