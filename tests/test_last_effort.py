@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import pairwise
 import time
 from typing import override
 
@@ -49,8 +50,11 @@ class AdapterReader(ScriptedReader):
                 def end(_: datetime) -> None:
                     over.set()
 
-                async_call_later(self._hass, plan.connect_timeout, end)
-                await over.wait()
+                cancel = async_call_later(self._hass, plan.connect_timeout, end)
+                try:
+                    await over.wait()
+                finally:
+                    cancel()
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted", stage=Stage.CONNECT)
             return path, await self._read(plan, healthy=True)
         finally:
@@ -114,7 +118,7 @@ async def test_neighbor_is_read_while_others_make_their_last_effort(
         if second == CACHE:
             attempts_before = len(script.paths)
     assert len(script.paths) - attempts_before >= (GRACE - CACHE) // (LONGEST_CONNECT + 6)
-    gaps = [after - before for before, after in zip(readings, readings[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(readings)]
     assert max(gaps) <= INTERVAL + ill * LONGEST_CONNECT + 2
     assert state(hass, "sensor.btric134000001_connection_status") == "connected"
     for entry in entries:

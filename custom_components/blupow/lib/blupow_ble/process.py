@@ -299,11 +299,14 @@ class ReaderProcess:
         self._process.stdin.close()
         with suppress(ConnectionError):
             await self._process.stdin.wait_closed()
+        if code < 0 and not self._disconnected and not self._request.device.virtual:
+            await self._end_link()
+
+    async def _end_link(self) -> None:
+        """End the link of a child that a signal ended: it could not disconnect, and BlueZ keeps its link."""
         device = self._request.device
-        if code < 0 and not self._disconnected and not device.virtual:
-            # ended by a signal: it had no chance to disconnect, and BlueZ keeps its link
-            if await bluez.release(device.address, device.path) is not None:
-                await asyncio.to_thread(link_claim.forget, device.address)
+        if await bluez.release(device.address, device.path) is not None:
+            await asyncio.to_thread(link_claim.forget, device.address)
 
 
 def _stage_of(message: Message) -> Stage:
