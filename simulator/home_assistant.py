@@ -311,10 +311,18 @@ class HomeAssistant:
         return result
 
     async def set_options(self, entry_id: str, options: dict[str, Any]) -> None:
-        """Change an entry's options through its options flow. Raises HomeAssistantError."""
+        """Change an entry's options through its options flow, which has sections. Raises HomeAssistantError."""
         path = "/api/config/config_entries/options/flow"
         flow = await self.post(path, {"handler": entry_id})
-        result = await self.post(f"{path}/{flow['flow_id']}", options)
+        answers = {
+            section["name"]: {
+                field["name"]: options[field["name"]]
+                for field in section["schema"]
+                if field["name"] in options
+            }
+            for section in flow["data_schema"]
+        }
+        result = await self.post(f"{path}/{flow['flow_id']}", answers)
         if result["type"] != "create_entry":
             raise HomeAssistantError(f"options refused: {result.get('errors')}")
 

@@ -59,24 +59,56 @@ async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
         await act(hass, "health_check", config_entry_id="nobody")
 
 
+@pytest.mark.parametrize("action", ["force_reconnect", "health_check"])
 @pytest.mark.parametrize(
-    "target", [{}, {"device_id": "a", "config_entry_id": "b"}, {"entity_id": "sensor.x"}]
+    "target",
+    [
+        {},
+        {"device_id": "a"},
+        {"device_id": "a", "config_entry_id": "b"},
+        {"entity_id": "sensor.x"},
+    ],
 )
-async def test_target_is_one_device(
-    hass: HomeAssistant, entry: MockConfigEntry, target: dict[str, str]
+async def test_target_of_what_acts_on_a_link(
+    hass: HomeAssistant, entry: MockConfigEntry, action: str, target: dict[str, str]
 ) -> None:
-    """Never the first one there is."""
+    """One entry, and never the first one there is."""
     await set_up(hass, entry)
     with pytest.raises(probatio.Invalid):
-        await act(hass, "health_check", **target)
+        await act(hass, action, **target)
+
+
+@pytest.mark.parametrize("action", ["get_history", "read_registers"])
+@pytest.mark.parametrize(
+    "target", [{}, {"config_entry_id": "a"}, {"device_id": "a", "config_entry_id": "b"}]
+)
+async def test_target_of_what_acts_on_a_unit(
+    hass: HomeAssistant, entry: MockConfigEntry, action: str, target: dict[str, str]
+) -> None:
+    """One device."""
+    await set_up(hass, entry)
+    registers = {"start": 4000, "count": 1} if action == "read_registers" else {}
+    with pytest.raises(probatio.Invalid):
+        await act(hass, action, **target, **registers)
 
 
 async def test_device_of_another_integration(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """It is told that there is no such device."""
     await set_up(hass, entry)
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, "health_check", device_id="elsewhere")
+        await act(hass, "get_history", device_id="elsewhere")
     assert caught.value.translation_key == "no_such_device"
+
+
+async def test_module_is_no_unit(hass: HomeAssistant, script: Script) -> None:
+    """What several units share keeps no history: the user is told to choose one of them."""
+    script.device = FAMILIES["hub"].device()
+    entry = FAMILIES["hub"].entry()
+    await set_up(hass, entry)
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    (module,) = [device for device in devices if device.model == "Bluetooth module"]
+    with pytest.raises(ServiceValidationError, match="Choose one of the units"):
+        await act(hass, "get_history", device_id=module.id)
 
 
 async def test_entry_that_is_not_loaded(hass: HomeAssistant, entry: MockConfigEntry) -> None:
@@ -85,7 +117,10 @@ async def test_entry_that_is_not_loaded(hass: HomeAssistant, entry: MockConfigEn
     device_id = device_of(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, "force_reconnect", device_id=device_id)
+        await act(hass, "get_history", device_id=device_id)
+    assert caught.value.translation_key == "service_config_entry_not_loaded"
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
     assert caught.value.translation_key == "service_config_entry_not_loaded"
 
 
@@ -96,7 +131,7 @@ async def test_force_reconnect(
     await set_up(hass, entry)
     await set_up(hass, virtual_entry)
     polls = script.polls
-    answer = await act(hass, "force_reconnect", device_id=device_of(hass, entry))
+    answer = await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
     assert answer == {"seconds": pytest.approx(0, abs=1), "step": 1}
     assert script.polls == polls + 1
     assert script.paths[-1].device.address == "C4:D3:6A:00:00:35"
@@ -144,11 +179,13 @@ async def test_user_who_may_only_look(
     await set_up(hass, entry)
     polls = script.polls
     target = {"config_entry_id": entry.entry_id}
-    for action in ("force_reconnect", "get_history"):
-        with pytest.raises(Unauthorized):
-            await acts_as(hass, hass_read_only_user, action, **target)
+    unit = {"device_id": device_of(hass, entry)}
     with pytest.raises(Unauthorized):
-        await acts_as(hass, hass_read_only_user, "read_registers", **target, start=4000, count=1)
+        await acts_as(hass, hass_read_only_user, "force_reconnect", **target)
+    with pytest.raises(Unauthorized):
+        await acts_as(hass, hass_read_only_user, "get_history", **unit)
+    with pytest.raises(Unauthorized):
+        await acts_as(hass, hass_read_only_user, "read_registers", **unit, start=4000, count=1)
     answer = await acts_as(hass, hass_read_only_user, "health_check", **target)
     assert answer["status"] == "connected"
     assert script.polls == polls
@@ -162,9 +199,10 @@ async def test_registers_are_for_administrators(
     user = await hass.auth.async_create_user("someone", group_ids=[GROUP_ID_USER])
     target = {"config_entry_id": entry.entry_id}
     assert (await acts_as(hass, user, "force_reconnect", **target))["step"] == 1
+    unit = {"device_id": device_of(hass, entry)}
     with pytest.raises(Unauthorized):
-        await acts_as(hass, user, "read_registers", **target, start=4000, count=1)
-    answer = await acts_as(hass, hass_admin_user, "read_registers", **target, start=4000, count=1)
+        await acts_as(hass, user, "read_registers", **unit, start=4000, count=1)
+    answer = await acts_as(hass, hass_admin_user, "read_registers", **unit, start=4000, count=1)
     assert (answer["start"], len(answer["words"])) == (4000, 1)
 
 
@@ -271,7 +309,9 @@ async def test_read_registers(hass: HomeAssistant, entry: MockConfigEntry, scrip
     """The words as they are, decimal and hexadecimal."""
     await set_up(hass, entry)
     script.device.overrides = {4109: 32, 4005: 132}
-    answer = await act(hass, "read_registers", config_entry_id=entry.entry_id, start=4005, count=1)
+    answer = await act(
+        hass, "read_registers", device_id=device_of(hass, entry), start=4005, count=1
+    )
     assert answer == {"unit": 32, "start": 4005, "words": [132], "hex": "0084"}
     answer = await act(
         hass, "read_registers", device_id=device_of(hass, entry), start="4000", count=10
@@ -291,7 +331,9 @@ async def test_registers_out_of_range(
     await set_up(hass, entry)
     polls = script.polls
     with pytest.raises(probatio.Invalid):
-        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=start, count=count)
+        await act(
+            hass, "read_registers", device_id=device_of(hass, entry), start=start, count=count
+        )
     assert script.polls == polls
 
 
@@ -301,7 +343,7 @@ async def test_registers_beyond_the_last(
     """The last one is 65535."""
     await set_up(hass, entry)
     with pytest.raises(ServiceValidationError, match="65535"):
-        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=65530, count=10)
+        await act(hass, "read_registers", device_id=device_of(hass, entry), start=65530, count=10)
 
 
 async def test_registers_that_the_device_refuses(
@@ -310,7 +352,7 @@ async def test_registers_that_the_device_refuses(
     """Told with the code; it is no failed poll, and nothing is lost."""
     await set_up(hass, entry)
     with pytest.raises(HomeAssistantError) as caught:
-        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=9000, count=5)
+        await act(hass, "read_registers", device_id=device_of(hass, entry), start=9000, count=5)
     assert caught.value.translation_key == "modbus_exception"
     assert entry.runtime_data.coordinator.link.failures == 0
     assert entry.runtime_data.coordinator.status == "connected"
@@ -327,7 +369,8 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
     while not script.at_once:
         await asyncio.sleep(0)
     target = {"config_entry_id": entry.entry_id}
-    registers = asyncio.create_task(act(hass, "read_registers", **target, start=4000, count=1))
+    unit = {"device_id": device_of(hass, entry)}
+    registers = asyncio.create_task(act(hass, "read_registers", **unit, start=4000, count=1))
     for _ in range(20):
         await asyncio.sleep(0)
     assert script.at_once == 1
@@ -351,4 +394,4 @@ async def test_shunt_has_no_registers(hass: HomeAssistant, script: Script) -> No
     entry = FAMILIES["shunt"].entry()
     await set_up(hass, entry)
     with pytest.raises(ServiceValidationError, match="only listened to"):
-        await act(hass, "read_registers", config_entry_id=entry.entry_id, start=0, count=1)
+        await act(hass, "read_registers", device_id=device_of(hass, entry), start=0, count=1)

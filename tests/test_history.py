@@ -46,10 +46,13 @@ async def _utc(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def history(hass: HomeAssistant, entry: MockConfigEntry, **target: str) -> dict[str, Any]:
     """Have the action return the days."""
+    if not target:
+        device, *_ = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+        target = {"device_id": device.id}
     answer = await hass.services.async_call(
         "blupow",
         "get_history",
-        target or {"config_entry_id": entry.entry_id},
+        target,
         blocking=True,
         return_response=True,
     )
@@ -132,8 +135,9 @@ async def test_history_of_a_unit_behind_a_hub(hass: HomeAssistant, script: Scrip
     (controller,) = [device for device in devices if "controller" in (device.name or "")]
     found = await history(hass, entry, device_id=controller.id)
     assert found["days"][1]["solar_energy"] == generated(1)
+    (battery, *_) = [device for device in devices if "Battery" in (device.name or "")]
     with pytest.raises(ServiceValidationError, match="keeps no history"):
-        await history(hass, entry)
+        await history(hass, entry, device_id=battery.id)
 
 
 @pytest.mark.usefixtures("heard", "no_bluez")

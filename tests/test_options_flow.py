@@ -6,7 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.lib.blupow_ble import bluez
-from custom_components.blupow.options_flow import suggested
+from custom_components.blupow.options_flow import in_sections, suggested
 from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -35,9 +35,17 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await hass.config_entries.options.async_init(entry.entry_id)
+    sections = result["data_schema"].schema
+    assert {str(name): section.options["collapsed"] for name, section in sections.items()} == {
+        "updates": False,
+        "connection": True,
+        "recovery": True,
+        "log": True,
+    }
     shown = {
         str(field): field.description["suggested_value"]
-        for field in result["data_schema"].schema
+        for section in sections.values()
+        for field in section.schema.schema
         if field.description
     }
     assert shown == {
@@ -55,7 +63,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     }
     result = await hass.config_entries.options.async_configure(
         result["flow_id"],
-        OPTIONS | {"connect_timeout": 40.0, "unit": 7, "daily_reconnect": "03:30:00"},
+        in_sections(OPTIONS | {"connect_timeout": 40.0, "unit": 7, "daily_reconnect": "03:30:00"}),
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
@@ -80,16 +88,18 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 
 @pytest.mark.usefixtures("heard")
 async def test_grace_shorter_than_cache(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Refused at its field; the input is kept."""
+    """Refused, and the input is kept."""
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await hass.config_entries.options.async_init(entry.entry_id)
     result = await hass.config_entries.options.async_configure(
-        result["flow_id"], OPTIONS | {"cache_time": 201}
+        result["flow_id"], in_sections(OPTIONS | {"cache_time": 201})
     )
-    assert result["errors"] == {"grace_time": "grace_shorter_than_cache"}
+    assert result["errors"] == {"base": "grace_shorter_than_cache"}
     assert entry.options == {}
-    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], in_sections(OPTIONS)
+    )
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -124,10 +134,10 @@ async def test_isolated_where_there_is_no_bluez(
     monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
     result = await hass.config_entries.options.async_init(entry.entry_id)
     flow_id = result["flow_id"]
-    result = await hass.config_entries.options.async_configure(flow_id, OPTIONS)
-    assert result["errors"] == {"path": "isolated_needs_bluez"}
+    result = await hass.config_entries.options.async_configure(flow_id, in_sections(OPTIONS))
+    assert result["errors"] == {"base": "isolated_needs_bluez"}
     answers = OPTIONS | {"path": "automatic"}
-    result = await hass.config_entries.options.async_configure(flow_id, answers)
+    result = await hass.config_entries.options.async_configure(flow_id, in_sections(answers))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options["path"] == "automatic"
 
@@ -141,7 +151,9 @@ async def test_isolated_test_mode_where_there_is_no_bluez(
     monkeypatch.setattr(bluez, "BUS_SOCKETS", ())
     monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
     result = await hass.config_entries.options.async_init(virtual_entry.entry_id)
-    result = await hass.config_entries.options.async_configure(result["flow_id"], OPTIONS)
+    result = await hass.config_entries.options.async_configure(
+        result["flow_id"], in_sections(OPTIONS)
+    )
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
@@ -170,14 +182,14 @@ async def test_ranges_of_options(
         result = await hass.config_entries.options.async_init(entry.entry_id)
         with pytest.raises(InvalidData) as caught:
             await hass.config_entries.options.async_configure(
-                result["flow_id"], OPTIONS | {key: value}
+                result["flow_id"], in_sections(OPTIONS | {key: value})
             )
-        assert key in caught.value.schema_errors
+        assert key in str(caught.value.schema_errors)
     for value in (low, high):
         wide = OPTIONS | {"cache_time": 20, "grace_time": 7200, "stale_age": 3600}
         result = await hass.config_entries.options.async_init(entry.entry_id)
         result = await hass.config_entries.options.async_configure(
-            result["flow_id"], wide | {key: value}
+            result["flow_id"], in_sections(wide | {key: value})
         )
         assert result["type"] is FlowResultType.CREATE_ENTRY
         await hass.async_block_till_done()

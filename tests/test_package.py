@@ -268,6 +268,7 @@ def test_every_error_has_its_text() -> None:
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
     assert own == {
         "no_such_device",
+        "not_a_unit",
         "no_such_registers",
         "no_history",
         "no_registers",
@@ -295,9 +296,16 @@ def test_every_step_is_described() -> None:
         "new_address",
         "add_units",
     }
-    options = {str(key) for key in OPTIONS_SCHEMA.schema}
-    assert set(ENGLISH["options"]["step"]["init"]["data"]) == options
-    assert options == set(Settings.__dataclass_fields__)
+    sections = {str(name): item.schema.schema for name, item in OPTIONS_SCHEMA.schema.items()}
+    texts = ENGLISH["options"]["step"]["init"]["sections"]
+    assert list(texts) == list(sections)
+    for name, fields in sections.items():
+        assert texts[name]["name"]
+        assert texts[name]["description"]
+        keys = [str(key) for key in fields]
+        assert list(texts[name]["data"]) == list(texts[name]["data_description"]) == keys
+    options = [str(key) for fields in sections.values() for key in fields]
+    assert sorted(options) == sorted(Settings.__dataclass_fields__)
     selectors = ENGLISH["selector"]
     assert set(selectors["path"]["options"]) == set(WantedPath)
     assert set(selectors["model"]["options"]) == {AUTOMATIC}
@@ -357,12 +365,16 @@ def test_every_action_has_its_text() -> None:
     """services.yaml, the texts, the icons and the schemas name the same actions and fields."""
     described = yaml.safe_load((COMPONENT / "services.yaml").read_text())
     assert set(described) == set(ENGLISH["services"]) == set(ICONS["services"]) == set(Action)
-    target = {"device_id", "config_entry_id"}
+    wanted = {
+        Action.FORCE_RECONNECT: {"config_entry_id"},
+        Action.HEALTH_CHECK: {"config_entry_id"},
+        Action.READ_REGISTERS: {"device_id", "start", "count"},
+        Action.GET_HISTORY: {"device_id"},
+    }
     for action in Action:
-        fields = set(described[action]["fields"])
-        assert fields == set(ENGLISH["services"][action]["fields"])
-        wanted = target | {"start", "count"} if action is Action.READ_REGISTERS else target
-        assert fields == wanted
+        fields = described[action]["fields"]
+        assert set(fields) == set(ENGLISH["services"][action]["fields"]) == wanted[action]
+        assert all(field["required"] for field in fields.values())
 
 
 def test_every_trigger_has_its_text() -> None:

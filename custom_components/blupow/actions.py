@@ -24,13 +24,12 @@ from homeassistant.helpers import (
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 
 from .const import DOMAIN
-from .coordinator import BluPowCoordinator
 from .device import unit_of_device
 from .errors import failure, message_of
 from .history import async_read_history
 from .lib.blupow_ble.errors import ReaderError
 from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
-from .runtime import BluPowRuntime
+from .runtime import BluPowConfigEntry, BluPowRuntime
 from .units import UnitState
 
 ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
@@ -49,25 +48,17 @@ class Action(StrEnum):
     GET_HISTORY = "get_history"
 
 
-TARGET: Final = {
-    probatio.Exclusive(ATTR_DEVICE_ID, "target"): cv.string,
-    probatio.Exclusive(ATTR_CONFIG_ENTRY_ID, "target"): cv.string,
-}
-ONE_TARGET: Final = cv.has_at_least_one_key(ATTR_DEVICE_ID, ATTR_CONFIG_ENTRY_ID)
-TARGET_SCHEMA: Final = probatio.All(probatio.Schema(TARGET), ONE_TARGET)
-REGISTERS_SCHEMA: Final = probatio.All(
-    probatio.Schema(
-        TARGET
-        | {
-            probatio.Required(ATTR_START): probatio.All(
-                probatio.Coerce(int), probatio.Range(min=0, max=0xFFFF)
-            ),
-            probatio.Required(ATTR_COUNT): probatio.All(
-                probatio.Coerce(int), probatio.Range(min=1, max=LONGEST_SPAN)
-            ),
-        }
-    ),
-    ONE_TARGET,
+LINK_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string})
+UNIT_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): cv.string})
+REGISTERS_SCHEMA: Final = UNIT_SCHEMA.extend(
+    {
+        probatio.Required(ATTR_START): probatio.All(
+            probatio.Coerce(int), probatio.Range(min=0, max=0xFFFF)
+        ),
+        probatio.Required(ATTR_COUNT): probatio.All(
+            probatio.Coerce(int), probatio.Range(min=1, max=LONGEST_SPAN)
+        ),
+    }
 )
 
 
@@ -78,14 +69,14 @@ def async_setup_actions(hass: HomeAssistant) -> None:
         DOMAIN,
         Action.FORCE_RECONNECT,
         _force_reconnect,
-        TARGET_SCHEMA,
+        LINK_SCHEMA,
         supports_response=SupportsResponse.OPTIONAL,
     )
     hass.services.async_register(
         DOMAIN,
         Action.HEALTH_CHECK,
         _health_check,
-        TARGET_SCHEMA,
+        LINK_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
     async_register_admin_service(
@@ -100,28 +91,21 @@ def async_setup_actions(hass: HomeAssistant) -> None:
         DOMAIN,
         Action.GET_HISTORY,
         _get_history,
-        TARGET_SCHEMA,
+        UNIT_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
 
 
-def _runtime(call: ServiceCall) -> BluPowRuntime:
-    """Return the device that an action is for. Raises ServiceValidationError."""
-    entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
-    if entry_id is None:
-        entry_id = _entry_of_device(call.hass, call.data[ATTR_DEVICE_ID])
-    runtime: BluPowRuntime = async_get_config_entry(call.hass, DOMAIN, entry_id).runtime_data
-    return runtime
+def _runtime(hass: HomeAssistant, entry_id: str) -> BluPowRuntime:
+    """Return the link of an entry. Raises ServiceValidationError."""
+    entry: BluPowConfigEntry = async_get_config_entry(hass, DOMAIN, entry_id)
+    return entry.runtime_data
 
 
-async def _permitted(call: ServiceCall, policy: str) -> BluPowRuntime:
-    """Return the device that an action is for, if the user may do that with its entities.
-
-    Raises Unauthorized, ServiceValidationError.
-    """
-    runtime = _runtime(call)
+async def _check_permission(call: ServiceCall, runtime: BluPowRuntime, policy: str) -> None:
+    """Raise Unauthorized where the user may not do that with the entities of a link."""
     if call.context.user_id is None:
-        return runtime
+        return
     user = await call.hass.auth.async_get_user(call.context.user_id)
     if user is None:
         raise UnknownUser(context=call.context)
@@ -130,16 +114,24 @@ async def _permitted(call: ServiceCall, policy: str) -> BluPowRuntime:
     for entity in entities:
         if not user.permissions.check_entity(entity.entity_id, policy):
             raise Unauthorized(context=call.context, permission=policy)
-    return runtime
 
 
-def _entry_of_device(hass: HomeAssistant, device_id: str) -> str:
-    """Return the entry of a device. Raises ServiceValidationError."""
-    registry = dr.async_get(hass)
-    for entry in hass.config_entries.async_entries(DOMAIN):
-        devices = dr.async_entries_for_config_entry(registry, entry.entry_id)
-        if device_id in {device.id for device in devices}:
-            return entry.entry_id
+def _unit(call: ServiceCall) -> tuple[BluPowRuntime, UnitState]:
+    """Return the unit that an action is for, and its link. Raises ServiceValidationError."""
+    device_id = call.data[ATTR_DEVICE_ID]
+    registry = dr.async_get(call.hass)
+    for entry in call.hass.config_entries.async_entries(DOMAIN):
+        for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+            if device.id != device_id:
+                continue
+            runtime = _runtime(call.hass, entry.entry_id)
+            if (unit := unit_of_device(runtime.coordinator, device)) is not None:
+                return runtime, unit
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="not_a_unit",
+                translation_placeholders={"name": runtime.coordinator.name},
+            )
     raise ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key="no_such_device",
@@ -147,17 +139,10 @@ def _entry_of_device(hass: HomeAssistant, device_id: str) -> str:
     )
 
 
-def _unit(call: ServiceCall, coordinator: BluPowCoordinator) -> UnitState:
-    """Return the unit that an action is for: the entry's own unless another one's device is named."""
-    device_id = call.data.get(ATTR_DEVICE_ID)
-    device = dr.async_get(call.hass).async_get(device_id) if device_id else None
-    unit = unit_of_device(coordinator, device) if device else None
-    return unit or coordinator.own
-
-
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
     """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
-    runtime = await _permitted(call, POLICY_CONTROL)
+    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    await _check_permission(call, runtime, POLICY_CONTROL)
     try:
         recovery = await runtime.watchdog.async_force()
     except ReaderError as err:
@@ -170,7 +155,7 @@ async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
 
 async def _health_check(call: ServiceCall) -> ServiceResponse:
     """Tell how the link is, and what to do; nothing is asked of the device."""
-    runtime = _runtime(call)
+    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
     coordinator, link = runtime.coordinator, runtime.coordinator.link
     snapshot, share = link.snapshot, link.availability.share(time.monotonic())
     errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
@@ -224,14 +209,13 @@ def _rounded(value: float | None) -> float | None:
 
 async def _read_registers(call: ServiceCall) -> ServiceResponse:
     """Read registers by number, for administrators. Raises HomeAssistantError with the cause."""
-    runtime = _runtime(call)
+    runtime, unit = _unit(call)
     try:
         span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
     except ValueError as err:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_such_registers"
         ) from err
-    unit = _unit(call, runtime.coordinator)
     if unit.profile.push is not None:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -253,8 +237,8 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
 
 async def _get_history(call: ServiceCall) -> ServiceResponse:
     """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
-    runtime = await _permitted(call, POLICY_CONTROL)
-    unit = _unit(call, runtime.coordinator)
+    runtime, unit = _unit(call)
+    await _check_permission(call, runtime, POLICY_CONTROL)
     history = unit.profile.history_of(unit.model)
     if history is None:
         raise ServiceValidationError(

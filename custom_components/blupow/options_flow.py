@@ -8,11 +8,13 @@ import probatio
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
 from homeassistant.const import CONF_ADDRESS, UnitOfTime
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    Selector,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -52,13 +54,14 @@ def number(key: str, unit: str | None = UnitOfTime.SECONDS) -> NumberSelector:
     return NumberSelector(config)
 
 
-OPTIONS_SCHEMA: Final = probatio.Schema(
-    {
+_FIELDS: Final[Mapping[str, Mapping[probatio.Marker, Selector[Any]]]] = {
+    "updates": {
         probatio.Required(CONF_UPDATE_INTERVAL): number(CONF_UPDATE_INTERVAL),
-        probatio.Required(CONF_MAY_BE_OFF): BooleanSelector(),
-        probatio.Optional(CONF_CONNECT_TIMEOUT): number(CONF_CONNECT_TIMEOUT),
         probatio.Required(CONF_CACHE_TIME): number(CONF_CACHE_TIME),
         probatio.Required(CONF_GRACE_TIME): number(CONF_GRACE_TIME),
+        probatio.Required(CONF_MAY_BE_OFF): BooleanSelector(),
+    },
+    "connection": {
         probatio.Required(CONF_PATH): SelectSelector(
             SelectSelectorConfig(
                 options=[path.value for path in WantedPath],
@@ -66,16 +69,36 @@ OPTIONS_SCHEMA: Final = probatio.Schema(
                 mode=SelectSelectorMode.DROPDOWN,
             )
         ),
+        probatio.Optional(CONF_CONNECT_TIMEOUT): number(CONF_CONNECT_TIMEOUT),
         probatio.Optional(CONF_UNIT): number(CONF_UNIT, unit=None),
+    },
+    "recovery": {
         probatio.Required(CONF_HEARTBEAT): number(CONF_HEARTBEAT),
         probatio.Required(CONF_STALE_AGE): number(CONF_STALE_AGE),
         probatio.Required(CONF_STALE_CHECKS): number(CONF_STALE_CHECKS, unit=None),
         probatio.Required(CONF_RECOVERY_LIMIT): number(CONF_RECOVERY_LIMIT, unit=None),
         probatio.Optional(CONF_DAILY_RECONNECT): TimeSelector(),
         probatio.Required(CONF_NOTIFY): BooleanSelector(),
-        probatio.Required(CONF_LOG_FILE): BooleanSelector(),
+    },
+    "log": {probatio.Required(CONF_LOG_FILE): BooleanSelector()},
+}
+_OPEN_SECTION: Final = "updates"
+OPTIONS_SCHEMA: Final = probatio.Schema(
+    {
+        probatio.Required(name): section(
+            probatio.Schema(fields), {"collapsed": name != _OPEN_SECTION}
+        )
+        for name, fields in _FIELDS.items()
     }
 )
+
+
+def in_sections(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return options as the form has them: in sections."""
+    return {
+        name: {key: options[key] for field in fields if (key := str(field)) in options}
+        for name, fields in _FIELDS.items()
+    }
 
 
 def suggested(settings: Settings) -> Mapping[str, Any]:
@@ -93,22 +116,28 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
     def _virtual(self) -> bool:
         return bool(self.config_entry.data[CONF_ADDRESS] == VIRTUAL)
 
+    def _error(self, options: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with options that each are in their range."""
+        if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
+            return "grace_shorter_than_cache"
+        isolated = options[CONF_PATH] == WantedPath.ISOLATED
+        if isolated and not self._virtual and not bluez.available():
+            return "isolated_needs_bluez"
+        return None
+
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the options."""
         errors: dict[str, str] = {}
         if user_input is not None:
             options = {
                 key: int(value) if isinstance(value, float) else value
-                for key, value in user_input.items()
+                for fields in user_input.values()
+                for key, value in fields.items()
             }
-            if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
-                errors[CONF_GRACE_TIME] = "grace_shorter_than_cache"
-            isolated = options[CONF_PATH] == WantedPath.ISOLATED
-            if isolated and not self._virtual and not bluez.available():
-                errors[CONF_PATH] = "isolated_needs_bluez"
-            if not errors:
+            if (error := self._error(options)) is None:
                 return self.async_create_entry(data=options)
-        current = suggested(Settings.from_options(self.config_entry.options))
+            errors = {"base": error}
+        current = in_sections(suggested(Settings.from_options(self.config_entry.options)))
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, user_input or current),

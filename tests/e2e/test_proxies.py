@@ -87,9 +87,11 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
         await services_are_found_incompletely(scene)
         await proxy_is_deaf(scene)
         await adapter_is_deaf(scene)
+        await proxy_is_left_by_step_2(scene)
         # Home Assistant alone, also where readings fail
         assert (await radio.state())["scanned_by"] == 1
         await adapter_dies(scene)
+        await unit_is_found_by_step_3(scene)
         assert await hass.stop() == 0
         assert readers_on(devices.bus_address) == []
         assert await radio.links() == []
@@ -156,3 +158,36 @@ async def adapter_dies(scene: Ways) -> None:
     await scene.radio.do("unplug", adapter="hci0")
     await scene.over_proxy()
     assert await scene.state(STATUS) == "connected"
+
+
+async def proxy_is_left_by_step_2(scene: Ways) -> None:
+    """Of a recovery: the adapter is taken, and kept, without waiting for two polls that fail."""
+    await scene.hass.set_options(
+        await scene.entry_id(), LASTING | {"update_interval": 110}
+    )  # no poll finds it by itself meanwhile
+    await scene.begin_anew("proxy0")
+    entry = {"config_entry_id": await scene.entry_id()}
+
+    async def taken() -> bool:
+        await scene.hass.act("force_reconnect", **entry)
+        return bool((await scene.health())["path"]["via"] == PROXY_ADDRESS.format(0))
+
+    await scene.hass.wait_for("a reading over the proxy", taken, LONG, pause=5)
+    await scene.radio.fault("deaf", adapter="proxy0")
+    assert (await scene.hass.act("force_reconnect", **entry))["step"] == 2
+    health = await scene.health()
+    assert health["path"]["via"] == ADAPTER_ADDRESS.format(0x13)
+    ways = {way["name"].split()[0]: way for way in health["ways"]}
+    assert ways["proxy0"]["avoided_for"] > 1700
+    await scene.hass.set_options(await scene.entry_id(), LASTING)
+    await scene.begin_anew("hci0")
+
+
+async def unit_is_found_by_step_3(scene: Ways) -> None:
+    """The device has another Modbus address: the first two steps ask the old one, the third one searches."""
+    entry = {"config_entry_id": await scene.entry_id()}
+    await scene.radio.do("unit", address=INVERTER_ADDRESS, unit=1)
+    assert (await scene.hass.act("force_reconnect", **entry))["step"] == 3
+    path = (await scene.health())["path"]
+    assert (path["kind"], path["via"]) == ("in_process", PROXY_ADDRESS.format(0))
+    await scene.wait_fresh()
