@@ -10,7 +10,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 
 from .scripted import Script
@@ -45,11 +44,10 @@ async def test_connection_lost(
     """One message when it is lost, with the cause, and one when it is back."""
     told = async_mock_service(hass, "test", "tell")
     await set_up(hass, entry, heartbeat_interval=600)
-    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
     await automate(
         hass,
         "connection_lost",
-        device=device.id,
+        connection="event.btric134000035_connection",
         lost_actions=TELL,
         restored_actions=TELL,
     )
@@ -63,6 +61,9 @@ async def test_connection_lost(
         "BTRIC134000035 has sent nothing for 10 minutes (no response).",
         "BTRIC134000035 is back after 11 minutes.",
     ]
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(told) == 2  # the last event is shown again, and is none
 
 
 @pytest.mark.usefixtures("blueprints")

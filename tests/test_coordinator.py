@@ -73,6 +73,7 @@ async def test_interval(
     assert state(hass, "sensor.btric134000035_model") == "RIV1230RCH-SPS"
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_an_outage_from_beginning_to_end(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -216,6 +217,7 @@ async def test_path_option(
     assert script.paths[0].kind is kind
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_device_that_was_never_read(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -493,6 +495,7 @@ async def test_adverts_do_not_queue_up_polls(
     assert script.polls == 3
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_other_options_do_not_lose_the_last_reading(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -881,6 +884,7 @@ async def test_duration_of_polls(
     assert float(state(hass, f"{prefix}last_duration")) == 8
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_availability_begins_with_the_first_poll(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
@@ -899,6 +903,7 @@ async def test_availability_begins_with_the_first_poll(
     assert float(state(hass, availability)) == 100
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_availability_of_a_device_that_is_not_there(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:

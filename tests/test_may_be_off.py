@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 PREFIX = "sensor.btric134000035"
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_night(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -26,6 +26,7 @@ from custom_components.blupow.descriptions import (
     describe_estimate,
     describe_worst_fault,
 )
+from custom_components.blupow.event import CONNECTION
 from custom_components.blupow.events import LinkEvent
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
@@ -377,9 +378,12 @@ def test_every_action_has_its_text() -> None:
         assert all(field["required"] for field in fields.values())
 
 
-def test_every_trigger_has_its_text() -> None:
-    """For the automation editor."""
-    assert set(ENGLISH["device_automation"]["trigger_type"]) == set(LinkEvent)
+def test_every_event_has_its_text() -> None:
+    """For the event entity."""
+    texts = ENGLISH["entity"]["event"]
+    assert set(texts) == {CONNECTION.key}
+    states = texts[CONNECTION.key]["state_attributes"]["event_type"]["state"]
+    assert list(states) == [event.short for event in LinkEvent] == CONNECTION.event_types
 
 
 def test_icons() -> None:

@@ -42,6 +42,7 @@ def shown(hass: HomeAssistant, entity_id: str) -> State:
     return found
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_missing_blocks_keep_their_values(
     hass: HomeAssistant,
     entry: MockConfigEntry,

@@ -9,7 +9,6 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.device_trigger import async_get_triggers
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
@@ -442,11 +441,13 @@ async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None
         assert script.searches == []
 
 
-async def test_triggers_are_those_of_the_module(hass: HomeAssistant, script: Script) -> None:
+async def test_event_entity_is_the_modules(hass: HomeAssistant, script: Script) -> None:
     """The link is the module's; a unit has none of its own."""
     script.device = HUB.device()
     entry = HUB.entry()
     await set_up(hass, entry)
-    for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id):
-        triggers = await async_get_triggers(hass, device.id)
-        assert bool(triggers) is (device.name == "BT-TH-6A000035")
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    (event,) = [entity for entity in entities if entity.domain == "event"]
+    device = dr.async_get(hass).async_get(event.device_id or "")
+    assert device is not None
+    assert device.name == "BT-TH-6A000035"

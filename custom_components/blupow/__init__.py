@@ -7,7 +7,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
 from .actions import async_setup_actions
-from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, PLATFORMS
+from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, EARLY_PLATFORMS, PLATFORMS
 from .coordinator import BluPowCoordinator
 from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
 from .entry_store import EntryStore
@@ -47,8 +47,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
     store = EntryStore(hass, entry.entry_id)
     await store.load(coordinator.link)
-    await coordinator.async_start()
     register_module(hass, coordinator)
+    await hass.config_entries.async_forward_entry_setups(entry, EARLY_PLATFORMS)
+    await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     remove_stale_devices(hass, coordinator)
     remove_stale_entities(hass, coordinator)
@@ -81,7 +82,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
 
 async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
     """Unload a device; nothing of it is left running."""
-    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    unloaded = await hass.config_entries.async_unload_platforms(
+        entry, [*EARLY_PLATFORMS, *PLATFORMS]
+    )
     if unloaded:
         runtime = entry.runtime_data
         await runtime.stop()

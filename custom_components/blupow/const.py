@@ -13,4 +13,6 @@ CONF_MORE_UNITS: Final = "more_units"
 CONF_KEY: Final = "key"
 CONF_SERIAL_NUMBER: Final = "serial_number"
 
+EARLY_PLATFORMS: Final = [Platform.EVENT]
+"""Set up before the first reading, which may be an event already."""
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]

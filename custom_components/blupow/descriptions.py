@@ -112,6 +112,8 @@ DISABLED: Final = SETTING_LEVELS | frozenset(
     }
 )
 """Rarely wanted, hence not enabled by default."""
+OF_A_CELL: Final = "cell_"
+"""What the keys of single cells begin with: up to 32 sensors of a battery, hence not enabled by default."""
 FLAG_CLASSES: Final = {
     "heater": BinarySensorDeviceClass.RUNNING,
     "ignition": BinarySensorDeviceClass.POWER,
@@ -121,6 +123,10 @@ FLAG_CLASSES: Final = {
 
 def _category(key: str, about: About | None = None) -> EntityCategory | None:
     return EntityCategory.DIAGNOSTIC if about is not None or key in SETTINGS else None
+
+
+def _enabled(key: str) -> bool:
+    return key not in DISABLED and not key.startswith(OF_A_CELL)
 
 
 def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
@@ -143,7 +149,7 @@ def _shown_in(unit: Unit, counter: Counter | None) -> str | None:
 
 def describe(field: Field, value: Value | None = None) -> SensorEntityDescription:
     """Return the description of a field's sensor; a value tells how finely the device measures."""
-    category, enabled = _category(field.key, field.about), field.key not in DISABLED
+    category, enabled = _category(field.key, field.about), _enabled(field.key)
     if field.kind is Kind.ENUM:
         names = list(dict.fromkeys(field.names.values()))
         return SensorEntityDescription(
@@ -218,7 +224,7 @@ def describe_flag(field: Field) -> BinarySensorEntityDescription:
         key=field.key,
         translation_key=field.key,
         device_class=FLAG_CLASSES.get(field.key),
-        entity_registry_enabled_default=field.key not in DISABLED,
+        entity_registry_enabled_default=_enabled(field.key),
     )
 
 

@@ -1,4 +1,4 @@
-"""The events that BluPow fires, for automations."""
+"""What happens to a link, as the event entity and the event bus tell it."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
 
@@ -28,6 +30,16 @@ class LinkEvent(StrEnum):
         """The name on Home Assistant's event bus."""
         return f"{DOMAIN}_{self.value}"
 
+    @property
+    def short(self) -> str:
+        """The name as the event entity of a connection has it."""
+        return self.value.removeprefix("connection_")
+
+
+def signal(entry: BluPowConfigEntry) -> SignalType[LinkEvent, dict[str, Any]]:
+    """Return the signal that carries what happens to an entry's link."""
+    return SignalType(f"{DOMAIN}_{entry.entry_id}_event")
+
 
 @callback
 def link_device_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> dr.DeviceEntry | None:
@@ -48,3 +60,4 @@ def fire(
         ATTR_NAME: entry.title,
     }
     hass.bus.async_fire(event.event_type, about | facts)
+    async_dispatcher_send(hass, signal(entry), event, facts)

@@ -66,6 +66,7 @@ LINK_SENSORS: Final = (
     BluPowLinkSensorDescription(
         key="last_reading",
         translation_key="last_reading",
+        entity_registry_enabled_default=False,
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda coordinator: (
             coordinator.link.snapshot.taken_at if coordinator.link.snapshot else None
@@ -74,6 +75,7 @@ LINK_SENSORS: Final = (
     BluPowLinkSensorDescription(
         key="success_rate",
         translation_key="success_rate",
+        entity_registry_enabled_default=False,
         native_unit_of_measurement=Unit.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
@@ -86,6 +88,7 @@ LINK_SENSORS: Final = (
     BluPowLinkSensorDescription(
         key="availability",
         translation_key="availability",
+        entity_registry_enabled_default=False,
         native_unit_of_measurement=Unit.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,

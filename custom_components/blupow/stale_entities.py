@@ -12,6 +12,7 @@ from .coordinator import BluPowCoordinator
 from .descriptions import WORST_FAULT
 from .device import base_id
 from .entity import unique_id
+from .event import CONNECTION
 from .lib.blupow_ble.profiles.declaration import Kind
 from .link_sensors import LINK_SENSORS
 from .sensor import estimates_of, sensors_of
@@ -24,7 +25,7 @@ def remove_stale_entities(hass: HomeAssistant, coordinator: BluPowCoordinator) -
     registry = er.async_get(hass)
     possible = {
         f"{base_id(coordinator)}_{description.key}"
-        for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT)
+        for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT, CONNECTION)
     }
     for unit in coordinator.units:
         possible |= {unique_id(coordinator, unit, key) for key in _keys(unit)}

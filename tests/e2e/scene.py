@@ -39,7 +39,6 @@ PROBLEM = f"{PREFIX}_problem"
 LINK = {description.key for description in LINK_SENSORS}
 MODEL = f"{PREFIX}_model"
 VOLTAGE = f"{PREFIX}_battery_voltage"
-LAST = f"{PREFIX}_last_reading"
 
 
 class Scene:
@@ -59,6 +58,12 @@ class Scene:
 
     async def settle(self) -> None:
         """Have some good polls behind it, so that few failures do not stretch the next ones."""
+        await self.wait_loaded()
+        for _ in range(3):
+            await self.hass.act("force_reconnect", config_entry_id=await self.entry_id())
+
+    async def wait_loaded(self) -> None:
+        """Wait until the entry is loaded: new options load it again."""
 
         async def look() -> bool:
             (entry,) = await self.hass.call("config_entries/get", domain="blupow")
@@ -66,8 +71,6 @@ class Scene:
             return loaded
 
         await self.hass.wait_for("the entry", look)
-        for _ in range(3):
-            await self.hass.act("force_reconnect", config_entry_id=await self.entry_id())
 
     async def state(self, entity_id: str) -> str:
         """Return a state."""
@@ -100,12 +103,20 @@ class Scene:
         seen: dict[str, Any] = await self.hass.wait_for(f"{entity_id} {wanted}", look, limit)
         return seen
 
+    async def last_reading(self) -> str | None:
+        """Return the time of the last fresh reading."""
+        await self.wait_loaded()
+        answer = await self.hass.act("health_check", config_entry_id=await self.entry_id())
+        last: str | None = answer["last_reading"]
+        return last
+
     async def wait_fresh(self, limit: float = 60) -> None:
         """Wait for a reading that is newer than the last one."""
-        before = await self.state(LAST)
+        before = await self.last_reading()
 
         async def look() -> bool:
-            return await self.state(LAST) != before and await self.state(STATUS) == "connected"
+            new = await self.last_reading() != before
+            return new and await self.state(STATUS) == "connected"
 
         await self.hass.wait_for("a fresh reading", look, limit)
 

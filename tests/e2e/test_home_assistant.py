@@ -18,7 +18,6 @@ from .scene import (
     CACHE,
     GRACE,
     INTERVAL,
-    LAST,
     MODEL,
     OPTIONS,
     PREFIX,
@@ -93,7 +92,7 @@ async def out_of_range_and_back(scene: Scene) -> None:
     await scene.wait_fresh()
     await scene.wait_nothing_left()
     values = await scene.values()
-    last = datetime.fromisoformat(await scene.state(LAST))
+    last = datetime.fromisoformat(await scene.last_reading() or "")
     assert len(values) >= 18
     await scene.radio.fault("out_of_range")
 
@@ -104,7 +103,7 @@ async def out_of_range_and_back(scene: Scene) -> None:
     age = (datetime.fromisoformat(changed["last_changed"]) - last).total_seconds()
     assert CACHE <= age < CACHE + INTERVAL
     assert await scene.values() == values
-    assert datetime.fromisoformat(await scene.state(LAST)) == last
+    assert datetime.fromisoformat(await scene.last_reading() or "") == last
     changed = await scene.wait_state(VOLTAGE, "unavailable")
     age = (datetime.fromisoformat(changed["last_changed"]) - last).total_seconds()
     assert GRACE <= age < GRACE + INTERVAL
@@ -146,12 +145,12 @@ async def through_home_assistant(scene: Scene) -> None:
     await scene.hass.set_options(entry["entry_id"], OPTIONS | {"path": "in_process"})
     await scene.wait_fresh()
     assert await scene.connects() > connects
-    before = await scene.state(LAST)
+    before = await scene.last_reading()
     processes: set[int] = set()
 
     async def look() -> bool:
         processes.update(readers_on(scene.bus_address))
-        return await scene.state(LAST) != before
+        return await scene.last_reading() != before
 
     await scene.hass.wait_for("a fresh reading", look, INTERVAL + 20)
     assert processes == set()
