@@ -27,7 +27,7 @@ from .timeline import set_up
     [
         (family, platform)
         for family in FAMILIES
-        for platform in (Platform.SENSOR, Platform.BINARY_SENSOR, Platform.BUTTON)
+        for platform in (Platform.SENSOR, Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT)
         if (family, platform) != ("shunt", Platform.BINARY_SENSOR)
     ],
 )
@@ -44,7 +44,11 @@ async def test_entities(
     entry = FAMILIES[family].entry()
     hear(hass, service_info(FAMILIES[family].name))
     entry.add_to_hass(hass)
-    with patch("custom_components.blupow.PLATFORMS", [platform]):
+    early = platform is Platform.EVENT
+    with (
+        patch("custom_components.blupow.EARLY_PLATFORMS", [platform] if early else []),
+        patch("custom_components.blupow.PLATFORMS", [] if early else [platform]),
+    ):
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
         await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
@@ -67,7 +71,7 @@ async def test_nothing_is_unknown(
     ]
     assert [
         item.entity_id for item in states if item and item.state in ("unknown", "unavailable")
-    ] == [item.entity_id for item in states if item and item.domain == "button"]
+    ] == [item.entity_id for item in states if item and item.domain in ("button", "event")]
 
 
 @pytest.mark.usefixtures("heard")
