@@ -147,6 +147,7 @@ def entry() -> MockConfigEntry:
     """Return the entry of the inverter."""
     return MockConfigEntry(
         domain=DOMAIN,
+        version=2,
         title=INVERTER_NAME,
         unique_id=INVERTER_ADDRESS,
         data={
@@ -164,6 +165,7 @@ def virtual_entry() -> MockConfigEntry:
     """Return the entry of a virtual inverter."""
     return MockConfigEntry(
         domain=DOMAIN,
+        version=2,
         title="Virtual inverter (test mode)",
         unique_id="virtual",
         data={

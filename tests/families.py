@@ -1,6 +1,6 @@
 """One device of each family, as it is set up and as it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.virtual import Module, virtual_bus, virtual_device
+from homeassistant.config_entries import ConfigSubentryData
 
 from .scripted import NOW
 from .simulated import INVERTER_ADDRESS
@@ -20,14 +21,26 @@ class Family:
     name: str
     device: Callable[[], Module]
     data: dict[str, Any]
+    more: tuple[dict[str, Any], ...] = ()
+    """The further units behind the module, by what their subentries hold."""
 
-    def entry(self) -> MockConfigEntry:
-        """Return its entry."""
+    def entry(self, more: Sequence[dict[str, Any]] | None = None) -> MockConfigEntry:
+        """Return its entry, with other further units if they are given."""
         return MockConfigEntry(
             domain=DOMAIN,
+            version=2,
             title=self.name,
             unique_id=INVERTER_ADDRESS,
             data={"address": INVERTER_ADDRESS, "name": self.name, **self.data},
+            subentries_data=[
+                ConfigSubentryData(
+                    subentry_type="unit",
+                    title=f"Unit {unit['unit']}",
+                    unique_id=str(unit["unit"]),
+                    data=unit,
+                )
+                for unit in (self.more if more is None else more)
+            ],
         )
 
 
@@ -58,22 +71,20 @@ FAMILIES: Final = {
             "profile": "battery",
             "model": "SMART",
             "unit": 48,
-            "more_units": [
-                {
-                    "key": "49",
-                    "profile": "battery",
-                    "model": "SMART",
-                    "unit": 49,
-                    "serial_number": "VIRTUAL-BATT-049",
-                },
-                {
-                    "key": "96",
-                    "profile": "controller",
-                    "model": "Rover",
-                    "unit": 96,
-                    "serial_number": "1501FFFF",
-                },
-            ],
         },
+        more=(
+            {
+                "profile": "battery",
+                "model": "SMART",
+                "unit": 49,
+                "serial_number": "VIRTUAL-BATT-049",
+            },
+            {
+                "profile": "controller",
+                "model": "Rover",
+                "unit": 96,
+                "serial_number": "1501FFFF",
+            },
+        ),
     ),
 }

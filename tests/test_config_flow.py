@@ -61,7 +61,7 @@ async def discovered(hass: HomeAssistant) -> dict[str, Any]:
 async def kind_form(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
     """Return the form that says what the device is."""
     result = await entry.start_reconfigure_flow(hass)
-    assert result["menu_options"] == ["kind", "find_units", "new_address"]
+    assert result["menu_options"] == ["kind", "new_address"]
     return await hass.config_entries.flow.async_configure(
         result["flow_id"], {"next_step_id": "kind"}
     )

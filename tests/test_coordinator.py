@@ -329,6 +329,7 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     """What a reading found is kept; a new model reloads the entry with its own sensors."""
     entry = MockConfigEntry(
         domain="blupow",
+        version=2,
         title="BTRIC134000035",
         unique_id=INVERTER_ADDRESS,
         data={
@@ -366,6 +367,7 @@ async def test_many_devices_at_the_start_of_home_assistant(
     entries = [
         MockConfigEntry(
             domain=DOMAIN,
+            version=2,
             title=name,
             unique_id=name,
             data={"address": "virtual", "name": name, "profile": "inverter"}

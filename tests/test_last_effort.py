@@ -72,6 +72,7 @@ def _entry(address: str) -> MockConfigEntry:
     name = f"BTRIC1340000{address[-2:]}"
     return MockConfigEntry(
         domain=DOMAIN,
+        version=2,
         title=name,
         unique_id=address,
         data={

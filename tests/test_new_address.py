@@ -151,7 +151,9 @@ async def test_address_that_is_refused(
 ) -> None:
     """It is told why, and can be corrected; nothing is read meanwhile."""
     data = entry.data | {"address": "C4:D3:6A:00:00:77"}
-    MockConfigEntry(domain="blupow", unique_id=data["address"], data=data).add_to_hass(hass)
+    MockConfigEntry(domain="blupow", version=2, unique_id=data["address"], data=data).add_to_hass(
+        hass
+    )
     await set_up(hass, entry)
     polls = script.polls
     result = await answer(hass, await form(hass, entry), address)

@@ -15,7 +15,7 @@ import yaml
 from custom_components.blupow.actions import Action
 from custom_components.blupow.bank import BANK_SENSORS
 from custom_components.blupow.button import RECONNECT
-from custom_components.blupow.const import DOMAIN, PLATFORMS
+from custom_components.blupow.const import DOMAIN, EARLY_PLATFORMS, PLATFORMS, SUBENTRY_UNIT
 from custom_components.blupow.descriptions import (
     FAULT,
     FLAG_CLASSES,
@@ -37,6 +37,7 @@ from custom_components.blupow.link_sensors import LINK_SENSORS
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
 from custom_components.blupow.reconfigure_flow import AUTOMATIC
 from custom_components.blupow.settings import Settings, WantedPath
+from custom_components.blupow.unit_flow import SEARCH
 from homeassistant.components.bluetooth.match import ble_device_matches
 from homeassistant.components.sensor import SensorEntityDescription
 from homeassistant.const import Platform
@@ -262,7 +263,6 @@ def test_every_error_has_its_text() -> None:
         "invalid_address",
         "not_heard_any_more",
         "model_not_told",
-        "no_more_units",
         "same_address",
         "address_in_use",
     }
@@ -293,9 +293,7 @@ def test_every_step_is_described() -> None:
         "family",
         "reconfigure",
         "kind",
-        "find_units",
         "new_address",
-        "add_units",
     }
     sections = {str(name): item.schema.schema for name, item in OPTIONS_SCHEMA.schema.items()}
     texts = ENGLISH["options"]["step"]["init"]["sections"]
@@ -311,6 +309,20 @@ def test_every_step_is_described() -> None:
     assert set(selectors["path"]["options"]) == set(WantedPath)
     assert set(selectors["model"]["options"]) == {AUTOMATIC}
     assert selectors["profile"]["options"] == {key: item.name for key, item in PROFILES.items()}
+
+
+def test_texts_of_the_unit_flow() -> None:
+    """Each error of the library has the words that the config flow has for it."""
+    texts = ENGLISH["config_subentries"]
+    assert set(texts) == {SUBENTRY_UNIT}
+    unit = texts[SUBENTRY_UNIT]
+    assert set(unit["step"]) == {"user", "add_units"}
+    assert set(unit["error"]) - set(ErrorCode) == {"no_more_units", "no_unit_chosen"}
+    for code in ErrorCode:
+        assert unit["error"][code] == ENGLISH["config"]["error"][code]
+    assert set(unit["progress"]) == {SEARCH}
+    for step in unit["step"].values():
+        assert set(step["data"]) == set(step["data_description"])
 
 
 def test_every_entity_has_its_name_and_states() -> None:
@@ -356,6 +368,9 @@ def test_every_issue_has_its_text() -> None:
         assert ("description" in text) is (kind in NOT_FIXABLE)
         if kind not in NOT_FIXABLE:
             assert set(text["fix_flow"]["step"]) == {"confirm"}
+            if kind is IssueKind.EARLIER_RELEASE:
+                assert set(text["fix_flow"]) == {"step"}
+                continue
             assert set(text["fix_flow"]["error"]) == {"still_failing"}
             assert set(text["fix_flow"]["abort"]) == {"not_loaded"}
             step = text["fix_flow"]["step"]["confirm"]
@@ -431,7 +446,7 @@ async def test_home_assistant_loads_it(hass: HomeAssistant) -> None:
 def test_platforms() -> None:
     """Each platform has its module, and says how many updates run at once."""
     assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR}
-    for platform in PLATFORMS:
+    for platform in (*EARLY_PLATFORMS, *PLATFORMS):
         at_once = 1 if platform is Platform.BUTTON else 0
         assert f"PARALLEL_UPDATES = {at_once}\n" in (COMPONENT / f"{platform}.py").read_text()
 
@@ -470,6 +485,6 @@ def test_who_may_import_whom() -> None:
             assert not outside, path
         elif inside.parts[0] == "readers":
             assert not imported & {".coordinator", ".entity", ".sensor", ".config_flow"}, path
-        elif inside.stem in {platform.value for platform in PLATFORMS}:
+        elif inside.stem in {platform.value for platform in (*EARLY_PLATFORMS, *PLATFORMS)}:
             assert not {name for name in imported if name.startswith(".readers")}, path
         assert not {name for name in imported if name.split(".")[0] == "simulator"}, path

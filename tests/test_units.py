@@ -12,7 +12,7 @@ from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
-from custom_components.blupow.units import new_units, units_of, with_units
+from custom_components.blupow.units import new_subentries, new_units, units_of
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -39,32 +39,40 @@ def bus(*units: tuple[str, int]) -> VirtualBus:
 
 def two_batteries() -> MockConfigEntry:
     """Return the entry of two batteries. By a frozen clock no search ends: its silence is waited for."""
-    entry = HUB.entry()
-    more = entry.data["more_units"][:1]
-    return MockConfigEntry(
-        domain=DOMAIN,
-        title=entry.title,
-        unique_id=entry.unique_id,
-        data={**entry.data, "more_units": more},
-    )
+    return HUB.entry(HUB.more[:1])
 
 
-async def search(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+def more_units(entry: MockConfigEntry) -> list[dict[str, Any]]:
+    """Return what the subentries of an entry hold, each with its key."""
+    return [{"key": subentry.unique_id, **subentry.data} for subentry in entry.subentries.values()]
+
+
+async def search(hass: HomeAssistant, entry: MockConfigEntry, **typed: float) -> dict[str, Any]:
     """Have the user look for other units."""
-    result = await entry.start_reconfigure_flow(hass)
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"next_step_id": "find_units"}
+    result = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "unit"), context={"source": "user"}
     )
-    assert result["step_id"] == "find_units"
-    return await answer(hass, result)
+    assert result["step_id"] == "user"
+    return await go_on(hass, result, **typed)
+
+
+async def go_on(hass: HomeAssistant, result: dict[str, Any], **typed: float) -> dict[str, Any]:
+    """Have the search begin, and wait for its end."""
+    flows = hass.config_entries.subentries
+    result = await flows.async_configure(result["flow_id"], typed)
+    while result["type"] is FlowResultType.SHOW_PROGRESS:
+        assert result["progress_action"] == "find_units"
+        await hass.async_block_till_done()
+        result = await flows.async_configure(result["flow_id"])
+    return result
 
 
 async def add(hass: HomeAssistant, result: dict[str, Any], *units: str) -> None:
     """Have the user add some of those found."""
-    result = await hass.config_entries.flow.async_configure(
+    result = await hass.config_entries.subentries.async_configure(
         result["flow_id"], {"units": list(units)}
     )
-    assert result["reason"] == "reconfigure_successful"
+    assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
@@ -84,7 +92,7 @@ async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) ->
         "96: Charge controller, RNG-CTRL-RVR40, serial number 1501FFFF",
     ]
     await add(hass, result, "49")
-    assert [unit["unit"] for unit in entry.data["more_units"]] == [49]
+    assert [unit["unit"] for unit in more_units(entry)] == [49]
     assert entry.data["serial_number"] == "VIRTUAL-BATT-048"
     registry = dr.async_get(hass)
     devices = {
@@ -112,7 +120,7 @@ async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) ->
     # a second search finds what is left
     result = await search(hass, entry)
     await add(hass, result, "96")
-    assert [unit["key"] for unit in entry.data["more_units"]] == ["49", "96"]
+    assert [unit["key"] for unit in more_units(entry)] == ["49", "96"]
     assert script.plans[-1].units[2].profile.key == "controller"
 
 
@@ -124,12 +132,14 @@ async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> Non
     result = await search(hass, entry)
     assert result["errors"] == {"base": "no_more_units"}
     script.error = ErrorCode.CONNECT_TIMEOUT
-    result = await answer(hass, result)
+    result = await go_on(hass, result)
     assert result["errors"] == {"base": "connect_timeout"}
     script.error = None
     script.device = bus(("battery", 48), ("battery", 51))
-    result = await answer(hass, result)
+    result = await go_on(hass, result)
     assert result["step_id"] == "add_units"
+    result = await hass.config_entries.subentries.async_configure(result["flow_id"], {"units": []})
+    assert result["errors"] == {"base": "no_unit_chosen"}
 
 
 async def test_search_needs_a_loaded_entry(hass: HomeAssistant, script: Script) -> None:
@@ -139,13 +149,11 @@ async def test_search_needs_a_loaded_entry(hass: HomeAssistant, script: Script) 
     await set_up(hass, entry)
     result = await search(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
-    result = await hass.config_entries.flow.async_configure(result["flow_id"], {"units": ["49"]})
+    flows = hass.config_entries.subentries
+    result = await flows.async_configure(result["flow_id"], {"units": ["49"]})
     assert result["reason"] == "not_loaded"
     assert entry.state is ConfigEntryState.NOT_LOADED
-    result = await entry.start_reconfigure_flow(hass)
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"next_step_id": "find_units"}
-    )
+    result = await flows.async_init((entry.entry_id, "unit"), context={"source": "user"})
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "not_loaded"
 
@@ -187,9 +195,9 @@ async def test_batteries_that_were_plugged_in_again(hass: HomeAssistant, script:
     first.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-048"), strict=True))
     second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
     script.device.devices += bus(("battery", 51)).devices
-    await add(hass, await search(hass, entry))
+    await add(hass, await search(hass, entry), "51")
     assert entry.data["unit"] == 50
-    assert [(unit["key"], unit["unit"]) for unit in entry.data["more_units"]] == [("49", 48)]
+    assert [(unit["key"], unit["unit"]) for unit in more_units(entry)] == [("49", 48), ("51", 51)]
 
 
 def _text(text: str) -> list[int]:
@@ -248,31 +256,68 @@ async def test_bank_is_known_only_while_all_of_it_is(
 async def test_unit_is_removed(
     hass: HomeAssistant, script: Script, hass_ws_client: WebSocketGenerator
 ) -> None:
-    """A unit that is gone for good can be deleted; the module and its own unit cannot."""
+    """A unit that is gone for good can be deleted, with its device and its entities."""
     assert await async_setup_component(hass, "config", {})
     script.device = HUB.device()
     entry = HUB.entry()
     await set_up(hass, entry)
     client = await hass_ws_client(hass)
     registry = dr.async_get(hass)
-
-    def device(identifier: str) -> dr.DeviceEntry:
-        found = registry.async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
-        assert found is not None
-        return found
-
-    for identifier in (INVERTER_ADDRESS, f"{INVERTER_ADDRESS}_unit_own"):
-        answer = await client.remove_device(device(identifier).id)
-        assert not answer["success"]
-    for key in ("49", "96"):
-        answer = await client.remove_device(device(f"{INVERTER_ADDRESS}_unit_{key}").id)
-        assert answer["success"]
+    assert len(dr.async_entries_for_config_entry(registry, entry.entry_id)) == 4
+    for subentry_id in list(entry.subentries):
+        await client.send_json_auto_id(
+            {
+                "type": "config_entries/subentries/delete",
+                "entry_id": entry.entry_id,
+                "subentry_id": subentry_id,
+            }
+        )
+        assert (await client.receive_json())["success"]
         await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.data["more_units"] == []
+    assert more_units(entry) == []
     # with one unit left, module and unit are one device again
     (left,) = dr.async_entries_for_config_entry(registry, entry.entry_id)
     assert left.identifiers == {(DOMAIN, INVERTER_ADDRESS)}
     assert left.serial_number == "VIRTUAL-BATT-048"
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    assert not [item for item in entities if "_49_" in item.unique_id or "_96_" in item.unique_id]
+    assert len(script.plans[-1].units) == 1
+
+
+async def test_several_units_are_added_by_one_reload(hass: HomeAssistant, script: Script) -> None:
+    """Each is a subentry, a device and entities of its own."""
+    script.device = HUB.device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    before = script.polls
+    await add(hass, await search(hass, entry), "49", "96")
+    assert script.polls == before + 1
+    ids = {subentry.unique_id: subentry.subentry_id for subentry in entry.subentries.values()}
+    assert [subentry.title for subentry in entry.subentries.values()] == [
+        "Battery 49",
+        "Charge controller 96",
+    ]
+    for key, name in (("49", "Battery 49"), ("96", "Charge controller 96")):
+        device = dr.async_get(hass).async_get_device_by_identifier(
+            (DOMAIN, f"{INVERTER_ADDRESS}_unit_{key}"), entry.entry_id
+        )
+        assert device is not None
+        assert (device.name, device.config_subentry_id) == (f"BT-TH-6A000035 {name}", ids[key])
+        entities = er.async_entries_for_device(er.async_get(hass), device.id)
+        assert len(entities) > 8
+        assert {item.config_subentry_id for item in entities} == {ids[key]}
+
+
+@pytest.mark.parametrize("family", ["shunt", "virtual"])
+async def test_devices_that_have_no_units(
+    hass: HomeAssistant, virtual_entry: MockConfigEntry, script: Script, family: str
+) -> None:
+    """What is only listened to, and the virtual device, offer none."""
+    entry = virtual_entry if family == "virtual" else FAMILIES[family].entry()
+    if family == "shunt":
+        script.device = FAMILIES["shunt"].device()
+    await set_up(hass, entry)
+    assert entry.supported_subentry_types == {}
 
 
 def test_serial_number_that_several_have_is_none() -> None:
@@ -294,8 +339,9 @@ def test_keys_are_never_used_twice() -> None:
     entry = FAMILIES["hub"].entry()
     units = units_of(entry)
     found = [Finding(unit=49, profile="battery", serial_number="NEW")]
-    data = with_units(entry.data, units, found, found)
-    assert [unit["key"] for unit in data["more_units"]] == ["49", "96", "49_2"]
+    assert new_units(units, found) == found
+    taken = [subentry.unique_id for subentry in entry.subentries.values()]
+    assert [item.unique_id for item in new_subentries([*found, *found], taken)] == ["49_2", "49_3"]
 
 
 async def test_own_unit_is_never_taken_for_another(
@@ -320,13 +366,13 @@ async def test_own_unit_is_never_taken_for_another(
 async def test_model_of_a_unit_is_learnt(hass: HomeAssistant, script: Script) -> None:
     """It named none when it was added; from then on it is read as what it says it is."""
     script.device = bus(("battery", 48), ("battery", 49))
-    entry = BATTERY.entry()
+    entry = BATTERY.entry(
+        [{"profile": "battery", "model": None, "unit": 49, "serial_number": None}]
+    )
     entry.add_to_hass(hass)
-    more = [{"key": "49", "profile": "battery", "model": None, "unit": 49, "serial_number": None}]
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "more_units": more})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.data["more_units"][0]["model"] == "SMART"
+    assert more_units(entry)[0]["model"] == "SMART"
     assert entry.runtime_data.coordinator.units[1].model.key == "SMART"
 
 
@@ -342,7 +388,7 @@ async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Scri
     result = await search(hass, entry)
     assert result["reason"] == "units_moved"
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.data["more_units"][0]["unit"] == 53
+    assert more_units(entry)[0]["unit"] == 53
 
 
 async def test_unit_without_a_known_model(
@@ -359,7 +405,7 @@ async def test_unit_without_a_known_model(
         "49: Battery, RBT12100LFP-SHBT (unconfirmed), serial number VIRTUAL-BATT-049"
     )
     await add(hass, result, "49")
-    assert [unit["model"] for unit in entry.data["more_units"]] == ["other"]
+    assert [unit["model"] for unit in more_units(entry)] == ["other"]
     values = entry.runtime_data.coordinator.units[1].snapshot.values
     assert values["remaining_capacity"] > 0
     assert not {"battery_current", "battery_power", "cycles", "cell_voltage_alarms"} & set(values)
@@ -376,17 +422,13 @@ async def test_unit_at_an_address_that_the_user_types(hass: HomeAssistant, scrip
     script.device = bus(("battery", 48), ("battery", 72), ("battery", 73))
     entry = BATTERY.entry()
     await set_up(hass, entry)
-    result = await entry.start_reconfigure_flow(hass)
-    result = await hass.config_entries.flow.async_configure(
-        result["flow_id"], {"next_step_id": "find_units"}
-    )
+    result = await search(hass, entry)
     (field,) = result["data_schema"].schema.values()
     assert (field.config["min"], field.config["max"]) == (1, 247)
-    result = await answer(hass, result)
     assert result["errors"] == {"base": "no_more_units"}
-    result = await answer(hass, result, unit=72.0)
+    result = await go_on(hass, result, unit=72.0)
     await add(hass, result, "72", "73")
-    assert [unit["unit"] for unit in entry.data["more_units"]] == [72, 73]
+    assert [unit["unit"] for unit in more_units(entry)] == [72, 73]
     assert script.searches[-1].addresses == (72,)
 
 
@@ -418,14 +460,10 @@ async def test_another_battery_under_the_address_is_noticed(
 async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None:
     """Whatever the user says it is: it stays the unit under its address."""
     script.device = bus(("controller", 96), ("battery", 48))
-    entry = FAMILIES["controller"].entry()
+    more = [{"profile": "battery", "model": "SMART", "unit": 48, "serial_number": None}]
+    entry = FAMILIES["controller"].entry(more)
     entry.add_to_hass(hass)
-    more = [
-        {"key": "48", "profile": "battery", "model": "SMART", "unit": 48, "serial_number": None}
-    ]
-    hass.config_entries.async_update_entry(
-        entry, data={**entry.data, "unit": 96, "more_units": more}
-    )
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 96})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     for wanted in ("automatic", "controller:Rover"):
@@ -437,7 +475,7 @@ async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None
         assert result["reason"] == "reconfigure_successful"
         await hass.async_block_till_done(wait_background_tasks=True)
         assert (entry.data["profile"], entry.data["unit"]) == ("controller", 96)
-        assert entry.data["more_units"] == more
+        assert more_units(entry) == [{"key": "48"} | more[0]]
         assert script.searches == []
 
 

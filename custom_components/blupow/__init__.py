@@ -1,23 +1,31 @@
 """Renogy power devices over Bluetooth LE."""
 
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP
-from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+import logging
+
+from homeassistant.config_entries import SIGNAL_CONFIG_ENTRY_CHANGED, ConfigEntry, ConfigEntryChange
+from homeassistant.const import CONF_ADDRESS, EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .actions import async_setup_actions
-from .const import CONF_KEY, CONF_MORE_UNITS, DOMAIN, EARLY_PLATFORMS, PLATFORMS
+from .const import CONF_PROFILE, DOMAIN, EARLY_PLATFORMS, PLATFORMS
 from .coordinator import BluPowCoordinator
-from .device import complete_devices, register_module, remove_stale_devices, unit_of_device
+from .device import complete_devices, register_module, remove_stale_devices
 from .entry_store import EntryStore
 from .history import HistoryImport
-from .issues import Issues, remember_all_ignored
+from .issues import Issues, forget_earlier_release, remember_all_ignored, tell_of_earlier_release
 from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
+from .migration import async_ask_family, async_migrate_entry
 from .runtime import BluPowConfigEntry, BluPowRuntime
 from .stale_entities import remove_stale_entities
 from .watchdog import Watchdog
+
+_LOGGER = logging.getLogger(__name__)
+
+__all__ = ["async_migrate_entry"]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -34,6 +42,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     A device out of reach is no reason to fail: its diagnostic entities say what is wrong, and it is
     read as soon as it is heard.
     """
+    if CONF_ADDRESS not in entry.data:
+        tell_of_earlier_release(hass, entry)
+        _LOGGER.warning("%s was made by an earlier release and names no device", entry.title)
+        return False
+    if CONF_PROFILE not in entry.data:
+        await async_ask_family(hass, entry)
     coordinator = BluPowCoordinator(hass, entry)
     runtime = entry.runtime_data = BluPowRuntime(coordinator, Watchdog(hass, coordinator))
     if coordinator.settings.log_file:
@@ -45,6 +59,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         await store.save(coordinator.link)
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
+    entry.async_on_unload(reload_with_other_units(hass, entry))
     store = EntryStore(hass, entry.entry_id)
     await store.load(coordinator.link)
     register_module(hass, coordinator)
@@ -80,6 +95,24 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     return True
 
 
+@callback
+def reload_with_other_units(hass: HomeAssistant, entry: BluPowConfigEntry) -> CALLBACK_TYPE:
+    """Load an entry again when units were added or removed; Home Assistant does not do it by itself."""
+    known = set(entry.subentries)
+    reloading = False
+
+    @callback
+    def on_change(_: ConfigEntryChange, changed: ConfigEntry) -> None:
+        nonlocal reloading
+        if changed.entry_id != entry.entry_id or set(changed.subentries) == known or reloading:
+            return
+        reloading = True  # several may be added at once
+        reload = hass.config_entries.async_reload(entry.entry_id)
+        hass.async_create_task(reload, f"{entry.title} other units", eager_start=False)
+
+    return async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, on_change)
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
     """Unload a device; nothing of it is left running."""
     unloaded = await hass.config_entries.async_unload_platforms(
@@ -101,20 +134,5 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Forget a device that is removed."""
     forget(hass, entry.entry_id)
+    forget_earlier_release(hass, entry)
     await EntryStore(hass, entry.entry_id).remove()
-
-
-async def async_remove_config_entry_device(
-    hass: HomeAssistant, entry: BluPowConfigEntry, device: dr.DeviceEntry
-) -> bool:
-    """Let the user remove a unit that is no longer behind the module; the entry's own stays."""
-    if entry.state is not ConfigEntryState.LOADED:
-        return False
-    coordinator = entry.runtime_data.coordinator
-    unit = unit_of_device(coordinator, device)
-    if unit is None or unit.own:
-        return False
-    left = [data for data in entry.data[CONF_MORE_UNITS] if data[CONF_KEY] != unit.key]
-    hass.config_entries.async_update_entry(entry, data={**entry.data, CONF_MORE_UNITS: left})
-    hass.config_entries.async_schedule_reload(entry.entry_id)
-    return True

@@ -9,7 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowCoordinator
 from .descriptions import FAULT, describe_flag, describe_group
-from .entity import BluPowReadingEntity, unique_id
+from .entity import BluPowReadingEntity, add_of_units, unique_id
 from .lib.blupow_ble.profiles.declaration import (
     ANY_UNKNOWN_FAULT,
     Fault,
@@ -63,11 +63,12 @@ async def async_setup_entry(
         for known in told:
             faults.remove(known)
         if due or told:
-            async_add_entities(
+            add_of_units(
+                async_add_entities,
                 [
                     *(BluPowFlag(coordinator, unit, field) for unit, field in due),
                     *(BluPowFault(coordinator, unit, group) for unit, group in told),
-                ]
+                ],
             )
 
     add_binary_sensors()

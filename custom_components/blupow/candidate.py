@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_MORE_UNITS, CONF_PROFILE, CONF_UNIT
+from .const import CONF_PROFILE, CONF_UNIT
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.plan import UnitPlan
 from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
@@ -16,6 +16,7 @@ from .lib.blupow_ble.result import UnitReading
 from .readers import FindPlan, ReadPlan
 from .readers.device_reader import DeviceReader
 from .settings import Settings
+from .units import unit_subentries
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -74,7 +75,7 @@ def candidate_as(entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None)
     """
     candidate = candidate_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
     known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
-    several = bool(entry.data.get(CONF_MORE_UNITS))
+    several = bool(unit_subentries(entry))
     if wanted is not None:
         candidate = replace(candidate, profile=wanted[0], model=wanted[1])
         same = wanted[0] is known

@@ -9,7 +9,7 @@ from homeassistant.components.bluetooth import (
     BluetoothServiceInfoBleak,
     async_discovered_service_info,
 )
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import ConfigFlowResult, ConfigSubentryFlow
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
@@ -21,15 +21,17 @@ from homeassistant.helpers.selector import (
 )
 
 from .candidate import Candidate, candidate_named, entry_data, names_no_model
-from .const import CONF_PROFILE, DOMAIN
-from .device_flow import Then, choice, made_up_name, model_label, name_of, normalised
+from .const import CONF_PROFILE, DOMAIN, SUBENTRY_UNIT
+from .device_flow import READ, Then, choice, made_up_name, model_label, name_of, normalised
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.names import cleaned
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.inverter import INVERTER
+from .migration import VERSION
 from .options_flow import BluPowOptionsFlow
 from .reconfigure_flow import ReconfigureSteps
+from .unit_flow import UnitFlow
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -38,8 +40,7 @@ if TYPE_CHECKING:
 class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     """Set up a device."""
 
-    VERSION = 1
-    MINOR_VERSION = 1
+    VERSION = VERSION
 
     def __init__(self) -> None:
         """Initialize the flow."""
@@ -52,6 +53,18 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     def async_get_options_flow(config_entry: BluPowConfigEntry) -> BluPowOptionsFlow:
         """Return the options flow."""
         return BluPowOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: BluPowConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the kinds of subentries: units behind a module that can be asked."""
+        data = config_entry.data
+        if data[CONF_ADDRESS] == VIRTUAL or PROFILES[data[CONF_PROFILE]].push is not None:
+            return {}
+        return {SUBENTRY_UNIT: UnitFlow}
 
     @override
     async def async_step_bluetooth(
@@ -203,13 +216,15 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             description_placeholders=self._placeholders(self._candidate.name),
         )
 
-    async def _try_address(self, address: str, name: str, form: Then) -> ConfigFlowResult:
+    async def _try_address(
+        self, address: str, name: str, form: Then[ConfigFlowResult]
+    ) -> ConfigFlowResult:
         """Set up the device of an address, or show the form again."""
         await self.async_set_unique_id(address, raise_on_progress=False)
         self._abort_if_unique_id_configured()
         return await self._try(candidate_named(address, name), form)
 
-    async def _try(self, candidate: Candidate, form: Then) -> ConfigFlowResult:
+    async def _try(self, candidate: Candidate, form: Then[ConfigFlowResult]) -> ConfigFlowResult:
         """Make an entry of a device that can be read, or show the form again."""
 
         async def done() -> ConfigFlowResult:
@@ -226,7 +241,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
                 return await self.async_step_model()
             return self.async_create_entry(title=found.name, data=entry_data(found, reading))
 
-        return await self._wait_for(self._read(candidate), done, candidate.name)
+        return await self._wait_for(self._read(candidate), done, candidate.name, READ)
 
 
 def _profile_schema() -> probatio.Schema:

@@ -9,9 +9,10 @@ MANUFACTURER: Final = "Renogy"
 
 CONF_PROFILE: Final = "profile"
 CONF_UNIT: Final = "unit"
-CONF_MORE_UNITS: Final = "more_units"
-CONF_KEY: Final = "key"
 CONF_SERIAL_NUMBER: Final = "serial_number"
+
+SUBENTRY_UNIT: Final = "unit"
+"""The kind of subentry that a further unit behind a module is."""
 
 EARLY_PLATFORMS: Final = [Platform.EVENT]
 """Set up before the first reading, which may be an event already."""

@@ -1,5 +1,6 @@
 """What all flows of a device share: reading it while the user waits, and the words for what failed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 import re
 from typing import Any, Final
@@ -8,6 +9,7 @@ import probatio
 
 from homeassistant.components.bluetooth import BluetoothServiceInfoBleak
 from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.selector import (
     SelectOptionDict,
     SelectSelector,
@@ -23,30 +25,32 @@ from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
 from .lib.blupow_ble.result import UnitReading
 
 READ: Final = "read_device"
-SEARCH: Final = "find_units"
-"""What the user is told while it takes its time."""
+"""What the user is told while a device is read."""
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
-type Then = Callable[[], Awaitable[ConfigFlowResult]]
+type Then[ResultT] = Callable[[], Awaitable[ResultT]]
 
 
-class DeviceFlow(ConfigFlow):
-    """A flow that reads a device, which may take minutes: the user sees that it goes on."""
+class WaitingSteps[ResultT]:
+    """The steps of a flow that does something with a device, which may take minutes.
 
-    def __init__(self) -> None:
-        """Initialize the flow."""
-        self._errors: dict[str, str] = {}
-        self._detail = ""
-        """What the last error says beyond its code."""
-        self._input: dict[str, Any] | None = None
-        """What the user has entered in the form that failed."""
-        self._told: tuple[Candidate, UnitReading] | None = None
-        """What the device was found to be, and its reading."""
-        self._work_name = ""
-        self._action = READ
-        self._work: Any = None
-        self._then: Then | None = None
+    A proxy in front of Home Assistant cuts a request after a minute: the user sees that it goes on.
+    """
+
+    hass: HomeAssistant
+    async_show_progress: Callable[..., ResultT]
+    async_show_progress_done: Callable[..., ResultT]
+
+    _errors: dict[str, str]
+    _detail = ""
+    """What the last error says beyond its code."""
+    _input: dict[str, Any] | None = None
+    """What the user has entered in the form that failed."""
+    _work_name = ""
+    _action = ""
+    _work: asyncio.Task[None] | None = None
+    _then: Then[ResultT] | None = None
 
     def _placeholders(self, name: str = "", **others: str) -> dict[str, str]:
         """Return what the texts of forms and errors name; a device's own words are no Markdown."""
@@ -57,21 +61,21 @@ class DeviceFlow(ConfigFlow):
         errors, self._errors = self._errors, {}
         return errors
 
-    async def _wait_for(
-        self, work: Coroutine[Any, Any, None], then: Then, name: str, action: str = READ
-    ) -> ConfigFlowResult:
-        """Do something that takes its time, show that it goes on, then go on with a step.
+    def _note(self, err: ReaderError) -> None:
+        self._errors = {"base": err.code.value}
+        self._detail = err.message
 
-        A proxy in front of Home Assistant cuts a request after a minute.
-        """
+    async def _wait_for(
+        self, work: Coroutine[Any, Any, None], then: Then[ResultT], name: str, action: str
+    ) -> ResultT:
+        """Do something that takes its time, then go on with a step."""
         self._work = self.hass.async_create_task(work, f"blupow {action}", eager_start=False)
         self._then, self._work_name, self._action = then, name, action
         return await self.async_step_progress()
 
-    async def async_step_progress(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_progress(self, user_input: dict[str, Any] | None = None) -> ResultT:
         """Show that it goes on."""
+        assert self._work is not None
         if not self._work.done():
             return self.async_show_progress(
                 step_id="progress",
@@ -81,13 +85,22 @@ class DeviceFlow(ConfigFlow):
             )
         return self.async_show_progress_done(next_step_id="progress_done")
 
-    async def async_step_progress_done(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_progress_done(self, user_input: dict[str, Any] | None = None) -> ResultT:
         """Go on with what came of it. A fault of BluPow shows here."""
+        assert self._work is not None
         assert self._then is not None
         self._work.result()
         return await self._then()
+
+
+class DeviceFlow(WaitingSteps[ConfigFlowResult], ConfigFlow):
+    """A flow that reads a device."""
+
+    def __init__(self) -> None:
+        """Initialize the flow."""
+        self._errors = {}
+        self._told: tuple[Candidate, UnitReading] | None = None
+        """What the device was found to be, and its reading."""
 
     async def _read(self, candidate: Candidate) -> None:
         """Find out what a device is and read it, or note why it cannot be read."""
@@ -99,10 +112,6 @@ class DeviceFlow(ConfigFlow):
             self._told = candidate, await read_once(self.hass, candidate, candidate.profile)
         except ReaderError as err:
             self._note(err)
-
-    def _note(self, err: ReaderError) -> None:
-        self._errors = {"base": err.code.value}
-        self._detail = err.message
 
 
 def normalised(address: str) -> str | None:

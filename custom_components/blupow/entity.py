@@ -1,8 +1,11 @@
 """The base entities, and the one rule of when they are available."""
 
+from collections.abc import Iterable
 from typing import override
 
+from homeassistant.core import callback
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .coordinator import BluPowCoordinator
@@ -46,6 +49,18 @@ class BluPowReadingEntity(BluPowEntity):
     def available(self) -> bool:
         """Return whether the last reading is still shown."""
         return self.coordinator.shows(self.unit)
+
+
+@callback
+def add_of_units(
+    async_add_entities: AddConfigEntryEntitiesCallback, entities: Iterable[BluPowReadingEntity]
+) -> None:
+    """Add entities of units, each under the subentry of its unit."""
+    by_subentry: dict[str | None, list[BluPowReadingEntity]] = {}
+    for entity in entities:
+        by_subentry.setdefault(entity.unit.subentry_id, []).append(entity)
+    for subentry_id, members in by_subentry.items():
+        async_add_entities(members, config_subentry_id=subentry_id)
 
 
 def unique_id(coordinator: BluPowCoordinator, unit: UnitState, key: str) -> str:

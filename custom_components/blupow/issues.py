@@ -27,6 +27,7 @@ class IssueKind(StrEnum):
     WRONG_FAMILY = "wrong_family"
     UNIT_NOT_FOUND = "unit_not_found"
     RECOVERY_GIVEN_UP = "recovery_given_up"
+    EARLIER_RELEASE = "earlier_release"
 
 
 CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
@@ -132,6 +133,28 @@ class Issues:
 def issue_id_of(kind: IssueKind, entry: BluPowConfigEntry) -> str:
     """Return the id of a repair; what is wrong with the machine is told once, not for each device."""
     return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{entry.entry_id}"
+
+
+@callback
+def tell_of_earlier_release(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Tell that an entry of release 3 names no device, and what to do."""
+    kind = IssueKind.EARLIER_RELEASE
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id_of(kind, entry),
+        data={"kind": kind.value, "entry_id": entry.entry_id},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=kind.value,
+        translation_placeholders={"name": plain(entry.title)},
+    )
+
+
+@callback
+def forget_earlier_release(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Take that back: the entry was removed."""
+    ir.async_delete_issue(hass, DOMAIN, issue_id_of(IssueKind.EARLIER_RELEASE, entry))
 
 
 @callback

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_KEY, CONF_MORE_UNITS, CONF_UNIT
+from .const import CONF_UNIT
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
@@ -25,7 +25,7 @@ from .readers.device_reader import DeviceReader
 from .readers.recovery import close_links, look_again, rediscover
 from .readers.turns import turn
 from .settings import Settings
-from .units import UnitState
+from .units import UnitState, unit_subentries
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -160,7 +160,7 @@ class Poller:
 
     def _remember_models(self, reading: Reading) -> None:
         """Keep the models of other units that have named them since they were added."""
-        found = {
+        found: dict[str | None, str] = {
             unit.key: told.model
             for unit in self._units[1:]
             if (told := reading.units.get(unit.key)) is not None
@@ -168,12 +168,11 @@ class Poller:
             and told.model is not None
         }
         if found:
-            more = [
-                {**unit, CONF_MODEL: found.get(unit[CONF_KEY], unit[CONF_MODEL])}
-                for unit in self._entry.data[CONF_MORE_UNITS]
-            ]
-            data = {**self._entry.data, CONF_MORE_UNITS: more}
-            self._hass.config_entries.async_update_entry(self._entry, data=data)
+            for subentry in unit_subentries(self._entry):
+                if (model := found.get(subentry.unique_id)) is not None:
+                    self._hass.config_entries.async_update_subentry(
+                        self._entry, subentry, data={**subentry.data, CONF_MODEL: model}
+                    )
             self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
     def _remember(self, reading: UnitReading) -> None:

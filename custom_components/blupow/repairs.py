@@ -38,6 +38,8 @@ async def async_create_fix_flow(
             return ReadInProcess(entry)
         case IssueKind.UNIT_NOT_FOUND:
             return OtherUnit(entry)
+        case IssueKind.EARLIER_RELEASE:
+            return RemoveEntry(entry)
         case _:
             return TryAgain(entry)
 
@@ -129,6 +131,31 @@ class BluPowRepair(RepairsFlow):
 async def _outlast(mending: asyncio.Task[Any]) -> None:
     """Wait for something that goes on when this is cancelled."""
     await asyncio.wait((mending,))
+
+
+class RemoveEntry(RepairsFlow):
+    """An entry of release 3 names no device: it is deleted when the user agrees."""
+
+    def __init__(self, entry: BluPowConfigEntry) -> None:
+        """Prepare to delete an entry."""
+        self._entry = entry
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Delete the entry when the user agrees."""
+        if user_input is not None:
+            await self.hass.config_entries.async_remove(self._entry.entry_id)
+            return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=probatio.Schema({}),
+            description_placeholders={"name": plain(self._entry.title)},
+        )
 
 
 class TryAgain(BluPowRepair):

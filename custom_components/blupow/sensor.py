@@ -22,7 +22,7 @@ from .descriptions import (
     describe_worst_fault,
 )
 from .energy import BluPowEstimatedEnergy
-from .entity import BluPowEntity, BluPowReadingEntity, unique_id
+from .entity import BluPowEntity, BluPowReadingEntity, add_of_units, unique_id
 from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Field, Kind, unknown
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 from .runtime import BluPowConfigEntry
@@ -43,10 +43,14 @@ async def async_setup_entry(
     coordinator = entry.runtime_data.coordinator
     async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
     async_add_entities(bank_sensors(coordinator))
-    for unit in coordinator.units:
-        async_add_entities(
-            BluPowEstimatedEnergy(coordinator, unit, estimate) for estimate in estimates_of(unit)
-        )
+    add_of_units(
+        async_add_entities,
+        (
+            BluPowEstimatedEnergy(coordinator, unit, estimate)
+            for unit in coordinator.units
+            for estimate in estimates_of(unit)
+        ),
+    )
     known_before = {
         registered.unique_id
         for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
@@ -65,7 +69,9 @@ async def async_setup_entry(
         for found in due:
             waiting.remove(found)
         if due:
-            async_add_entities(BluPowSensor(coordinator, unit, item) for unit, item in due)
+            add_of_units(
+                async_add_entities, (BluPowSensor(coordinator, unit, item) for unit, item in due)
+            )
 
     add_sensors()
     entry.async_on_unload(coordinator.async_add_listener(add_sensors))
@@ -82,7 +88,7 @@ async def async_setup_entry(
         for unit in due:
             unknown.remove(unit)
         if due:
-            async_add_entities(BluPowWorstFault(coordinator, unit) for unit in due)
+            add_of_units(async_add_entities, (BluPowWorstFault(coordinator, unit) for unit in due))
 
     add_worst_faults()
     entry.async_on_unload(coordinator.async_add_listener(add_worst_faults))

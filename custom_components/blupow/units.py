@@ -1,16 +1,18 @@
 """The units behind one link: how each is set up, and what is known of it."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import count
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_MODEL, CONF_NAME
 
-from .const import CONF_KEY, CONF_MORE_UNITS, CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT
+from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT, SUBENTRY_UNIT
 from .lib.blupow_ble.counters import CounterGuard
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.modbus import BROADCAST_UNIT
@@ -81,6 +83,8 @@ class UnitState:
     model: Model | None
     unit: int | None
     """Its Modbus address; None until it is found."""
+    subentry_id: str | None = None
+    """The subentry that it was added by; None for the entry's own unit."""
     grace: float = GRACE_TIME
     """Seconds that a value of an earlier reading is kept."""
     set_up_serial_number: str | None = None
@@ -280,10 +284,20 @@ def units_of(entry: BluPowConfigEntry, unit: int | None = None) -> list[UnitStat
     own = _unit(entry.data, OWN_UNIT)
     if unit is not None:
         own.unit = unit
-    return [own, *(_unit(data, data[CONF_KEY]) for data in entry.data.get(CONF_MORE_UNITS, ()))]
+    return [own, *(_unit_of_subentry(subentry) for subentry in unit_subentries(entry))]
 
 
-def _unit(data: Mapping[str, Any], key: str) -> UnitState:
+def unit_subentries(entry: BluPowConfigEntry) -> list[ConfigSubentry]:
+    """Return the subentries of further units, in the order in which they were added."""
+    return entry.get_subentries_of_type(SUBENTRY_UNIT)
+
+
+def _unit_of_subentry(subentry: ConfigSubentry) -> UnitState:
+    assert subentry.unique_id is not None
+    return _unit(subentry.data, subentry.unique_id, subentry.subentry_id)
+
+
+def _unit(data: Mapping[str, Any], key: str, subentry_id: str | None = None) -> UnitState:
     profile = PROFILES[data[CONF_PROFILE]]
     model = data.get(CONF_MODEL)
     return UnitState(
@@ -291,6 +305,7 @@ def _unit(data: Mapping[str, Any], key: str) -> UnitState:
         profile=profile,
         model=profile.model(model) if model else None,
         unit=data.get(CONF_UNIT),
+        subentry_id=subentry_id,
         set_up_serial_number=data.get(CONF_SERIAL_NUMBER),
     )
 
@@ -307,48 +322,57 @@ def new_units(units: Sequence[UnitState], found: Sequence[Finding]) -> list[Find
     return [finding for finding in found if _known(units, found, finding) is None]
 
 
-def with_units(
-    data: Mapping[str, Any],
-    units: Sequence[UnitState],
-    found: Sequence[Finding],
-    added: Sequence[Finding],
-) -> dict[str, Any]:
-    """Return an entry's data with the units added, and known ones under the address they have now.
+def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[str, int]:
+    """Return the addresses that known units were found under, by their keys.
 
     Batteries that are plugged in again may change their addresses; the serial number tells who is who.
     """
-    changed = dict(data)
-    moved = {unit.key: finding.unit for finding in found if (unit := _known(units, found, finding))}
-    own = units[0]
-    address = own.identity.get(DEVICE_ID)
+    return {
+        unit.key: finding.unit
+        for finding in found
+        if finding.unit is not None and (unit := _known(units, found, finding))
+    }
+
+
+def address_of_own(data: Mapping[str, Any], own: UnitState, moved: Mapping[str, int]) -> int | None:
+    """Return the address that an entry's own unit is asked under from now on."""
     if own.key in moved:
-        changed[CONF_UNIT] = moved[own.key]
-    elif data.get(CONF_UNIT) in (None, BROADCAST_UNIT) and address is not None:
-        changed[CONF_UNIT] = address  # asked as 255, all of them would answer
-    more = [
-        {**unit, CONF_UNIT: moved.get(unit[CONF_KEY], unit[CONF_UNIT])}
-        for unit in data.get(CONF_MORE_UNITS, ())
-    ]
-    if added:
-        changed[CONF_SERIAL_NUMBER] = own.serial_number  # so that no other is taken for it
-    keys = {unit[CONF_KEY] for unit in more}
-    for finding in added:
+        return moved[own.key]
+    address, told = data.get(CONF_UNIT), own.identity.get(DEVICE_ID)
+    if address in (None, BROADCAST_UNIT) and isinstance(told, int):
+        return told  # asked as 255, all of them would answer
+    return address
+
+
+def new_subentries(
+    findings: Sequence[Finding], taken: Iterable[str | None]
+) -> list[ConfigSubentry]:
+    """Return the subentries that add units; a key that was taken once is another unit's for good."""
+    keys = set(taken)
+    added: list[ConfigSubentry] = []
+    for finding in findings:
         key = next(
             key
             for number in count()
             if (key := f"{finding.unit}" + (f"_{number + 1}" if number else "")) not in keys
         )
         keys.add(key)
-        more.append(
-            {
-                CONF_KEY: key,
-                CONF_PROFILE: finding.profile,
-                CONF_MODEL: finding.model or _unlisted(finding),
-                CONF_UNIT: finding.unit,
-                CONF_SERIAL_NUMBER: finding.serial_number,
-            }
+        added.append(
+            ConfigSubentry(
+                subentry_type=SUBENTRY_UNIT,
+                title=f"{PROFILES[finding.profile].name} {finding.unit}",
+                unique_id=key,
+                data=MappingProxyType(
+                    {
+                        CONF_PROFILE: finding.profile,
+                        CONF_MODEL: finding.model or _unlisted(finding),
+                        CONF_UNIT: finding.unit,
+                        CONF_SERIAL_NUMBER: finding.serial_number,
+                    }
+                ),
+            )
         )
-    return changed | {CONF_MORE_UNITS: more}
+    return added
 
 
 def _unlisted(finding: Finding) -> str | None:

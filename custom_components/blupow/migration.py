@@ -1,0 +1,225 @@
+"""Takes over entries that earlier releases have made: devices, entities, their ids and their history."""
+
+from collections.abc import Mapping
+import logging
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH
+
+from .candidate import candidate_named, identify
+from .const import CONF_PROFILE, CONF_UNIT, DOMAIN, SUBENTRY_UNIT
+from .device_flow import normalised
+from .errors import placeholders
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.profiles import PROFILES, profile_for_name
+from .lib.blupow_ble.profiles.controller import CONTROLLER
+from .lib.blupow_ble.profiles.inverter import INVERTER
+from .settings import CONF_UPDATE_INTERVAL, RANGES
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
+
+_LOGGER = logging.getLogger(__name__)
+
+VERSION: Final = 2
+
+_SAME: Final = ("battery_voltage", "charging_status", "load_current", "model", "device_id")
+KEYS_OF_RELEASE_2: Final[Mapping[str, Mapping[str, str]]] = {
+    INVERTER.key: {
+        **{key: key for key in _SAME},
+        "ac_input_voltage": "input_voltage",
+        "ac_input_current": "input_current",
+        "ac_input_frequency": "input_frequency",
+        "ac_output_voltage": "output_voltage",
+        "ac_output_current": "output_current",
+        "ac_output_frequency": "output_frequency",
+        "load_active_power": "load_active_power",
+        "load_apparent_power": "load_apparent_power",
+        "load_percentage": "load_percentage",
+        "battery_soc": "battery_percentage",
+        "charging_current": "charging_current",
+        "charging_power": "charging_power",
+        "line_charging_current": "line_charging_current",
+        "solar_voltage": "solar_voltage",
+        "solar_current": "solar_current",
+        "solar_power": "solar_power",
+        "inverter_temperature": "temperature",
+    },
+    CONTROLLER.key: {
+        **{key: key for key in _SAME},
+        "pv_voltage": "solar_voltage",
+        "pv_current": "solar_current",
+        "pv_power": "solar_power",
+        "battery_current": "charging_current",
+        "battery_soc": "battery_percentage",
+        "battery_temperature": "battery_temperature",
+        "battery_type": "battery_type",
+        "max_charging_power_today": "maximum_charging_power_today",
+        "charging_amp_hours_today": "charged_today",
+        "discharging_amp_hours_today": "discharged_today",
+        "power_generation_today": "solar_energy_today",
+        "power_consumption_today": "load_energy_today",
+        "power_generation_total": "solar_energy_total",
+        "load_voltage": "load_voltage",
+        "load_power": "load_power",
+        "controller_temperature": "temperature",
+    },
+}
+"""What became of the sensors of release 2, by the family; one that is not here has no successor."""
+_TELLING: Final[Mapping[str, tuple[str, ...]]] = {
+    INVERTER.key: ("ac_", "inverter_"),
+    CONTROLLER.key: ("pv_", "controller_", "power_"),
+}
+"""What the keys of sensors begin with that only one of the two families had."""
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
+    """Bring an entry of an earlier release to this one's form; False for one of a later release."""
+    if entry.version > VERSION:
+        return False
+    if entry.version == VERSION:
+        return True
+    if CONF_PROFILE in entry.data:
+        _move_units_to_subentries(hass, entry)
+        return True
+    address = normalised(str(entry.data.get(CONF_ADDRESS, "")))
+    if address is None:
+        # release 3 kept its devices elsewhere; set-up tells the user what to do
+        hass.config_entries.async_update_entry(entry, version=VERSION, data={}, options={})
+        return True
+    return _take_over_release_2(hass, entry, address)
+
+
+@callback
+def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> bool:
+    """Take over an entry that names an address, as it was typed; return whether it could be done."""
+    other = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, address)
+    if other is not None and other is not entry:
+        _LOGGER.error(
+            "%s has the same address as %s; delete one of the two entries", entry.title, other.title
+        )
+        return False
+    name = str(entry.data.get(CONF_NAME) or entry.title)
+    interval = entry.options.get(CONF_UPDATE_INTERVAL)
+    options = {}
+    if isinstance(interval, int | float):
+        low, high = RANGES[CONF_UPDATE_INTERVAL].low, RANGES[CONF_UPDATE_INTERVAL].high
+        options[CONF_UPDATE_INTERVAL] = min(max(int(interval), low), high)
+    data: dict[str, Any] = {CONF_ADDRESS: address, CONF_NAME: name}
+    if (family := _family(hass, entry, address)) is not None:
+        data |= {CONF_PROFILE: family, CONF_MODEL: None, CONF_UNIT: None}
+        _take_over_entities(hass, entry, address, family)
+    _take_over_device(hass, entry, address)
+    hass.config_entries.async_update_entry(
+        entry, version=VERSION, unique_id=address, data=data, options=options
+    )
+    return True
+
+
+def _old_keys(
+    hass: HomeAssistant, entry: BluPowConfigEntry, address: str
+) -> dict[str, er.RegistryEntry]:
+    """Return the sensors of release 2, by their keys."""
+    prefix = f"{address.replace(':', '').lower()}_"
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    return {
+        item.unique_id.removeprefix(prefix): item
+        for item in entities
+        if item.unique_id.startswith(prefix)
+    }
+
+
+def _family(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> str | None:
+    """Return the family that an entry's sensors tell, else its name; None: it must be asked."""
+    keys = _old_keys(hass, entry, address)
+    for family, beginnings in _TELLING.items():
+        if any(key.startswith(beginnings) for key in keys):
+            return family
+    profile = profile_for_name(str(entry.data.get(CONF_NAME, "")))
+    return profile.key if profile is not None else None
+
+
+@callback
+def _take_over_entities(
+    hass: HomeAssistant, entry: BluPowConfigEntry, address: str, family: str
+) -> None:
+    """Give the sensors of release 2 the ids of their successors; the user's settings stay.
+
+    History and statistics go by the entity id, which does not change.
+    """
+    registry = er.async_get(hass)
+    successors = KEYS_OF_RELEASE_2.get(family, {})
+    for key, item in _old_keys(hass, entry, address).items():
+        if (successor := successors.get(key)) is None:
+            _LOGGER.info("%s has no successor in this release and is removed", item.entity_id)
+            registry.async_remove(item.entity_id)
+        else:
+            registry.async_update_entity(item.entity_id, new_unique_id=f"{address}_{successor}")
+
+
+@callback
+def _take_over_device(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> None:
+    """Give the device of release 2 this one's identifier; its name and area stay."""
+    registry = dr.async_get(hass)
+    typed = (DOMAIN, str(entry.data[CONF_ADDRESS]))
+    if (device := registry.async_get_device_by_identifier(typed, entry.entry_id)) is not None:
+        registry.async_update_device(
+            device.id,
+            new_identifiers={(DOMAIN, address)},
+            new_connections={(CONNECTION_BLUETOOTH, address)},
+        )
+
+
+async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Ask a device of release 2 what it is, where nothing else tells. Raises ConfigEntryNotReady."""
+    address, name = entry.data[CONF_ADDRESS], entry.data[CONF_NAME]
+    try:
+        found = await identify(hass, candidate_named(address, name))
+    except ReaderError as err:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key=err.code,
+            translation_placeholders=placeholders(err, entry.title),
+        ) from err
+    assert found.profile is not None
+    _take_over_entities(hass, entry, address, found.profile.key)
+    told = {
+        CONF_PROFILE: found.profile.key,
+        CONF_MODEL: found.model.key if found.model else None,
+        CONF_UNIT: found.unit,
+    }
+    hass.config_entries.async_update_entry(entry, data={**entry.data, **told})
+
+
+@callback
+def _move_units_to_subentries(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Make subentries of the units that an entry's data listed."""
+    data = dict(entry.data)
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    base = entry.unique_id or entry.entry_id
+    for unit in data.pop("more_units", ()):
+        facts = dict(unit)
+        key = facts.pop("key")
+        subentry = ConfigSubentry(
+            subentry_type=SUBENTRY_UNIT,
+            title=f"{PROFILES[facts[CONF_PROFILE]].name} {facts[CONF_UNIT]}",
+            unique_id=key,
+            data=MappingProxyType(facts),
+        )
+        hass.config_entries.async_add_subentry(entry, subentry)
+        identifier = (DOMAIN, f"{base}_unit_{key}")
+        device = devices.async_get_device_by_identifier(identifier, entry.entry_id)
+        if device is None:
+            continue
+        for item in er.async_entries_for_device(
+            entities, device.id, include_disabled_entities=True
+        ):
+            entities.async_update_entity(item.entity_id, config_subentry_id=subentry.subentry_id)
+        devices.async_update_device(device.id, new_config_subentry_id=subentry.subentry_id)
+    hass.config_entries.async_update_entry(entry, version=VERSION, data=data)

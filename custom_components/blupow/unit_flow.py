@@ -1,0 +1,157 @@
+"""Adds units behind a module: the user has them searched, and chooses."""
+
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+)
+
+from .const import CONF_SERIAL_NUMBER, CONF_UNIT
+from .coordinator import BluPowCoordinator
+from .device_flow import WaitingSteps
+from .lib.blupow_ble.errors import ReaderError
+from .lib.blupow_ble.probing import UNIT_ADDRESSES
+from .lib.blupow_ble.profiles import PROFILES
+from .lib.blupow_ble.result import Finding
+from .runtime import BluPowConfigEntry
+from .units import address_of_own, moved_units, new_subentries, new_units, unit_subentries
+
+CONF_UNITS: Final = "units"
+SEARCH: Final = "find_units"
+"""What the user is told while units are searched."""
+
+
+class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
+    """Find the units behind a module, and add those that the user chooses."""
+
+    def __init__(self) -> None:
+        """Initialize the flow."""
+        self._errors = {}
+        self._found: list[Finding] = []
+
+    @property
+    def _entry(self) -> BluPowConfigEntry:
+        return self._get_entry()
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Look for other units behind the module, once the user says so."""
+        entry = self._entry
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        if user_input is not None:
+            self._input = user_input
+            typed = user_input.get(CONF_UNIT)
+            addresses = () if typed is None else (int(typed),)
+            search = self._search(entry.runtime_data.coordinator, addresses)
+            return await self._wait_for(search, self._searched, entry.title, SEARCH)
+        selector = NumberSelector(
+            NumberSelectorConfig(min=1, max=UNIT_ADDRESSES[-1], mode=NumberSelectorMode.BOX)
+        )
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(
+                probatio.Schema({probatio.Optional(CONF_UNIT): selector}), self._input
+            ),
+            errors=self._taken_errors(),
+            description_placeholders=self._placeholders(entry.title),
+        )
+
+    async def _search(self, coordinator: BluPowCoordinator, addresses: tuple[int, ...]) -> None:
+        try:
+            self._found = await coordinator.async_find_units(addresses)
+        except ReaderError as err:
+            self._note(err)
+
+    async def _searched(self) -> SubentryFlowResult:
+        """Offer the units that were found, or tell that there are none."""
+        entry = self._entry
+        if self._errors or entry.state is not ConfigEntryState.LOADED:
+            return await self.async_step_user()
+        if new_units(entry.runtime_data.coordinator.units, self._found):
+            return await self.async_step_add_units()
+        if self._keep_moved():
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+            return self.async_abort(reason="units_moved")
+        self._errors = {"base": "no_more_units"}
+        return await self.async_step_user()
+
+    async def async_step_add_units(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Add the units that the user chooses of those that were found."""
+        entry = self._entry
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        units = entry.runtime_data.coordinator.units
+        found = {str(finding.unit): finding for finding in new_units(units, self._found)}
+        if user_input is not None and user_input[CONF_UNITS]:
+            chosen = [found[key] for key in user_input[CONF_UNITS] if key in found]
+            return self._add(chosen)
+        options = [
+            SelectOptionDict(value=key, label=label(finding)) for key, finding in found.items()
+        ]
+        selector = SelectSelector(
+            SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+        )
+        schema = probatio.Schema({probatio.Required(CONF_UNITS, default=list(found)): selector})
+        return self.async_show_form(
+            step_id="add_units",
+            data_schema=schema,
+            errors={} if user_input is None else {"base": "no_unit_chosen"},
+            description_placeholders=self._placeholders(entry.title),
+        )
+
+    def _add(self, chosen: list[Finding]) -> SubentryFlowResult:
+        """Add units: the last one as the result of the flow, which is one subentry."""
+        self._keep_moved()
+        entry = self._entry
+        *others, last = new_subentries(
+            chosen, (subentry.unique_id for subentry in unit_subentries(entry))
+        )
+        own = entry.runtime_data.coordinator.own
+        self.hass.config_entries.async_update_entry(
+            entry,
+            # so that no other is taken for it
+            data={**entry.data, CONF_SERIAL_NUMBER: own.serial_number},
+        )
+        for other in others:
+            self.hass.config_entries.async_add_subentry(entry, other)
+        return self.async_create_entry(title=last.title, data=last.data, unique_id=last.unique_id)
+
+    def _keep_moved(self) -> bool:
+        """Keep the addresses that known units have now; return whether one has changed."""
+        entry = self._entry
+        coordinator = entry.runtime_data.coordinator
+        moved = moved_units(coordinator.units, self._found)
+        address = address_of_own(entry.data, coordinator.own, moved)
+        several = len(coordinator.units) > 1 or bool(new_units(coordinator.units, self._found))
+        entries = self.hass.config_entries
+        changed = several and entries.async_update_entry(
+            entry, data={**entry.data, CONF_UNIT: address}
+        )
+        for subentry in unit_subentries(entry):
+            now = moved.get(subentry.unique_id or "", subentry.data[CONF_UNIT])
+            data = {**subentry.data, CONF_UNIT: now}
+            changed = entries.async_update_subentry(entry, subentry, data=data) or changed
+        return changed
+
+
+def label(finding: Finding) -> str:
+    """Return a unit that was found, for people."""
+    profile = PROFILES[finding.profile]
+    listed = finding.model is not None or profile.other_model is None
+    facts = (
+        profile.name,
+        finding.model_text if listed else f"{finding.model_text or 'no name'} (unconfirmed)",
+        f"serial number {finding.serial_number}" if finding.serial_number else None,
+    )
+    return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)
