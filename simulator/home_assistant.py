@@ -30,6 +30,7 @@ homeassistant:
   country: US
   currency: USD
 frontend:
+history:
 bluetooth:
 logger:
   default: warning
@@ -292,9 +293,11 @@ class HomeAssistant:
         flow: dict[str, Any] = await self.wait_for("a discovered device", look, limit)
         return flow
 
-    async def answer_flow(self, flow_id: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a step of a config flow; return the next step that asks, or the end."""
-        path = f"/api/config/config_entries/flow/{flow_id}"
+    async def answer_flow(
+        self, flow_id: str, body: dict[str, Any], kind: str = "flow"
+    ) -> dict[str, Any]:
+        """Answer a step of a config or subentry flow; return the next step that asks, or the end."""
+        path = f"/api/config/config_entries/{kind}/{flow_id}"
         result = await self.post(path, body)
         async with asyncio.timeout(CALL_LIMIT):
             while result["type"] == "progress":

@@ -79,16 +79,12 @@ async def shunt_has_its_values(scene: Scene) -> None:
 
 async def units_are_added(hass: HomeAssistant, entry_id: str) -> None:
     """The user has the hub searched, and takes all that is found."""
-    flow = await hass.post(
-        "/api/config/config_entries/flow", {"handler": "blupow", "entry_id": entry_id}
-    )
-    assert flow["menu_options"] == ["kind", "find_units", "new_address"]
-    flow_id = flow["flow_id"]
-    await hass.answer_flow(flow_id, {"next_step_id": "find_units"})
-    result = await hass.answer_flow(flow_id, {})
+    kind = "subentries/flow"
+    flow = await hass.post(f"/api/config/config_entries/{kind}", {"handler": [entry_id, "unit"]})
+    result = await hass.answer_flow(flow["flow_id"], {}, kind)
     assert result["step_id"] == "add_units"
-    result = await hass.answer_flow(flow_id, {"units": ["49", "96"]})
-    assert result["reason"] == "reconfigure_successful"
+    result = await hass.answer_flow(flow["flow_id"], {"units": ["49", "96"]}, kind)
+    assert result["type"] == "create_entry"
 
 
 async def units_are_connected_via_the_module(hass: HomeAssistant) -> None:
