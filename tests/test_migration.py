@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
@@ -271,6 +274,17 @@ async def test_entry_of_release_3(
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert "names no device" in caplog.text
     assert "Traceback" not in caplog.text
+    # nothing that Home Assistant shows of it fails
+    assert entry.supported_subentry_types == {}
+    for begin in (
+        entry.start_reconfigure_flow(hass),
+        hass.config_entries.options.async_init(entry.entry_id),
+    ):
+        assert (await begin)["reason"] == "earlier_release"
+    assert await get_diagnostics_for_config_entry(hass, hass_client, entry) == {
+        "data": {},
+        "options": {},
+    }
     issue_id = f"earlier_release_{entry.entry_id}"
     issue = ir.async_get(hass).async_get_issue(DOMAIN, issue_id)
     assert issue is not None

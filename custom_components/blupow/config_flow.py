@@ -62,7 +62,9 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return the kinds of subentries: units behind a module that can be asked."""
         data = config_entry.data
-        if data[CONF_ADDRESS] == VIRTUAL or PROFILES[data[CONF_PROFILE]].push is not None:
+        profile = PROFILES.get(data.get(CONF_PROFILE, ""))
+        pushing = profile is not None and profile.push is not None
+        if pushing or data.get(CONF_ADDRESS) in (None, VIRTUAL):
             return {}
         return {SUBENTRY_UNIT: UnitFlow}
 

@@ -29,7 +29,7 @@ async def async_get_config_entry_diagnostics(
         "data": async_redact_data(entry.data, {CONF_ADDRESS, CONF_NAME, CONF_SERIAL_NUMBER}),
         "options": dict(entry.options),
     }
-    secrets = [entry.data[CONF_NAME], entry.title]
+    secrets = [entry.data.get(CONF_NAME), entry.title]
     if (runtime := getattr(entry, "runtime_data", None)) is not None:
         found |= _runtime(hass, runtime)
         secrets += _serial_numbers(runtime.coordinator)

@@ -127,6 +127,8 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the options."""
+        if CONF_ADDRESS not in self.config_entry.data:
+            return self.async_abort(reason="earlier_release")
         errors: dict[str, str] = {}
         if user_input is not None:
             options = {

@@ -36,6 +36,8 @@ class ReconfigureSteps(DeviceFlow):
     ) -> ConfigFlowResult:
         """Let the user say what the device is, or replace its module."""
         entry = self._get_reconfigure_entry()
+        if CONF_PROFILE not in entry.data:
+            return self.async_abort(reason="earlier_release")
         if entry.data[CONF_ADDRESS] == VIRTUAL:
             return await self.async_step_kind()
         return self.async_show_menu(
