@@ -21,6 +21,7 @@ from .log_file import close_log_file, open_log_file
 from .migration import async_ask_family, async_migrate_entry
 from .runtime import BluPowConfigEntry, BluPowRuntime
 from .stale_entities import remove_stale_entities
+from .unit_search import withdraw_offers
 from .watchdog import Watchdog
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
         store.save_soon(coordinator.link)
 
     entry.async_on_unload(coordinator.async_add_listener(save))
+    withdraw_offers(hass, entry)
     issues = Issues(hass, entry)
     entry.async_on_unload(issues.clear)
     entry.async_on_unload(coordinator.async_add_listener(issues.update))
@@ -135,4 +137,5 @@ async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> N
     """Forget a device that is removed."""
     forget(hass, entry.entry_id)
     forget_earlier_release(hass, entry)
+    withdraw_offers(hass, entry)
     await EntryStore(hass, entry.entry_id).remove()

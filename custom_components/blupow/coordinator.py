@@ -31,7 +31,8 @@ from .readers.recovery import wait_connectable
 from .readers.turns import start_delay
 from .settings import Settings
 from .snapshot import Snapshot
-from .units import UnitState, units_of
+from .unit_search import offer_unit
+from .units import UnitState, new_units, units_of
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -370,6 +371,8 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         link, now = self.link, time.monotonic()
         for unit in self.units:
             self._keep_unit(unit, reading, now)
+        for finding in new_units(self.units, reading.found):
+            offer_unit(self.hass, self.config_entry, finding)
         before = link.snapshot.path if link.snapshot else path
         if (before.kind, before.source) != (path.kind, path.source):
             link.journal.note(Topic.PATH, f"now read {path.kind}: {path.reason}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -10,7 +10,9 @@ from homeassistant.helpers import issue_registry as ir
 from .const import DOMAIN
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.names import plain
-from .runtime import BluPowConfigEntry
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
 
 
 class IssueKind(StrEnum):
@@ -28,6 +30,7 @@ class IssueKind(StrEnum):
     UNIT_NOT_FOUND = "unit_not_found"
     RECOVERY_GIVEN_UP = "recovery_given_up"
     EARLIER_RELEASE = "earlier_release"
+    UNIT_FOUND = "unit_found"
 
 
 CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {

@@ -25,6 +25,7 @@ from .readers.device_reader import DeviceReader
 from .readers.recovery import close_links, look_again, rediscover
 from .readers.turns import turn
 from .settings import Settings
+from .unit_search import Looks
 from .units import UnitState, unit_subentries
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Poller:
         self.address: str = entry.data[CONF_ADDRESS]
         self._units = units
         self._blocks: dict[tuple[str, str], BlockRecord] = {}
+        self._looks = Looks(units)
         self.reader = DeviceReader(hass, self.address, name, settings.path)
 
     @property
@@ -67,6 +69,7 @@ class Poller:
         path, reading = await self.reader.read(
             self._plan(failures, rung), elsewhere=rung is Rung.LOOK_AGAIN
         )
+        self._looks.poll_was_good()
         self._learn(reading)
         return path, reading
 
@@ -109,6 +112,7 @@ class Poller:
             units=tuple(self._unit_plan(unit) for unit in self._units),
             connect_timeout=self.connect_timeout(failures),
             fresh_services=rung is not None,
+            look_at=None if self.virtual or rung is not None else self._looks.due(),
         )
 
     def _unit_plan(self, unit: UnitState) -> UnitPlan:

@@ -14,9 +14,12 @@ from .errors import message_of
 from .issues import IssueKind
 from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.names import plain
+from .lib.blupow_ble.result import Finding
 from .options_flow import number
 from .runtime import BluPowConfigEntry
 from .settings import CONF_PATH, WantedPath
+from .unit_search import add_units, label, offered
+from .units import new_units
 
 
 async def async_create_fix_flow(
@@ -40,6 +43,8 @@ async def async_create_fix_flow(
             return OtherUnit(entry)
         case IssueKind.EARLIER_RELEASE:
             return RemoveEntry(entry)
+        case IssueKind.UNIT_FOUND:
+            return AddUnit(entry, offered(data))
         case _:
             return TryAgain(entry)
 
@@ -155,6 +160,39 @@ class RemoveEntry(RepairsFlow):
             step_id="confirm",
             data_schema=probatio.Schema({}),
             description_placeholders={"name": plain(self._entry.title)},
+        )
+
+
+class AddUnit(RepairsFlow):
+    """A unit was found behind a module: it is added when the user agrees."""
+
+    def __init__(self, entry: BluPowConfigEntry, finding: Finding) -> None:
+        """Prepare to add a unit."""
+        self._entry = entry
+        self._finding = finding
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Add the unit when the user agrees, unless it was added meanwhile."""
+        if user_input is not None:
+            if self._entry.state is not ConfigEntryState.LOADED:
+                return self.async_abort(reason="not_loaded")
+            coordinator = self._entry.runtime_data.coordinator
+            if new := new_units(coordinator.units, [self._finding]):
+                add_units(self.hass, self._entry, coordinator.own, new)
+            return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="confirm",
+            data_schema=probatio.Schema({}),
+            description_placeholders={
+                "name": plain(self._entry.title),
+                "unit": plain(label(self._finding)),
+            },
         )
 
 

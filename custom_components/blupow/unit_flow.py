@@ -15,14 +15,14 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .const import CONF_SERIAL_NUMBER, CONF_UNIT
+from .const import CONF_UNIT
 from .coordinator import BluPowCoordinator
 from .device_flow import WaitingSteps
 from .lib.blupow_ble.errors import ReaderError
 from .lib.blupow_ble.probing import UNIT_ADDRESSES
-from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.result import Finding
 from .runtime import BluPowConfigEntry
+from .unit_search import add_units, label
 from .units import address_of_own, moved_units, new_subentries, new_units, unit_subentries
 
 CONF_UNITS: Final = "units"
@@ -114,18 +114,14 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         """Add units: the last one as the result of the flow, which is one subentry."""
         self._keep_moved()
         entry = self._entry
-        *others, last = new_subentries(
-            chosen, (subentry.unique_id for subentry in unit_subentries(entry))
+        *others, last = chosen
+        add_units(self.hass, entry, entry.runtime_data.coordinator.own, others)
+        (subentry,) = new_subentries(
+            [last], (subentry.unique_id for subentry in unit_subentries(entry))
         )
-        own = entry.runtime_data.coordinator.own
-        self.hass.config_entries.async_update_entry(
-            entry,
-            # so that no other is taken for it
-            data={**entry.data, CONF_SERIAL_NUMBER: own.serial_number},
+        return self.async_create_entry(
+            title=subentry.title, data=subentry.data, unique_id=subentry.unique_id
         )
-        for other in others:
-            self.hass.config_entries.async_add_subentry(entry, other)
-        return self.async_create_entry(title=last.title, data=last.data, unique_id=last.unique_id)
 
     def _keep_moved(self) -> bool:
         """Keep the addresses that known units have now; return whether one has changed."""
@@ -143,15 +139,3 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
             data = {**subentry.data, CONF_UNIT: now}
             changed = entries.async_update_subentry(entry, subentry, data=data) or changed
         return changed
-
-
-def label(finding: Finding) -> str:
-    """Return a unit that was found, for people."""
-    profile = PROFILES[finding.profile]
-    listed = finding.model is not None or profile.other_model is None
-    facts = (
-        profile.name,
-        finding.model_text if listed else f"{finding.model_text or 'no name'} (unconfirmed)",
-        f"serial number {finding.serial_number}" if finding.serial_number else None,
-    )
-    return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)

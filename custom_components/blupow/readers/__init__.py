@@ -45,6 +45,8 @@ class ReadPlan:
     connect_timeout: float
     spans: tuple[Span, ...] = ()
     """Registers of the first unit asked for by number, instead of the blocks."""
+    look_at: int | None = None
+    """A unit address that is asked at the end, whether another unit is there."""
     fresh_services: bool = False
     """In-process, nothing that was remembered of the device's services is used.
 

@@ -45,7 +45,7 @@ class InProcessReader:
         """Take one reading; return it with the way that it really took. Raises ReaderError."""
 
         async def errand(link: Link) -> tuple[Path, Reading]:
-            reader = LibraryReader(link, plan.units, budget=plan.budget)
+            reader = LibraryReader(link, plan.units, budget=plan.budget, look_at=plan.look_at)
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
             return self._really_taken(path), reading
 

@@ -39,6 +39,7 @@ class IsolatedReader:
             device=path.device,
             units=plan.units,
             spans=plan.spans,
+            look_at=plan.look_at,
             connect_timeout=plan.connect_timeout,
             budget=plan.budget,
             deadline=child_deadline(plan.connect_timeout, plan.budget),

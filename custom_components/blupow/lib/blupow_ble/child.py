@@ -161,6 +161,7 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
         link,
         request.units,
         budget=request.budget,
+        look_at=request.look_at,
         on_stage=lambda stage: emit(messages.progress(request.id, stage)),
     )
     if request.spans:

@@ -67,6 +67,8 @@ class Request:
     spans: tuple[Span, ...] = ()
     addresses: tuple[int, ...] = ()
     """Unit addresses that a search asks first, beside the likely ones."""
+    look_at: int | None = None
+    """A unit address that a reading asks at its end whether another unit is there."""
     connect_timeout: float
     budget: float = READ_BUDGET
     """From the connection to the answer."""
@@ -86,6 +88,7 @@ class Request:
                 "units": [_unit_message(unit) for unit in self.units],
                 "spans": [asdict(span) for span in self.spans],
                 "addresses": list(self.addresses),
+                "look_at": self.look_at,
                 "connect_timeout": self.connect_timeout,
                 "budget": self.budget,
                 "deadline": self.deadline,
@@ -177,6 +180,7 @@ def parse_request(line: bytes) -> Request:
         units=units,
         spans=tuple(_parse_span(span) for span in _list(message, "spans")),
         addresses=tuple(_parse_unit_address(item) for item in _list(message, "addresses")),
+        look_at=None if message.get("look_at") is None else _parse_unit_address(message["look_at"]),
         connect_timeout=_seconds(message, "connect_timeout"),
         budget=_seconds(message, "budget"),
         deadline=_seconds(message, "deadline"),
@@ -270,6 +274,7 @@ def result(number: int, reading: Reading) -> Message:
         "id": number,
         "units": units,
         "silent": reading.silent,
+        "found": [asdict(finding) for finding in reading.found],
         "timings": asdict(reading.timings),
         "attempts": reading.attempts,
     }
@@ -312,6 +317,7 @@ def parse_result(message: Message) -> Reading:
     return Reading(
         units=units,
         silent={str(key): ErrorCode(code) for key, code in message["silent"].items()},
+        found=tuple(_parse_finding(unit) for unit in message["found"]),
         timings=Timings(connect=float(timings["connect"]), read=float(timings["read"])),
         attempts=int(message["attempts"]),
     )
@@ -337,16 +343,17 @@ def _parse_unit_reading(unit: Message) -> UnitReading:
 
 def parse_found(message: Message) -> list[Finding]:
     """Return the units in a message. Raises ValueError, KeyError or TypeError if it is malformed."""
-    return [
-        Finding(
-            unit=None if unit["unit"] is None else int(unit["unit"]),
-            profile=PROFILES[unit["profile"]].key,
-            model=_text(unit["model"]),
-            model_text=_text(unit["model_text"]),
-            serial_number=_text(unit["serial_number"]),
-        )
-        for unit in message["units"]
-    ]
+    return [_parse_finding(unit) for unit in message["units"]]
+
+
+def _parse_finding(unit: Message) -> Finding:
+    return Finding(
+        unit=None if unit["unit"] is None else int(unit["unit"]),
+        profile=PROFILES[unit["profile"]].key,
+        model=_text(unit["model"]),
+        model_text=_text(unit["model_text"]),
+        serial_number=_text(unit["serial_number"]),
+    )
 
 
 def _text(value: object) -> str | None:

@@ -117,6 +117,18 @@ class Prober:
                 queue = [*((near, family) for near in around), *queue]
         return list(found.values())
 
+    async def look_at(self, session: Session, unit: int, deadline: float) -> Finding | None:
+        """Return what answers at one address, over a link that is open; None if nothing does.
+
+        Until `deadline` by the event loop's clock. Raises ReaderError if the link fails.
+        """
+        self._session, self._deadline = session, deadline
+        try:
+            return await self._look_at(unit, self._families_at(unit))
+        except Ambiguous as err:
+            _LOGGER.debug("[reader] unit %s is left out: %s", unit, err)
+            return None
+
     async def close(self) -> None:
         """Disconnect."""
         await self._link.disconnect()

@@ -13,7 +13,7 @@ from .profiles.declaration import Block, Model, RegisterMap, Span
 from .profiles.decoding import decode
 from .push import listen
 from .resilience import READ_BUDGET, REQUEST_TIMEOUT, REQUEST_TRIES
-from .result import Reading, Timings, UnitReading
+from .result import Finding, Reading, Timings, UnitReading
 from .session import Session, open_session
 
 if TYPE_CHECKING:
@@ -98,12 +98,17 @@ class Reader:
         units: Sequence[UnitPlan],
         *,
         budget: float = READ_BUDGET,
+        look_at: int | None = None,
         on_stage: Callable[[Stage], None] = lambda _: None,
     ) -> None:
-        """Prepare a reading of units behind one link, of so many seconds once it is connected."""
+        """Prepare a reading of units behind one link, of so many seconds once it is connected.
+
+        look_at: a unit address that is asked at the end, whether another unit is there.
+        """
         self._link = link
         self._units = [_Progress(plan, plan.model, plan.unit) for plan in units]
         self._budget = budget
+        self._look_at = look_at
         self._on_stage = on_stage
         self._session: Session | None = None
         self._started = self._connected = self._deadline = 0.0
@@ -137,7 +142,22 @@ class Reader:
                 if state.plan.key not in silent
             },
             {key: err.code for key, err in silent.items()},
+            () if silent or self._dropped_link else await self._found(),
         )
+
+    async def _found(self) -> tuple[Finding, ...]:
+        """Return the unit at the address that was to be looked at; what fails there spoils no reading."""
+        if self._look_at is None:
+            return ()
+        from .probing import Prober  # noqa: PLC0415  most readings need none
+
+        assert self._session is not None
+        try:
+            found = await Prober(self._link).look_at(self._session, self._look_at, self._deadline)
+        except ReaderError as err:
+            _LOGGER.debug("[reader] unit %s was not looked at: %s", self._look_at, err.message)
+            return ()
+        return () if found is None else (found,)
 
     async def read_spans(self, spans: Sequence[Span]) -> Reading:
         """Connect and read registers of the first unit by number, as they are; nothing is decoded.
@@ -193,11 +213,17 @@ class Reader:
         self._on_stage(Stage.READ)
         self._deadline = self._connected + self._budget
 
-    def _reading(self, units: dict[str, UnitReading], silent: dict[str, ErrorCode]) -> Reading:
+    def _reading(
+        self,
+        units: dict[str, UnitReading],
+        silent: dict[str, ErrorCode],
+        found: tuple[Finding, ...] = (),
+    ) -> Reading:
         ended = asyncio.get_running_loop().time()
         return Reading(
             units=units,
             silent=silent,
+            found=found,
             timings=Timings(
                 connect=round(self._connected - self._started, 3),
                 read=round(ended - self._connected, 3),

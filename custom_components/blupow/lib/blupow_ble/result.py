@@ -54,6 +54,8 @@ class Reading:
     """By the key of their plan."""
     silent: dict[str, ErrorCode] = field(default_factory=dict)
     """Units of which nothing could be read, and why."""
+    found: tuple[Finding, ...] = ()
+    """Other units that answered, where the reading was to look for one."""
     timings: Timings
     attempts: int
 

@@ -1,0 +1,192 @@
+"""The background search for units behind a module."""
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.probing import likely_units
+from custom_components.blupow.lib.blupow_ble.reading import Reader
+from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink
+from custom_components.blupow.readers import Path, ReadPlan, device_reader
+from custom_components.blupow.unit_search import Looks
+from custom_components.blupow.units import units_of
+from homeassistant.components.repairs import DOMAIN as REPAIRS
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+
+from .families import FAMILIES
+from .scripted import Script, ScriptedReader
+from .timeline import set_up
+
+pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
+
+BATTERY = FAMILIES["battery"]
+FOUND = Finding(
+    unit=49,
+    profile="battery",
+    model="SMART",
+    model_text="RBT100LFP12-BT",
+    serial_number="VIRTUAL-BATT-049",
+)
+
+
+class Finds(ScriptedReader):
+    """Finds a unit whenever it is to look at its address."""
+
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading."""
+        path, told = await super().read(path, plan)
+        found = (FOUND,) if plan.look_at == FOUND.unit else ()
+        return path, Reading(
+            units=told.units, timings=told.timings, attempts=told.attempts, found=found
+        )
+
+
+@pytest.fixture
+def finds(monkeypatch: pytest.MonkeyPatch, script: Script) -> None:
+    """Have a second battery behind the module, which only the search finds."""
+    monkeypatch.setattr(device_reader, "IsolatedReader", Finds)
+
+
+def asked(script: Script) -> list[int | None]:
+    """Return which addresses the readings have looked at."""
+    return [plan.look_at for plan in script.plans]
+
+
+def offers(hass: HomeAssistant) -> list[ir.IssueEntry]:
+    """Return the units that are offered."""
+    return [
+        issue
+        for (domain, _), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and issue.translation_key == "unit_found" and issue.active
+    ]
+
+
+def test_each_tenth_good_poll_asks_one_address() -> None:
+    """All usual ones in turn, for ever; never one that is known, and never that of everybody."""
+    units = units_of(BATTERY.entry())
+    looks = Looks(units)
+    told: list[int | None] = []
+    for _ in range(2000):
+        told.append(looks.due())
+        looks.poll_was_good()
+    assert [told.index(unit) for unit in told if unit is not None][:1] == [9]
+    usual = [unit for unit in likely_units() if unit not in (255, 48)]
+    wanted = [unit for unit in told if unit is not None]
+    assert wanted[: len(usual)] == usual
+    assert wanted[len(usual) : 2 * len(usual)] == usual
+    assert all(told[number] is None for number in range(2000) if number % 10 != 9)
+
+
+def test_device_that_only_sends_is_never_asked() -> None:
+    """A shunt has no units behind it."""
+    looks = Looks(units_of(FAMILIES["shunt"].entry()))
+    for _ in range(100):
+        assert looks.due() is None
+        looks.poll_was_good()
+
+
+async def poll(hass: HomeAssistant, entry: MockConfigEntry, times: int) -> None:
+    """Have readings taken."""
+    for _ in range(times):
+        await entry.runtime_data.coordinator.async_refresh()
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def until_found(hass: HomeAssistant, entry: MockConfigEntry, script: Script) -> None:
+    """Have readings taken until the address was asked."""
+    while 49 not in asked(script):
+        await poll(hass, entry, 1)
+
+
+@pytest.mark.usefixtures("finds")
+async def test_unit_is_offered_and_added(
+    hass: HomeAssistant, script: Script, hass_client: ClientSessionGenerator
+) -> None:
+    """By a repair, whose form adds it as a subentry; it is not offered again."""
+    assert await async_setup_component(hass, REPAIRS, {})
+    script.device = FAMILIES["hub"].device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await until_found(hass, entry, script)
+    (issue,) = offers(hass)
+    assert issue.translation_placeholders == {
+        "name": "BT-TH-6A000035",
+        "unit": "49: Battery, RBT100LFP12-BT, serial number VIRTUAL-BATT-049",
+    }
+    client = await hass_client()
+    answer = await client.post(
+        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
+    )
+    flow = await answer.json()
+    assert flow["step_id"] == "confirm"
+    answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})
+    assert (await answer.json())["type"] == "create_entry"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (subentry,) = entry.subentries.values()
+    assert (subentry.unique_id, subentry.title) == ("49", "Battery 49")
+    assert subentry.data["serial_number"] == "VIRTUAL-BATT-049"
+    assert entry.state is ConfigEntryState.LOADED
+    assert [unit.unit for unit in entry.runtime_data.coordinator.units] == [48, 49]
+    assert offers(hass) == []
+    await poll(hass, entry, 120)
+    assert offers(hass) == []
+
+
+@pytest.mark.usefixtures("finds")
+async def test_offer_that_is_ignored(hass: HomeAssistant, script: Script) -> None:
+    """It stays so, over a reload and when the unit is found again."""
+    script.device = FAMILIES["hub"].device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await until_found(hass, entry, script)
+    (issue,) = offers(hass)
+    ir.async_ignore_issue(hass, DOMAIN, issue.issue_id, ignore=True)
+    await hass.config_entries.async_reload(entry.entry_id)
+    script.plans.clear()
+    await until_found(hass, entry, script)
+    (issue,) = offers(hass)
+    assert issue.dismissed_version is not None
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert offers(hass) == []
+
+
+@pytest.mark.usefixtures("finds")
+async def test_offer_of_a_unit_that_the_user_has_added(
+    hass: HomeAssistant, script: Script, hass_client: ClientSessionGenerator
+) -> None:
+    """Meanwhile, by the search: the offer is withdrawn."""
+    script.device = FAMILIES["hub"].device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await until_found(hass, entry, script)
+    assert len(offers(hass)) == 1
+    result = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "unit"), context={"source": "user"}
+    )
+    flows = hass.config_entries.subentries
+    result = await flows.async_configure(result["flow_id"], {})
+    while result["type"] == "progress":
+        await hass.async_block_till_done()
+        result = await flows.async_configure(result["flow_id"])
+    await flows.async_configure(result["flow_id"], {"units": ["49"]})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert offers(hass) == []
+
+
+async def test_reading_looks_for_another_unit(script: Script) -> None:
+    """Over the same connection, after its own blocks; a silent address costs nothing else."""
+    script.device = FAMILIES["hub"].device()
+    (unit,) = units_of(BATTERY.entry())
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    for address, found in ((49, [FOUND]), (97, [])):
+        reader = Reader(VirtualLink(script.device), [plan], look_at=address)
+        told = await reader.read()
+        await reader.close()
+        assert list(told.found) == found
+        assert told.main.values["battery_voltage"] == 13.2
