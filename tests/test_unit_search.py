@@ -5,11 +5,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
-from custom_components.blupow.lib.blupow_ble.probing import likely_units
+from custom_components.blupow.lib.blupow_ble.probing import Prober, likely_units
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink, virtual_bus
 from custom_components.blupow.readers import Path, ReadPlan, device_reader
 from custom_components.blupow.unit_search import Looks
 from custom_components.blupow.units import units_of
@@ -20,7 +21,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .families import FAMILIES
-from .scripted import Script, ScriptedReader
+from .scripted import NOW, Script, ScriptedReader
 from .timeline import set_up
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
@@ -190,3 +191,26 @@ async def test_reading_looks_for_another_unit(script: Script) -> None:
         await reader.close()
         assert list(told.found) == found
         assert told.main.values["battery_voltage"] == 13.2
+
+
+async def test_look_that_fails_spoils_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link drops, or the unit names no model where families are alike."""
+    device = virtual_bus([("battery", 48), ("controller", 96)], lambda: NOW)
+    (unit,) = units_of(BATTERY.entry())
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    device.devices[1].overrides = dict.fromkeys(range(0x000C, 0x0014), 0)
+    reader = Reader(VirtualLink(device), [plan], look_at=96)
+    told = await reader.read()
+    await reader.close()
+    assert told.found == ()
+    assert told.main.values["battery_voltage"] == 13.2
+
+    async def drop(*_: object) -> None:
+        raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped")
+
+    monkeypatch.setattr(Prober, "look_at", drop)
+    reader = Reader(VirtualLink(device), [plan], look_at=96)
+    told = await reader.read()
+    await reader.close()
+    assert told.found == ()
+    assert told.main.values["battery_voltage"] == 13.2

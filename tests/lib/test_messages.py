@@ -28,6 +28,7 @@ REQUEST = Request(
         UnitPlan(key="48", profile=BATTERY, unit=48),
     ),
     addresses=(72, 73),
+    look_at=49,
     connect_timeout=25.0,
     deadline=45.0,
 )
@@ -52,6 +53,7 @@ SHUNT = UnitReading(
 READING = Reading(
     units={"": UNIT, "s": SHUNT},
     silent={"49": ErrorCode.NO_RESPONSE},
+    found=(Finding(unit=50, profile="battery", model="SMART", serial_number="X"),),
     timings=Timings(connect=0.4, read=0.6),
     attempts=2,
 )

@@ -94,6 +94,15 @@ async def test_reads_the_virtual_device() -> None:
     assert not alive(process.pid)
 
 
+async def test_looks_at_another_address() -> None:
+    """A silent one is not found, and the reading is whole."""
+    process = ReaderProcess(request(look_at=49))
+    reading = await process.reading()
+    assert reading.found == ()
+    assert reading.main.values["model"] == "RIV1230RCH-SPS"
+    await process.close()
+
+
 async def test_the_child_knows_no_home_assistant() -> None:
     """Neither in its modules nor on its path."""
     code = (
