@@ -1,4 +1,4 @@
-"""`python -m simulator.screenshots`: pictures of the discovered inverter, its device page and a repair."""
+"""`python -m simulator.screenshots`: the pictures of the documents, taken in a real browser."""
 
 import argparse
 import asyncio
@@ -40,6 +40,8 @@ IMPATIENT: Final = {
     "log_file": False,
 }
 """Options with which a repair does not take minutes to come."""
+INVERTER: Final = "BTRIC134000035"
+HUB: Final = "BT-TH"
 LIMIT: Final = 60_000.0
 SETTLE: Final = 3_000.0
 """Icons and maps of the page arrive a little later; nothing announces them."""
@@ -63,9 +65,9 @@ async def log_in(browser: Browser, running: HomeAssistant) -> Page:
 
 async def show_discovered(page: Page, running: HomeAssistant, folder: Path) -> str:
     """Show the discovered inverter; return its flow."""
-    flow = await running.discovered()
+    flow = await running.discovered(name=INVERTER)
     await page.goto(f"{running.url}/config/integrations/dashboard")
-    await page.get_by_text("BTRIC134000035").first.wait_for()
+    await page.get_by_text(INVERTER).first.wait_for()
     await page.get_by_text("Discovered").first.wait_for()
     await page.wait_for_timeout(SETTLE)
     await page.screenshot(path=folder / "discovered.png")
@@ -76,7 +78,7 @@ async def show_discovered(page: Page, running: HomeAssistant, folder: Path) -> s
 async def show_device(page: Page, running: HomeAssistant, folder: Path) -> None:
     """Show the device's page, once its values are there."""
     devices = await running.call("config/device_registry/list")
-    device = next(item for item in devices if item["name"] == "BTRIC134000035" and item["model"])
+    device = next(item for item in devices if item["name"] == INVERTER and item["model"])
     await page.goto(f"{running.url}/config/devices/device/{device['id']}")
     await page.get_by_text("RIV1230RCH-SPS").first.wait_for()
     await page.get_by_text("Battery voltage").first.wait_for()
@@ -85,11 +87,54 @@ async def show_device(page: Page, running: HomeAssistant, folder: Path) -> None:
     await page.screenshot(path=folder / "device.png", full_page=True)
 
 
+async def open_integration(page: Page, running: HomeAssistant) -> None:
+    """Go to the page of the integration, with all its entries."""
+    await page.goto(f"{running.url}/config/integrations/integration/blupow")
+    await page.get_by_text(INVERTER).first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+
+
+async def show_options(page: Page, running: HomeAssistant, folder: Path) -> None:
+    """Show the options in their sections, all of them open."""
+    await open_integration(page, running)
+    row = page.locator("ha-config-entry-row", has_text=INVERTER)
+    await row.get_by_label("Configure").click()
+    await page.get_by_text("Update interval").first.wait_for()
+    await page.get_by_text("Connection", exact=True).last.click()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "options.png")
+    await page.keyboard.press("Escape")
+
+
+async def show_units(page: Page, running: HomeAssistant, folder: Path) -> None:
+    """Show the search for units behind the hub, and the units that were added."""
+    flow = await running.discovered(name=HUB)
+    await running.answer_flow(flow["flow_id"], {})
+    await open_integration(page, running)
+    await page.get_by_text("Add unit").first.click()
+    await page.get_by_text(HUB).last.click()
+    await page.get_by_text("Find other units").first.wait_for()
+    await page.get_by_text("Submit").last.click()
+    await page.get_by_text("Searching for units").first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "search.png")
+    await page.get_by_text("Charge controller").first.wait_for(timeout=2 * LIMIT)
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "add_units.png")
+    await page.get_by_text("Submit").last.click()
+    await page.wait_for_timeout(SETTLE)
+    await open_integration(page, running)
+    await page.get_by_text("Battery 49").first.wait_for()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "units.png")
+
+
 async def show_repair(
     page: Page, running: HomeAssistant, radio: ControlClient, folder: Path
 ) -> None:
     """Show the repair of an inverter that another program holds, and its form."""
-    (entry,) = await running.call("config_entries/get", domain="blupow")
+    entries = await running.call("config_entries/get", domain="blupow")
+    (entry,) = [entry for entry in entries if entry["title"] == INVERTER]
     await running.set_options(entry["entry_id"], IMPATIENT)
     await radio.fault("refuses")
 
@@ -110,7 +155,7 @@ async def take(program: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="blupow-") as temporary:
         async with (
-            simulator(Path(temporary) / "bus") as devices,
+            simulator(Path(temporary) / "bus", "--also", "hub") as devices,
             control(devices.bus_address) as radio,
             home_assistant(
                 Path(temporary) / "config",
@@ -126,6 +171,8 @@ async def take(program: str, folder: Path) -> None:
                 flow_id = await show_discovered(page, running, folder)
                 await running.answer_flow(flow_id, {})
                 await show_device(page, running, folder)
+                await show_options(page, running, folder)
+                await show_units(page, running, folder)
                 await show_repair(page, running, radio, folder)
             finally:
                 await browser.close()
@@ -138,7 +185,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they go (docs/images)")
     options = parser.parse_args()
     asyncio.run(take(options.browser, options.folder))
-    print(f"three pictures in {options.folder}")
+    print(f"pictures in {options.folder}")
     return 0
 
 

@@ -350,7 +350,7 @@ async def test_reconfigure_to_another_family(
     script.device = virtual_device("controller", lambda: NOW)
     result = await answer(hass, await kind_form(hass, entry), model="controller:Rover")
     assert result["reason"] == "reconfigure_successful"
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert (entry.data["profile"], entry.data["model"]) == ("controller", "Rover")
     assert entry.data["unit"] == 1
     assert entry.runtime_data.coordinator.own.value("load_voltage") > 12

@@ -14,7 +14,6 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow import coordinator as coordinator_module
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.errors import Interrupted
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, Stage
@@ -583,15 +582,20 @@ async def test_change_of_path_is_logged_once(
 
 
 async def test_slow_first_reading_does_not_hold_up_the_setup(
-    hass: HomeAssistant,
-    entry: MockConfigEntry,
-    script: Script,
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """The set-up goes on; the reading comes when it comes."""
-    monkeypatch.setattr(coordinator_module, "FIRST_POLL_WAIT", 0)
-    await set_up(hass, entry)
+    """A browser that goes away while a device is added would cancel a set-up that waits."""
+    script.gate.clear()
+    entry.add_to_hass(hass)
+    await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    while not script.at_once:
+        await asyncio.sleep(0)
+    assert state(hass, STATUS) == "lost"
+    script.gate.set()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, STATUS) == "connected"
+    assert state(hass, VOLTAGE) not in ("unknown", "unavailable")
 
 
 async def test_unload_and_stop(

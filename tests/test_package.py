@@ -297,6 +297,14 @@ async def test_home_assistant_reads_the_actions(
     assert described[Action.GET_HISTORY]["response"] == {"optional": False}
 
 
+def test_titles_of_menus() -> None:
+    """The frontend has no placeholders for them."""
+    menus = [step for step in ENGLISH["config"]["step"].values() if "menu_options" in step]
+    assert len(menus) == 2
+    for menu in menus:
+        assert "{" not in menu["title"]
+
+
 def test_icons_exist() -> None:
     """The frontend has each of them."""
     known = {

@@ -304,7 +304,7 @@ async def test_other_unit(
     result = await flow.submit(**answers)
     assert result["type"] == "create_entry"
     assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}
-    assert script.plans[-1].units[0].unit == unit
+    assert entry.runtime_data.coordinator.own.unit == unit
     assert entry.runtime_data.coordinator.status == "connected"
 
 

@@ -65,7 +65,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     await store.load(coordinator.link)
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, EARLY_PLATFORMS)
-    await coordinator.async_start()
+    coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     remove_stale_devices(hass, coordinator)
     remove_stale_entities(hass, coordinator)

@@ -44,8 +44,6 @@ ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
 SILENT_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
-FIRST_POLL_WAIT: Final = 10.0
-"""So long the set-up waits for the first reading; then it comes when it comes."""
 
 
 class BaseClassLines(logging.Filter):
@@ -190,8 +188,12 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         heard = bluetooth.async_last_service_info(self.hass, self.address, connectable=True)
         return heard.rssi if heard else None
 
-    async def async_start(self) -> None:
-        """Begin: listen for the device and take the first reading, without holding up the set-up."""
+    @callback
+    def async_start(self) -> None:
+        """Begin: listen for the device and have the first reading taken.
+
+        The set-up of the entry does not wait for it: whoever goes away meanwhile would cancel that.
+        """
         entry = self.config_entry
         if not self.virtual:
             entry.async_on_unload(
@@ -200,10 +202,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
                 )
             )
         self._announce()
-        first = entry.async_create_background_task(
+        entry.async_create_background_task(
             self.hass, self._first_reading(start_delay(self.hass)), f"{self.name} first reading"
         )
-        await asyncio.wait((first,), timeout=FIRST_POLL_WAIT)
 
     async def _first_reading(self, delay: float) -> None:
         """Take the first reading, after those of other devices that start at the same time."""
