@@ -110,9 +110,9 @@ class Scene:
         last: str | None = answer["last_reading"]
         return last
 
-    async def wait_fresh(self, limit: float = 60) -> None:
-        """Wait for a reading that is newer than the last one."""
-        before = await self.last_reading()
+    async def wait_fresh(self, limit: float = 60, since: str | None = None) -> None:
+        """Wait for a reading that is newer than the last one, or than one that is given."""
+        before = since or await self.last_reading()
 
         async def look() -> bool:
             new = await self.last_reading() != before

@@ -60,8 +60,9 @@ class Patient(Scene):
     async def healthy(self, options: dict[str, Any]) -> None:
         """Begin a scene with a device that is read."""
         await self.radio.clear()
+        before = await self.last_reading()
         await self.hass.set_options(await self.entry_id(), options)
-        await self.wait_fresh()
+        await self.wait_fresh(since=before)
         await self.settle()
         await self.wait_nothing_left()
         assert await self.state(STATUS) == "connected"
