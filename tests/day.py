@@ -34,6 +34,11 @@ FIELDS = {
 }
 """One field of each block carries the reading's number: register, offset, scale."""
 
+DAY = 24 * 3600.0
+IN_RANGE = 0.8
+"""The share of the day in which the device can be heard."""
+OUTAGES = 29
+"""So many in a day: out of range for ten minutes on average, in range for forty."""
 FORGET_TIME = 195.0
 """So long Home Assistant takes a device for heard that does not advertise any more."""
 AWAY = (FaultName.OUT_OF_RANGE, FaultName.HELD)
@@ -77,11 +82,20 @@ class Day:
     _fault_until: float = 0.0
 
     def __post_init__(self) -> None:
-        """Begin in range."""
+        """Begin in range; the times in and out of range are drawn for the whole day."""
         self.random = random.Random(self.seed)
-        self._change_at = self.random.expovariate(1 / 2400)
+        self._near = self._drawn(IN_RANGE * DAY)
+        self._away = self._drawn((1 - IN_RANGE) * DAY)
+        self._change_at = self._near.pop()
 
     random: random.Random = field(init=False)
+    _near: list[float] = field(init=False)
+    _away: list[float] = field(init=False)
+
+    def _drawn(self, total: float) -> list[float]:
+        """Return the lengths of so many times, at random, that last so long together."""
+        lengths = [self.random.expovariate(1) for _ in range(OUTAGES)]
+        return [length * total / sum(lengths) for length in lengths]
 
     @property
     def advertising(self) -> bool:
@@ -101,12 +115,12 @@ class Day:
             if self._away_since is None:
                 self._away_since = self.clock
                 faults.set(self.random.choice(AWAY))
-                self._change_at = self.clock + self.random.expovariate(1 / 600)
+                self._change_at = self.clock + self._away.pop()
             else:
                 self._away_since = None
                 for name in AWAY:
                     faults.clear(name)
-                self._change_at = self.clock + self.random.expovariate(1 / 2400)
+                self._change_at = self.clock + (self._near.pop() if self._near else DAY)
         if self._away_since is None:
             self.in_range += seconds
         if self.clock >= self._fault_until:

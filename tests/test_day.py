@@ -25,7 +25,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 
 from .bluetooth import hear, service_info
-from .day import FIELDS, NUMBERS, Day, DayReader, forget_stale_object
+from .day import FIELDS, IN_RANGE, NUMBERS, Day, DayReader, forget_stale_object
 from .timeline import set_up
 
 STEP = 2
@@ -178,7 +178,7 @@ async def test_a_day(
     snapshots = sum(isinstance(kept, Snapshot) for kept in gc.get_objects())
     assert snapshots <= 4
     # it was a bad day, and a day worth the name
-    assert 0.7 < day.in_range / (HOURS * 3600) < 0.9
+    assert day.in_range / (HOURS * 3600) == pytest.approx(IN_RANGE, abs=0.01)
     assert len(day.codes) >= 10
     assert witness.available / total > day.in_range / (HOURS * 3600) - 0.02
     assert await hass.config_entries.async_unload(entry.entry_id)

@@ -1,5 +1,6 @@
 """The flows that mend what a repair tells of."""
 
+from abc import abstractmethod
 import asyncio
 from typing import Any, override
 
@@ -138,11 +139,11 @@ async def _outlast(mending: asyncio.Task[Any]) -> None:
     await asyncio.wait((mending,))
 
 
-class RemoveEntry(RepairsFlow):
-    """An entry of release 3 names no device: it is deleted when the user agrees."""
+class AgreedRepair(RepairsFlow):
+    """A flow that does something at once when the user agrees."""
 
     def __init__(self, entry: BluPowConfigEntry) -> None:
-        """Prepare to delete an entry."""
+        """Prepare to ask."""
         self._entry = entry
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
@@ -152,48 +153,58 @@ class RemoveEntry(RepairsFlow):
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Delete the entry when the user agrees."""
+        """Ask, and do it."""
         if user_input is not None:
-            await self.hass.config_entries.async_remove(self._entry.entry_id)
-            return self.async_create_entry(data={})
+            return await self.agreed()
         return self.async_show_form(
             step_id="confirm",
             data_schema=probatio.Schema({}),
-            description_placeholders={"name": plain(self._entry.title)},
+            description_placeholders={"name": plain(self._entry.title), **self.facts},
         )
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the form names beside the entry."""
+        return {}
 
-class AddUnit(RepairsFlow):
-    """A unit was found behind a module: it is added when the user agrees."""
+    @abstractmethod
+    async def agreed(self) -> RepairsFlowResult:
+        """Do it."""
+
+
+class RemoveEntry(AgreedRepair):
+    """An entry of release 3 names no device: it is deleted."""
+
+    @override
+    async def agreed(self) -> RepairsFlowResult:
+        """Delete it."""
+        await self.hass.config_entries.async_remove(self._entry.entry_id)
+        return self.async_create_entry(data={})
+
+
+class AddUnit(AgreedRepair):
+    """A unit was found behind a module: it is added."""
 
     def __init__(self, entry: BluPowConfigEntry, finding: Finding) -> None:
         """Prepare to add a unit."""
-        self._entry = entry
+        super().__init__(entry)
         self._finding = finding
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin."""
-        return await self.async_step_confirm()
+    @property
+    @override
+    def facts(self) -> dict[str, str]:
+        """The unit."""
+        return {"unit": plain(label(self._finding))}
 
-    async def async_step_confirm(
-        self, user_input: dict[str, Any] | None = None
-    ) -> RepairsFlowResult:
-        """Add the unit when the user agrees, unless it was added meanwhile."""
-        if user_input is not None:
-            if self._entry.state is not ConfigEntryState.LOADED:
-                return self.async_abort(reason="not_loaded")
-            coordinator = self._entry.runtime_data.coordinator
-            if new := new_units(coordinator.units, [self._finding]):
-                add_units(self.hass, self._entry, coordinator.own, new)
-            return self.async_create_entry(data={})
-        return self.async_show_form(
-            step_id="confirm",
-            data_schema=probatio.Schema({}),
-            description_placeholders={
-                "name": plain(self._entry.title),
-                "unit": plain(label(self._finding)),
-            },
-        )
+    @override
+    async def agreed(self) -> RepairsFlowResult:
+        """Add it, unless it was added meanwhile."""
+        if self._entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="not_loaded")
+        coordinator = self._entry.runtime_data.coordinator
+        if new := new_units(coordinator.units, [self._finding]):
+            add_units(self.hass, self._entry, coordinator.own, new)
+        return self.async_create_entry(data={})
 
 
 class TryAgain(BluPowRepair):

@@ -452,8 +452,8 @@ async def test_faults_have_their_codes(
     assert await simulated.links() == []
 
 
-async def test_killed_child_leaves_no_link(simulated: ControlClient) -> None:
-    """BlueZ keeps a dead client's link: the parent ends it."""
+async def killed_in_mid_read(simulated: ControlClient) -> ReaderProcess:
+    """Return a child that was killed while it read; its link stands."""
     await settled(simulated)
     await simulated.fault("slow", seconds=30)
     process = ReaderProcess(request(INVERTER))
@@ -465,6 +465,12 @@ async def test_killed_child_leaves_no_link(simulated: ControlClient) -> None:
         await waiting
     assert caught.value.code is ErrorCode.READER_CRASHED
     assert await simulated.links() == [INVERTER_PATH]
+    return process
+
+
+async def test_killed_child_leaves_no_link(simulated: ControlClient) -> None:
+    """BlueZ keeps a dead client's link: the parent ends it."""
+    process = await killed_in_mid_read(simulated)
     await process.stop()
     assert await simulated.links() == []
 
@@ -473,15 +479,7 @@ async def test_killed_child_whose_link_cannot_be_ended(
     simulated: ControlClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The link stays ours, and the next reading takes it over."""
-    await settled(simulated)
-    await simulated.fault("slow", seconds=30)
-    process = ReaderProcess(request(INVERTER))
-    waiting = asyncio.create_task(process.reading())
-    while (await simulated.state())["links"] != [INVERTER_PATH] or process.pid is None:
-        await asyncio.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(ReaderError):
-        await waiting
+    process = await killed_in_mid_read(simulated)
     with monkeypatch.context() as patch:
         patch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
         await process.stop()
