@@ -82,6 +82,20 @@ async def settled(hass: HomeAssistant, result: dict[str, Any]) -> dict[str, Any]
 
 
 @pytest.mark.usefixtures("heard")
+async def test_request_does_not_wait_for_the_device(hass: HomeAssistant, script: Script) -> None:
+    """A proxy in front of Home Assistant cuts one after a minute: the progress is shown meanwhile."""
+    result = await discovered(hass)
+    script.gate.clear()
+    async with asyncio.timeout(10):
+        result = await hass.config_entries.flow.async_configure(result["flow_id"], {})
+    assert result["type"] is FlowResultType.SHOW_PROGRESS
+    assert (result["step_id"], result["progress_action"]) == ("progress", "read_device")
+    assert result["description_placeholders"]["name"] == INVERTER_NAME
+    script.gate.set()
+    assert (await settled(hass, result))["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("heard")
 async def test_discovered(hass: HomeAssistant, script: Script) -> None:
     """A discovered inverter is read once, then set up."""
     result = await discovered(hass)

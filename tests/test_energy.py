@@ -91,6 +91,23 @@ async def test_estimate_goes_on_after_a_restart(
     assert 1.235 < float(state(hass, IN)) < 1.238
 
 
+async def test_estimate_goes_on_after_a_power_cut(
+    hass: HomeAssistant, script: Script, hass_storage: dict[str, Any]
+) -> None:
+    """From what was kept every five minutes: Home Assistant itself keeps states every fifteen."""
+    entry = FAMILIES["battery"].entry()
+    script.device = FAMILIES["battery"].device()
+    hass_storage[f"blupow.{entry.entry_id}"] = {
+        "version": 1,
+        "data": stored_with(
+            profile="battery", model="SMART", energies={"battery_energy_in": 2500.0}
+        ),
+    }
+    await set_up(hass, entry)
+    assert float(state(hass, IN)) == pytest.approx(2.5, abs=0.001)
+    assert float(state(hass, OUT)) == 0
+
+
 async def test_counter_that_jumps_is_dropped_and_counted(
     hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import override
 
+from bleak.backends.characteristic import BleakGATTCharacteristic
 import pytest
 
 from custom_components.blupow.lib.blupow_ble import reading as reading_module
@@ -73,6 +74,28 @@ async def test_only_what_is_asked_for() -> None:
     reading = await read(device, unit=32, model=INVERTER.models[0], blocks=("battery",))
     assert device.asked == [4000, 4327]
     assert "model" not in reading.values
+
+
+class Overheard(TestLink):
+    """A link over which somebody else's answer comes after the last one of ours."""
+
+    @override
+    async def write_gatt_char(
+        self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+    ) -> None:
+        await super().write_gatt_char(char_specifier, data, response)
+        if int.from_bytes(data[2:4]) == 4327:
+            assert self._notify is not None
+            self._notify(char_specifier, bytearray(seal(bytes((32, 3, 4, 1, 2, 3, 4)))))
+
+
+async def test_frame_of_another_master_after_the_last_reply() -> None:
+    """Somebody else asks the same unit: what was read may be an answer to that."""
+    device = Misbehaving()
+    known = {"unit": 32, "model": INVERTER.models[0], "blocks": ("battery",)}
+    with pytest.raises(ReaderError) as caught:
+        await read(device, Overheard(device), **known)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
 
 
 @pytest.mark.parametrize("unit", [1, 32, 255])
