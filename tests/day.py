@@ -14,7 +14,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reading import Reader
-from custom_components.blupow.lib.blupow_ble.resilience import parent_deadline
+from custom_components.blupow.lib.blupow_ble.resilience import child_deadline, parent_deadline
 from custom_components.blupow.lib.blupow_ble.result import Reading
 from custom_components.blupow.lib.blupow_ble.virtual import FRAGMENT, VirtualDevice, VirtualLink
 from custom_components.blupow.readers import Path, ReadPlan
@@ -226,7 +226,7 @@ class DayReader:
         day.at_once += 1
         day.most_at_once = max(day.most_at_once, day.at_once)
         try:
-            async with asyncio.timeout(parent_deadline(plan.connect_timeout)):
+            async with asyncio.timeout(parent_deadline(child_deadline(plan.connect_timeout))):
                 reading = await self._read(plan)
         except TimeoutError:
             day.failed(ErrorCode.READER_TIMEOUT)

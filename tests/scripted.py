@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from custom_components.blupow.const import PathKind
 from custom_components.blupow.lib.blupow_ble.errors import (
     ErrorCode,
     ReaderCannotStart,
@@ -17,7 +18,7 @@ from custom_components.blupow.lib.blupow_ble.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
 from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
-from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan
+from custom_components.blupow.readers import FindPlan, Path, ReadPlan
 from homeassistant.core import HomeAssistant
 
 NOW = 1_795_000_000.0

@@ -8,13 +8,12 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.const import DOMAIN, PathKind
 from custom_components.blupow.device_flow import normalised
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, virtual_device
-from custom_components.blupow.readers import PathKind
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType

@@ -14,14 +14,13 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.const import DOMAIN, PathKind
 from custom_components.blupow.errors import Interrupted
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, Stage
 from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
-from custom_components.blupow.readers import PathKind
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant

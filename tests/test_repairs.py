@@ -8,11 +8,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.const import DOMAIN, PathKind
 from custom_components.blupow.issues import cause
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
-from custom_components.blupow.readers import PathKind
 from custom_components.blupow.repairs import ReadInProcess
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant

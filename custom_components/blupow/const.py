@@ -1,5 +1,6 @@
 """Names that several modules share."""
 
+from enum import StrEnum
 from typing import Final
 
 from homeassistant.const import Platform
@@ -17,3 +18,14 @@ SUBENTRY_UNIT: Final = "unit"
 EARLY_PLATFORMS: Final = [Platform.EVENT]
 """Set up before the first reading, which may be an event already."""
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+
+
+class PathKind(StrEnum):
+    """The ways to a device."""
+
+    ISOLATED = "isolated"
+    """A child process that talks to BlueZ."""
+    IN_PROCESS = "in_process"
+    """Home Assistant's own Bluetooth, and with it its proxies."""
+    VIRTUAL = "virtual"
+    """A child process with a virtual device in it."""

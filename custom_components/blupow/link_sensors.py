@@ -14,12 +14,12 @@ from homeassistant.components.sensor import (
 from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
 from homeassistant.helpers.typing import StateType
 
+from .const import PathKind
 from .coordinator import BluPowCoordinator
 from .descriptions import NONE
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.profiles.declaration import Unit
 from .lib.blupow_ble.resilience import ConnectionStatus
-from .readers import PathKind
 
 
 @dataclass(frozen=True, kw_only=True)

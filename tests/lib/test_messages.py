@@ -88,10 +88,9 @@ def test_result_arrives_as_sent() -> None:
 
 
 def test_error_arrives_as_sent() -> None:
-    """With its code, step, words and whether it can pass."""
+    """With its code, step and words."""
     sent = ReaderError(ErrorCode.SERVICE_MISSING, "no service", stage=Stage.SERVICES)
     message = messages.decode(messages.encode(messages.error(7, sent)))
-    assert message["retryable"] is False
     got = messages.parse_error(message)
     assert (got.code, got.message, got.stage) == (sent.code, sent.message, sent.stage)
     assert str(got) == "service_missing: no service"

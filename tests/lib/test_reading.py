@@ -86,7 +86,9 @@ class Overheard(TestLink):
         await super().write_gatt_char(char_specifier, data, response)
         if int.from_bytes(data[2:4]) == 4327:
             assert self._notify is not None
-            self._notify(char_specifier, bytearray(seal(bytes((32, 3, 4, 1, 2, 3, 4)))))
+            other = bytearray(seal(bytes((32, 3, 4, 1, 2, 3, 4))))
+            # the fragments of the reply are under way before it
+            asyncio.get_running_loop().call_soon(self._notify, char_specifier, other)
 
 
 async def test_frame_of_another_master_after_the_last_reply() -> None:

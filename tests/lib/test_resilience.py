@@ -47,13 +47,13 @@ def test_retry_delay_doubles() -> None:
 def test_deadlines() -> None:
     """Connect timeout, 15 s to read, 5 s to disconnect; the parent waits 3 s longer."""
     assert child_deadline(25) == 45
-    assert parent_deadline(25) == 48
-    assert parent_deadline(connect_timeout(99)) == 68
+    assert parent_deadline(child_deadline(25)) == 48
+    assert parent_deadline(child_deadline(connect_timeout(99))) == 68
 
 
 def test_no_deadline_exceeds_85_seconds() -> None:
     """Not even with the longest manual timeout."""
-    assert parent_deadline(connect_timeout(0, 60)) <= 85
+    assert parent_deadline(child_deadline(connect_timeout(0, 60))) <= 85
 
 
 @pytest.mark.parametrize(

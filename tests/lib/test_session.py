@@ -360,7 +360,6 @@ def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
     with pytest.raises(ReaderError) as caught:
         find_characteristics(services(*layout))
     assert caught.value.code is ErrorCode.SERVICE_MISSING
-    assert not caught.value.retryable
 
 
 class Forgettable(TestLink):

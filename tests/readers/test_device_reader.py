@@ -10,12 +10,13 @@ import sys
 from habluetooth import wrappers
 import pytest
 
+from custom_components.blupow.const import PathKind
 from custom_components.blupow.lib.blupow_ble import process as process_module
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.messages import VIRTUAL
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.readers import PathKind, ReadPlan
+from custom_components.blupow.readers import ReadPlan
 from custom_components.blupow.readers.device_reader import DeviceReader
 from custom_components.blupow.readers.turns import turn
 from custom_components.blupow.settings import WantedPath

@@ -7,12 +7,13 @@ from dataclasses import replace
 import bleak_retry_connector
 import pytest
 
+from custom_components.blupow.const import PathKind
 from custom_components.blupow.lib.blupow_ble import link as link_module, probing
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
-from custom_components.blupow.readers import FindPlan, Path, PathKind, ReadPlan, in_process, turns
+from custom_components.blupow.readers import FindPlan, Path, ReadPlan, in_process, turns
 from custom_components.blupow.readers.in_process import InProcessReader
 from custom_components.blupow.readers.path import find_path, virtual_path
 from custom_components.blupow.readers.turns import turn

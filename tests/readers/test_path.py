@@ -6,9 +6,10 @@ from unittest.mock import patch
 from bleak.backends.device import BLEDevice
 import pytest
 
+from custom_components.blupow.const import PathKind
 from custom_components.blupow.lib.blupow_ble import bluez
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.readers import Path, PathKind
+from custom_components.blupow.readers import Path
 from custom_components.blupow.readers.path import choose, find_path
 from custom_components.blupow.readers.ways import Way, ways_to
 from custom_components.blupow.settings import WantedPath

@@ -1,28 +1,17 @@
 """Where a reading comes from. Each reader has the same small face: read, find, stop."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 from bleak.backends.device import BLEDevice
 
+from ..const import PathKind
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.messages import Device
 from ..lib.blupow_ble.plan import UnitPlan
 from ..lib.blupow_ble.profiles.declaration import Span
 from ..lib.blupow_ble.resilience import PROBE_BUDGET, read_budget, within_deadline
 from ..lib.blupow_ble.result import Finding, Reading
-
-
-class PathKind(StrEnum):
-    """The ways to a device."""
-
-    ISOLATED = "isolated"
-    """A child process that talks to BlueZ."""
-    IN_PROCESS = "in_process"
-    """Home Assistant's own Bluetooth, and with it its proxies."""
-    VIRTUAL = "virtual"
-    """A child process with a virtual device in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ from typing import Any, Final
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 
+from ..const import PathKind
 from ..lib.blupow_ble.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from ..lib.blupow_ble.messages import VIRTUAL
 from ..lib.blupow_ble.resilience import SourceRecord
 from ..lib.blupow_ble.result import Finding, Reading
 from ..settings import WantedPath
-from . import FindPlan, NoWay, Path, PathKind, Reader, ReadPlan
+from . import FindPlan, NoWay, Path, Reader, ReadPlan
 from .in_process import InProcessReader
 from .isolated import IsolatedReader
 from .path import choose, find_path, virtual_path

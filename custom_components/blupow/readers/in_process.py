@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from homeassistant.core import HomeAssistant
 
+from ..const import PathKind
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError
 from ..lib.blupow_ble.link import BleLink, Link
 from ..lib.blupow_ble.probing import Prober
@@ -13,7 +14,7 @@ from ..lib.blupow_ble.reading import Reader as LibraryReader
 from ..lib.blupow_ble.resilience import child_deadline
 from ..lib.blupow_ble.result import Finding, Reading
 from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
-from . import FindPlan, Path, PathKind, ReadPlan
+from . import FindPlan, Path, ReadPlan
 from .chosen_client import client_over
 from .turns import take_turn
 from .ways import connected_by

@@ -9,11 +9,12 @@ from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
+from ..const import PathKind
 from ..lib.blupow_ble import bluez, link_claim
 from ..lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.messages import VIRTUAL, Device
 from ..settings import WantedPath
-from . import Path, PathKind
+from . import Path
 from .holder import refuse_held, refuse_other_integration
 from .ways import Way, ways_to
 

@@ -9,9 +9,9 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import DOMAIN
+from ..const import DOMAIN, PathKind
 from ..lib.blupow_ble.errors import ErrorCode
-from . import NoWay, Path, PathKind
+from . import NoWay, Path
 from .ways import connections
 
 _TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")

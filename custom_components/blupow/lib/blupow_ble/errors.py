@@ -28,15 +28,6 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "bad_request"
 
 
-NOT_RETRYABLE = frozenset(
-    {
-        ErrorCode.SERVICE_MISSING,
-        ErrorCode.WRITE_REFUSED,
-        ErrorCode.BAD_REQUEST,
-    }
-)
-
-
 class Stage(StrEnum):
     """Steps of one reading, in their order."""
 
@@ -57,11 +48,6 @@ class ReaderError(Exception):
         self.code = code
         self.message = message
         self.stage = stage
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the same request can succeed later with nothing changed but the radio."""
-        return self.code not in NOT_RETRYABLE
 
     @override
     def __str__(self) -> str:

@@ -295,7 +295,6 @@ def error(number: int | None, err: ReaderError) -> Message:
         "code": err.code,
         "stage": err.stage,
         "message": err.message,
-        "retryable": err.retryable,
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from . import bluez, link_claim, messages
 from .errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from .messages import MAX_LINE, Message, Request
-from .resilience import DISCONNECT_BUDGET, PARENT_MARGIN, TERMINATE_GRACE
+from .resilience import DISCONNECT_BUDGET, TERMINATE_GRACE, parent_deadline
 from .result import Finding, Reading
 
 LIB: Final = Path(__file__).resolve().parent.parent
@@ -94,14 +94,15 @@ class ReaderProcess:
 
     async def _ask[T](self, event: str, parse: Callable[[Message], T]) -> T:
         """Start the child and return what the event that answers the request holds."""
+        limit = parent_deadline(self._request.deadline)
         try:
-            async with asyncio.timeout(self._request.deadline + PARENT_MARGIN):
+            async with asyncio.timeout(limit):
                 await self._start()
                 return await self._answer(event, parse)
         except TimeoutError:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT,
-                f"the reader gave no answer within {self._request.deadline + PARENT_MARGIN:g} s",
+                f"the reader gave no answer within {limit:g} s",
             ) from None
 
     async def _start(self) -> None:
@@ -223,7 +224,7 @@ class ReaderProcess:
             await self.stop()
             return
         try:
-            async with asyncio.timeout(DISCONNECT_BUDGET + PARENT_MARGIN):
+            async with asyncio.timeout(parent_deadline(DISCONNECT_BUDGET)):
                 whole = await self._read_rest()
                 if whole:
                     await self._process.wait()

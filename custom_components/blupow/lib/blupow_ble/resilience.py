@@ -106,9 +106,9 @@ def child_deadline(connect: float, budget: float = READ_BUDGET) -> float:
     return connect + budget + DISCONNECT_BUDGET
 
 
-def parent_deadline(connect: float, budget: float = READ_BUDGET) -> float:
-    """Return when the parent stops waiting for a child."""
-    return child_deadline(connect, budget) + PARENT_MARGIN
+def parent_deadline(child: float) -> float:
+    """Return when the parent stops waiting for a child that ends itself after so many seconds."""
+    return child + PARENT_MARGIN
 
 
 class ConnectionStatus(StrEnum):
