@@ -12,7 +12,7 @@ import sys
 from bleak import BleakClient
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import process as process_module
+from custom_components.blupow.lib.blupow_ble import process as process_module, resilience
 from custom_components.blupow.lib.blupow_ble.errors import (
     ErrorCode,
     ReaderCannotStart,
@@ -247,7 +247,7 @@ async def test_bad_request_is_told_without_an_id() -> None:
 
 async def test_silent_child_is_ended_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The parent does not wait for ever; a child that ignores SIGTERM is killed."""
-    monkeypatch.setattr(process_module, "PARENT_MARGIN", 0.2)
+    monkeypatch.setattr(resilience, "PARENT_MARGIN", 0.2)
     monkeypatch.setattr(process_module, "TERMINATE_GRACE", 0.2)
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('', flush=True); time.sleep(60)"
     process = ReaderProcess(
@@ -262,15 +262,15 @@ async def test_silent_child_is_ended_at_the_deadline(monkeypatch: pytest.MonkeyP
 async def test_child_that_does_not_end_after_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ended, and the reading still counts."""
     monkeypatch.setattr(process_module, "DISCONNECT_BUDGET", 0.1)
-    monkeypatch.setattr(process_module, "PARENT_MARGIN", 0.1)
+    monkeypatch.setattr(resilience, "PARENT_MARGIN", 0.1)
     code = (
         f"import sys, runpy, time; sys.path.insert(0, {str(LIB)!r}); sys.argv = ['x'];"
         "from blupow_ble import child; child.main(); time.sleep(60)"
     )
     process = ReaderProcess(request(deadline=20), command=python(code))
-    monkeypatch.setattr(process_module, "PARENT_MARGIN", 5)
+    monkeypatch.setattr(resilience, "PARENT_MARGIN", 5)
     reading = await process.reading()
-    monkeypatch.setattr(process_module, "PARENT_MARGIN", 0.1)
+    monkeypatch.setattr(resilience, "PARENT_MARGIN", 0.1)
     assert reading.main.unit == 32
     await process.close()
     assert not alive(process.pid)
