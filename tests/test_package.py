@@ -408,8 +408,10 @@ def test_every_entity_has_its_name_and_states() -> None:
     english = ENGLISH["entity"]["sensor"]
     states: dict[str, set[str]] = {}
     for description in SENSORS:
-        assert english[description.key]["name"]
-        states.setdefault(description.key, set()).update(description.options or ())
+        key = description.translation_key
+        assert key is not None
+        assert english[key]["name"]
+        states.setdefault(key, set()).update(description.options or ())
     assert set(english) == set(states)
     for key, options in states.items():
         assert set(english[key].get("state", {})) == options, key

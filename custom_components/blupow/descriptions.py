@@ -1,5 +1,6 @@
 """How what a profile declares is shown: device class, unit, state class, precision, category."""
 
+import re
 from typing import Final
 
 from homeassistant.components.binary_sensor import BinarySensorEntityDescription
@@ -112,8 +113,8 @@ DISABLED: Final = SETTING_LEVELS | frozenset(
     }
 )
 """Rarely wanted, hence not enabled by default."""
-OF_A_CELL: Final = "cell_"
-"""What the keys of single cells begin with: up to 32 sensors of a battery, hence not enabled by default."""
+_OF_A_CELL: Final = re.compile(r"cell_(?P<number>\d+)_(?P<what>voltage|temperature)")
+"""The keys of single cells: up to 32 sensors of a battery, hence not enabled by default."""
 FLAG_CLASSES: Final = {
     "heater": BinarySensorDeviceClass.RUNNING,
     "ignition": BinarySensorDeviceClass.POWER,
@@ -126,7 +127,14 @@ def _category(key: str, about: About | None = None) -> EntityCategory | None:
 
 
 def _enabled(key: str) -> bool:
-    return key not in DISABLED and not key.startswith(OF_A_CELL)
+    return key not in DISABLED and _OF_A_CELL.fullmatch(key) is None
+
+
+def translation_of(key: str) -> tuple[str, dict[str, str]]:
+    """Return the translation key of a value, and what its text names: cells share one text."""
+    if (cell := _OF_A_CELL.fullmatch(key)) is not None:
+        return f"cell_{cell['what']}", {"number": cell["number"]}
+    return key, {}
 
 
 def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
@@ -171,7 +179,7 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
     shown_in = _shown_in(field.unit, field.counter)
     return SensorEntityDescription(
         key=field.key,
-        translation_key=field.key,
+        translation_key=translation_of(field.key)[0],
         device_class=_device_class(field.key, field.unit),
         native_unit_of_measurement=field.unit.value,
         suggested_unit_of_measurement=shown_in,

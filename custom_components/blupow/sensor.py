@@ -20,6 +20,7 @@ from .descriptions import (
     describe,
     describe_computed,
     describe_worst_fault,
+    translation_of,
 )
 from .energy import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, add_of_units, unique_id
@@ -140,6 +141,7 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
         else:
             described = describe_computed(item)
         super().__init__(coordinator, unit, described)
+        self._attr_translation_placeholders = translation_of(item.key)[1]
 
     @property
     @override
