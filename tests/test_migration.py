@@ -12,17 +12,18 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.migration import KEYS_OF_RELEASE_2
 from custom_components.blupow.sensor import sensors_of
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
 from .families import FAMILIES
-from .scripted import Script
+from .scripted import NOW, Script
 from .simulated import INVERTER_ADDRESS
 from .timeline import state
 
@@ -257,6 +258,48 @@ async def test_two_entries_of_one_device(
     assert second.state is ConfigEntryState.MIGRATION_ERROR
     assert second.data["address"] == INVERTER_ADDRESS.lower()
     assert "has the same address as" in caplog.text
+
+
+async def test_discovery_that_was_ignored(hass: HomeAssistant, script: Script) -> None:
+    """It is no entry that the user could see, and does not stand in the way."""
+    MockConfigEntry(
+        domain=DOMAIN, version=1, unique_id=INVERTER_ADDRESS, source=SOURCE_IGNORE
+    ).add_to_hass(hass)
+    entry = release_2(hass, INVERTER_ADDRESS.lower())
+    await set_up(hass, entry)
+    assert entry.state is ConfigEntryState.LOADED
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+
+
+async def test_entry_that_names_an_address_alone(hass: HomeAssistant, script: Script) -> None:
+    """An early release 3 had the same sensors for every device: the device itself is asked."""
+    script.device = FAMILIES["controller"].device()
+    entry = MockConfigEntry(
+        domain=DOMAIN, version=1, title="BluPow", data={"address": INVERTER_ADDRESS}
+    )
+    entry.add_to_hass(hass)
+    device = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, BARE)}, name="BluPow"
+    )
+    er.async_get(hass).async_get_or_create(
+        "sensor", DOMAIN, f"{BARE}_ac_input_voltage", config_entry=entry, device_id=device.id
+    )
+    await set_up(hass, entry)
+    assert (entry.data["profile"], entry.data["name"]) == ("controller", "BluPow")
+    (now,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert now.id == device.id
+    assert float(state(hass, "sensor.blupow_battery_voltage")) > 10
+
+
+@pytest.mark.parametrize("keys", [[], INVERTER_KEYS])
+async def test_model_in_no_list(hass: HomeAssistant, script: Script, keys: list[str]) -> None:
+    """What all models have in common is read, as with a device that is added now."""
+    script.device = VirtualDevice(model="RIV9999XYZ", clock=lambda: NOW)
+    entry = release_2(hass, keys=keys)
+    await set_up(hass, entry)
+    assert (entry.data["profile"], entry.data["model"]) == ("inverter", "other")
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert device.model == "RIV9999XYZ (unconfirmed)"
 
 
 @pytest.mark.parametrize("data", [{}, {"address": "the inverter in the van", "name": "Van"}])

@@ -1,5 +1,7 @@
 """The background search for units behind a module."""
 
+from dataclasses import replace
+
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -12,7 +14,7 @@ from custom_components.blupow.lib.blupow_ble.reading import Reader
 from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink, virtual_bus
 from custom_components.blupow.readers import Path, ReadPlan, device_reader
-from custom_components.blupow.unit_search import Looks
+from custom_components.blupow.unit_search import Looks, add_units
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntryState
@@ -82,6 +84,27 @@ def test_each_tenth_good_poll_asks_one_address() -> None:
     assert wanted[: len(usual)] == usual
     assert wanted[len(usual) : 2 * len(usual)] == usual
     assert all(told[number] is None for number in range(2000) if number % 10 != 9)
+
+
+def test_bus_whose_every_address_is_known() -> None:
+    """There is nothing to ask, and nothing that goes on for ever."""
+    (unit,) = units_of(BATTERY.entry())
+    looks = Looks([replace(unit, unit=address) for address in likely_units()])
+    for _ in range(100):
+        assert looks.due() is None
+        looks.poll_was_good()
+
+
+async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script) -> None:
+    """On a bus of several, all would answer it at once."""
+    script.device = FAMILIES["hub"].device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 255})
+    add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.data["unit"] == 48
+    assert [plan.unit for plan in script.plans[-1].units] == [48, 49]
 
 
 def test_device_that_only_sends_is_never_asked() -> None:
@@ -191,6 +214,17 @@ async def test_reading_looks_for_another_unit(script: Script) -> None:
         await reader.close()
         assert list(told.found) == found
         assert told.main.values["battery_voltage"] == 13.2
+
+
+async def test_no_look_where_little_time_is_left(script: Script) -> None:
+    """It must not cost a good reading its deadline."""
+    script.device = FAMILIES["hub"].device()
+    (unit,) = units_of(BATTERY.entry())
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    reader = Reader(VirtualLink(script.device), [plan], look_at=49, budget=5.9)
+    told = await reader.read()
+    await reader.close()
+    assert told.found == ()
 
 
 async def test_look_that_fails_spoils_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
+from custom_components.blupow.unit_search import add_units
 from custom_components.blupow.units import new_subentries, new_units, units_of
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -140,6 +141,21 @@ async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> Non
     assert result["step_id"] == "add_units"
     result = await hass.config_entries.subentries.async_configure(result["flow_id"], {"units": []})
     assert result["errors"] == {"base": "no_unit_chosen"}
+
+
+async def test_units_that_were_added_meanwhile(hass: HomeAssistant, script: Script) -> None:
+    """By a repair, while the form was open: the user is told, and can search again."""
+    script.device = bus(("battery", 48), ("battery", 49))
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    result = await search(hass, entry)
+    found = Finding(unit=49, profile="battery", model="SMART", serial_number="VIRTUAL-BATT-049")
+    add_units(hass, entry, entry.runtime_data.coordinator.own, [found])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await hass.config_entries.subentries.async_configure(
+        result["flow_id"], {"units": ["49"]}
+    )
+    assert (result["step_id"], result["errors"]) == ("user", {"base": "no_more_units"})
 
 
 async def test_search_needs_a_loaded_entry(hass: HomeAssistant, script: Script) -> None:
@@ -317,7 +333,14 @@ async def test_devices_that_have_no_units(
     if family == "shunt":
         script.device = FAMILIES["shunt"].device()
     await set_up(hass, entry)
-    assert entry.supported_subentry_types == {}
+    if family == "virtual":
+        assert entry.supported_subentry_types == {}
+        return
+    # Home Assistant asks once: a device that was taken for a shunt may turn out to be another
+    result = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "unit"), context={"source": "user"}
+    )
+    assert result["reason"] == "only_sends"
 
 
 def test_serial_number_that_several_have_is_none() -> None:

@@ -60,11 +60,8 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: BluPowConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the kinds of subentries: units behind a module that can be asked."""
-        data = config_entry.data
-        profile = PROFILES.get(data.get(CONF_PROFILE, ""))
-        pushing = profile is not None and profile.push is not None
-        if pushing or data.get(CONF_ADDRESS) in (None, VIRTUAL):
+        """Return the kinds of subentries. Home Assistant keeps the answer, so it must not change."""
+        if config_entry.data.get(CONF_ADDRESS) in (None, VIRTUAL):
             return {}
         return {SUBENTRY_UNIT: UnitFlow}
 

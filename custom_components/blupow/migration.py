@@ -5,7 +5,7 @@ import logging
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigSubentry
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryNotReady
@@ -93,14 +93,15 @@ async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> 
         # release 3 kept its devices elsewhere; set-up tells the user what to do
         hass.config_entries.async_update_entry(entry, version=VERSION, data={}, options={})
         return True
-    return _take_over_release_2(hass, entry, address)
+    return await _take_over_release_2(hass, entry, address)
 
 
-@callback
-def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> bool:
+async def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> bool:
     """Take over an entry that names an address, as it was typed; return whether it could be done."""
     other = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, address)
-    if other is not None and other is not entry:
+    if other is not None and other.source == SOURCE_IGNORE:
+        await hass.config_entries.async_remove(other.entry_id)
+    elif other is not None and other is not entry:
         _LOGGER.error(
             "%s has the same address as %s; delete one of the two entries", entry.title, other.title
         )
@@ -126,7 +127,7 @@ def _old_keys(
     hass: HomeAssistant, entry: BluPowConfigEntry, address: str
 ) -> dict[str, er.RegistryEntry]:
     """Return the sensors of release 2, by their keys."""
-    prefix = f"{address.replace(':', '').lower()}_"
+    prefix = f"{_bare(address)}_"
     entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
     return {
         item.unique_id.removeprefix(prefix): item
@@ -135,8 +136,17 @@ def _old_keys(
     }
 
 
+def _bare(address: str) -> str:
+    return address.replace(":", "").lower()
+
+
 def _family(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> str | None:
-    """Return the family that an entry's sensors tell, else its name; None: it must be asked."""
+    """Return the family that an entry's sensors tell, else its name; None: it must be asked.
+
+    An entry without a name is of an early release 3, whose sensors were the same for every device.
+    """
+    if CONF_NAME not in entry.data:
+        return None
     keys = _old_keys(hass, entry, address)
     for family, beginnings in _TELLING.items():
         if any(key.startswith(beginnings) for key in keys):
@@ -167,13 +177,15 @@ def _take_over_entities(
 def _take_over_device(hass: HomeAssistant, entry: BluPowConfigEntry, address: str) -> None:
     """Give the device of release 2 this one's identifier; its name and area stay."""
     registry = dr.async_get(hass)
-    typed = (DOMAIN, str(entry.data[CONF_ADDRESS]))
-    if (device := registry.async_get_device_by_identifier(typed, entry.entry_id)) is not None:
-        registry.async_update_device(
-            device.id,
-            new_identifiers={(DOMAIN, address)},
-            new_connections={(CONNECTION_BLUETOOTH, address)},
-        )
+    for identifier in (str(entry.data[CONF_ADDRESS]), _bare(address)):
+        device = registry.async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
+        if device is not None:
+            registry.async_update_device(
+                device.id,
+                new_identifiers={(DOMAIN, address)},
+                new_connections={(CONNECTION_BLUETOOTH, address)},
+            )
+            return
 
 
 async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
@@ -189,9 +201,10 @@ async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> Non
         ) from err
     assert found.profile is not None
     _take_over_entities(hass, entry, address, found.profile.key)
+    model = found.model or (found.profile.other_model if found.profile.must_know_model else None)
     told = {
         CONF_PROFILE: found.profile.key,
-        CONF_MODEL: found.model.key if found.model else None,
+        CONF_MODEL: model.key if model else None,
         CONF_UNIT: found.unit,
     }
     hass.config_entries.async_update_entry(entry, data={**entry.data, **told})

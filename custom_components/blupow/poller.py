@@ -11,7 +11,7 @@ from .const import CONF_UNIT
 from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
-from .lib.blupow_ble.profiles.declaration import Span
+from .lib.blupow_ble.profiles.declaration import About, Span
 from .lib.blupow_ble.resilience import (
     CONNECT_TIMEOUT,
     KNOWN_BLOCK,
@@ -179,6 +179,18 @@ class Poller:
                     )
             self._hass.config_entries.async_schedule_reload(self._entry.entry_id)
 
+    def _unlisted(self, reading: UnitReading) -> str | None:
+        """Return the model that a device in no list is read as, where models differ; None if it names none."""
+        profile = self._units[0].profile
+        if not profile.must_know_model or profile.other_model is None:
+            return None
+        named = any(
+            reading.values.get(item.key)
+            for item in self._units[0].register_map.fields
+            if item.about is About.MODEL
+        )
+        return profile.other_model.key if named else None
+
     def _remember(self, reading: UnitReading) -> None:
         """Keep the entry's own address and model that were found, over restarts too."""
         found: dict[str, str | int | None] = {}
@@ -186,9 +198,10 @@ class Poller:
         if self._settings.unit is None and self._entry.data.get(CONF_UNIT) != reading.unit:
             found[CONF_UNIT] = reading.unit
         own.unit = self._settings.unit or reading.unit
-        new_model = reading.model is not None and own.model is None
+        model = reading.model or self._unlisted(reading)
+        new_model = model is not None and own.model is None
         if new_model:
-            found[CONF_MODEL] = reading.model
+            found[CONF_MODEL] = model
         if found:
             data = {**self._entry.data, **found}
             self._hass.config_entries.async_update_entry(self._entry, data=data)

@@ -47,6 +47,8 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
+        if entry.runtime_data.coordinator.own.profile.push is not None:
+            return self.async_abort(reason="only_sends")
         if user_input is not None:
             self._input = user_input
             typed = user_input.get(CONF_UNIT)
@@ -94,8 +96,10 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         units = entry.runtime_data.coordinator.units
         found = {str(finding.unit): finding for finding in new_units(units, self._found)}
         if user_input is not None and user_input[CONF_UNITS]:
-            chosen = [found[key] for key in user_input[CONF_UNITS] if key in found]
-            return self._add(chosen)
+            if chosen := [found[key] for key in user_input[CONF_UNITS] if key in found]:
+                return self._add(chosen)
+            self._errors = {"base": "no_more_units"}  # they were added meanwhile
+            return await self.async_step_user()
         options = [
             SelectOptionDict(value=key, label=label(finding)) for key, finding in found.items()
         ]

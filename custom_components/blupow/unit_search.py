@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_SERIAL_NUMBER, DOMAIN
+from .const import CONF_SERIAL_NUMBER, CONF_UNIT, DOMAIN
 from .issues import IssueKind
 from .lib.blupow_ble.modbus import BROADCAST_UNIT
 from .lib.blupow_ble.names import plain
 from .lib.blupow_ble.probing import likely_units
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.result import Finding
-from .units import UnitState, new_subentries, unit_subentries
+from .units import UnitState, address_of_own, new_subentries, unit_subentries
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -30,9 +30,9 @@ class Looks:
         """Begin with the likeliest address; a device that only sends is never asked."""
         self._units = units
         asked = units[0].profile.push is None
-        self._addresses: Iterator[int] | None = (
-            cycle([unit for unit in likely_units() if unit != BROADCAST_UNIT]) if asked else None
-        )
+        usual = [unit for unit in likely_units() if unit != BROADCAST_UNIT] if asked else []
+        self._number = len(usual)
+        self._addresses: Iterator[int] = cycle(usual)
         self._good_polls = 0
 
     def poll_was_good(self) -> None:
@@ -41,11 +41,14 @@ class Looks:
 
     def due(self) -> int | None:
         """Return the address that the next poll asks; None for most polls."""
-        if self._addresses is None or self._good_polls < POLLS_BETWEEN_LOOKS - 1:
+        if self._good_polls < POLLS_BETWEEN_LOOKS - 1:
             return None
         self._good_polls = -1
         known = {unit.unit for unit in self._units}
-        return next(unit for unit in self._addresses if unit not in known)
+        for _ in range(self._number):
+            if (unit := next(self._addresses)) not in known:
+                return unit
+        return None
 
 
 @callback
@@ -106,8 +109,11 @@ def add_units(
     hass: HomeAssistant, entry: BluPowConfigEntry, own: UnitState, chosen: Sequence[Finding]
 ) -> None:
     """Add units behind a module; the entry is loaded again by itself."""
-    # so that no other is taken for it
-    data = {**entry.data, CONF_SERIAL_NUMBER: own.serial_number}
+    data = {
+        **entry.data,
+        CONF_UNIT: address_of_own(entry.data, own),
+        CONF_SERIAL_NUMBER: own.serial_number,  # so that no other is taken for it
+    }
     hass.config_entries.async_update_entry(entry, data=data)
     for subentry in new_subentries(
         chosen, (subentry.unique_id for subentry in unit_subentries(entry))

@@ -37,6 +37,7 @@ from .lib.blupow_ble.result import Finding, UnitReading
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
 
+_NOT_MOVED: Final[Mapping[str, int]] = MappingProxyType({})
 DEVICE_ID: Final = "device_id"
 """The value that holds a unit's own address."""
 
@@ -334,7 +335,9 @@ def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[st
     }
 
 
-def address_of_own(data: Mapping[str, Any], own: UnitState, moved: Mapping[str, int]) -> int | None:
+def address_of_own(
+    data: Mapping[str, Any], own: UnitState, moved: Mapping[str, int] = _NOT_MOVED
+) -> int | None:
     """Return the address that an entry's own unit is asked under from now on."""
     if own.key in moved:
         return moved[own.key]

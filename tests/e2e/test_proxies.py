@@ -35,6 +35,17 @@ class Ways(Scene):
         await self.hass.reload(await self.entry_id())
         await self.wait_state(STATUS, "connected")
 
+    async def settle_on(self, via: str) -> None:
+        """Have readings taken until Home Assistant has settled on what is nearer."""
+        seen: list[str] = []
+
+        async def settled() -> bool:
+            await self.hass.act("force_reconnect", config_entry_id=await self.entry_id())
+            seen.append((await self.health())["path"]["via"])
+            return seen[-3:] == [via] * 3
+
+        await self.hass.wait_for(f"readings over {via}", settled, LONG, pause=5)
+
     async def health(self) -> dict[str, Any]:
         """Return what the device says of itself."""
         return await self.hass.act("health_check", config_entry_id=await self.entry_id())
@@ -133,7 +144,7 @@ async def proxy_dies(scene: Ways) -> None:
 
 async def proxy_is_deaf(scene: Ways) -> None:
     """It hears the device best, but never connects: after two readings the adapter is taken."""
-    await scene.over_proxy()
+    await scene.settle_on(PROXY_ADDRESS.format(0))
     await scene.radio.fault("deaf", adapter="proxy0")
     found = await scene.over_adapter()
     assert found["path"]["reason"].startswith("proxy0 (08:3A:F2:00:00:00) failed, heard by hci0")
@@ -145,7 +156,7 @@ async def proxy_is_deaf(scene: Ways) -> None:
 
 async def adapter_is_deaf(scene: Ways) -> None:
     """The other way round: Home Assistant, which connects over proxies, has to find out by itself."""
-    await scene.over_adapter()
+    await scene.settle_on(ADAPTER_ADDRESS.format(0x13))
     await scene.radio.fault("deaf", adapter="hci0")
     found = await scene.over_proxy()
     assert "hci0" in found["path"]["reason"]
@@ -168,15 +179,7 @@ async def proxy_is_left_by_step_2(scene: Ways) -> None:
     await scene.begin_anew("proxy0")
     entry = {"config_entry_id": await scene.entry_id()}
 
-    seen: list[str] = []
-
-    async def taken() -> bool:
-        await scene.hass.act("force_reconnect", **entry)
-        seen.append((await scene.health())["path"]["via"])
-        # Home Assistant needs some advertisements to settle on the nearer one
-        return seen[-3:] == [PROXY_ADDRESS.format(0)] * 3
-
-    await scene.hass.wait_for("a reading over the proxy", taken, LONG, pause=5)
+    await scene.settle_on(PROXY_ADDRESS.format(0))
     await scene.radio.fault("deaf", adapter="proxy0")
     assert (await scene.hass.act("force_reconnect", **entry))["step"] == 2
     health = await scene.health()

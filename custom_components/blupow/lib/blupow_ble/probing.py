@@ -205,12 +205,13 @@ class Prober:
     ) -> tuple[int, ...]:
         """Return the words of a block; none if it is refused or nobody answers. Raises ReaderError."""
         assert self._session is not None
-        if asyncio.get_running_loop().time() >= self._deadline:
+        left = self._deadline - asyncio.get_running_loop().time()
+        if left <= 0:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT, f"the search was not done within {self._budget:g} s"
             )
         try:
-            return await self._session.read(block, timeout or PROBE_TIMEOUT, tries)
+            return await self._session.read(block, min(timeout or PROBE_TIMEOUT, left), tries)
         except ReaderError as err:
             if err.code is ErrorCode.CONNECT_FAILED:
                 raise

@@ -25,6 +25,8 @@ SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode
 """Failures after which a late reply may still be on its way."""
 
 
+LOOK_TIME: Final = 6.0
+"""Seconds that must be left for a look at another address: it must not cost a good reading."""
 _NOT_OURS: Final = frozenset({ErrorCode.HELD_BY_OTHER})
 """Failures after which nothing that was read can be believed: it may be another program's."""
 
@@ -147,7 +149,8 @@ class Reader:
 
     async def _found(self) -> tuple[Finding, ...]:
         """Return the unit at the address that was to be looked at; what fails there spoils no reading."""
-        if self._look_at is None:
+        left = self._deadline - asyncio.get_running_loop().time()
+        if self._look_at is None or left < LOOK_TIME:
             return ()
         from .probing import Prober  # noqa: PLC0415  most readings need none
 
