@@ -163,6 +163,38 @@ async def test_unit_is_offered_and_added(
 
 
 @pytest.mark.usefixtures("finds")
+@pytest.mark.parametrize("meanwhile", ["added", "unloaded"])
+async def test_offer_that_came_too_late(
+    hass: HomeAssistant, script: Script, hass_client: ClientSessionGenerator, meanwhile: str
+) -> None:
+    """While the form was open the unit was added, or the entry unloaded: nothing is added twice."""
+    assert await async_setup_component(hass, REPAIRS, {})
+    script.device = FAMILIES["hub"].device()
+    entry = BATTERY.entry()
+    await set_up(hass, entry)
+    await until_found(hass, entry, script)
+    (issue,) = offers(hass)
+    client = await hass_client()
+    answer = await client.post(
+        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
+    )
+    flow = await answer.json()
+    if meanwhile == "added":
+        add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
+        await hass.async_block_till_done(wait_background_tasks=True)
+    else:
+        await hass.config_entries.async_unload(entry.entry_id)
+    answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})
+    told = await answer.json()
+    if meanwhile == "added":
+        assert told["type"] == "create_entry"
+        assert len(entry.subentries) == 1
+    else:
+        assert (told["type"], told["reason"]) == ("abort", "not_loaded")
+        assert not entry.subentries
+
+
+@pytest.mark.usefixtures("finds")
 async def test_offer_that_is_ignored(hass: HomeAssistant, script: Script) -> None:
     """It stays so, over a reload and when the unit is found again."""
     script.device = FAMILIES["hub"].device()

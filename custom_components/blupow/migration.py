@@ -80,11 +80,7 @@ _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
-    """Bring an entry of an earlier release to this one's form; False for one of a later release."""
-    if entry.version > VERSION:
-        return False
-    if entry.version == VERSION:
-        return True
+    """Bring an entry of an earlier release to this one's form. One of a later one Home Assistant refuses."""
     if CONF_PROFILE in entry.data:
         _move_units_to_subentries(hass, entry)
         return True
