@@ -1,7 +1,9 @@
 """The background search for units behind a module."""
 
 from dataclasses import replace
+from typing import Any
 
+from aiohttp.test_utils import TestClient
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -128,6 +130,17 @@ async def until_found(hass: HomeAssistant, entry: MockConfigEntry, script: Scrip
         await poll(hass, entry, 1)
 
 
+async def opened(
+    hass_client: ClientSessionGenerator, issue: ir.IssueEntry
+) -> tuple[TestClient, dict[str, Any]]:
+    """Have the user open a repair; return its form, and who answers it."""
+    client = await hass_client()
+    answer = await client.post(
+        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
+    )
+    return client, await answer.json()
+
+
 @pytest.mark.usefixtures("finds")
 async def test_unit_is_offered_and_added(
     hass: HomeAssistant, script: Script, hass_client: ClientSessionGenerator
@@ -143,11 +156,7 @@ async def test_unit_is_offered_and_added(
         "name": "BT-TH-6A000035",
         "unit": "49: Battery, RBT100LFP12-BT, serial number VIRTUAL-BATT-049",
     }
-    client = await hass_client()
-    answer = await client.post(
-        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
-    )
-    flow = await answer.json()
+    client, flow = await opened(hass_client, issue)
     assert flow["step_id"] == "confirm"
     answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})
     assert (await answer.json())["type"] == "create_entry"
@@ -174,11 +183,7 @@ async def test_offer_that_came_too_late(
     await set_up(hass, entry)
     await until_found(hass, entry, script)
     (issue,) = offers(hass)
-    client = await hass_client()
-    answer = await client.post(
-        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue.issue_id}
-    )
-    flow = await answer.json()
+    client, flow = await opened(hass_client, issue)
     if meanwhile == "added":
         add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
         await hass.async_block_till_done(wait_background_tasks=True)

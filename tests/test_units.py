@@ -474,7 +474,7 @@ async def test_another_battery_under_the_address_is_noticed(
     assert other.silent is ErrorCode.WRONG_UNIT
     assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "unavailable"
     lines = [line.text for line in entry.runtime_data.coordinator.link.journal.lines]
-    assert lines.count("unit 49 has another serial number now: find units again") == 1
+    assert lines.count("unit 49 has another serial number now: search for units again") == 1
     script.device.devices[1].overrides = {}
     await pass_time(hass, freezer, 31)
     assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "13.2"

@@ -423,7 +423,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         unit.verified = False
         unit.silent = reading.silent.get(unit.key, ErrorCode.WRONG_UNIT)
         if another and before is not ErrorCode.WRONG_UNIT:
-            text = f"unit {unit.unit} has another serial number now: find units again"
+            text = f"unit {unit.unit} has another serial number now: search for units again"
             self.link.journal.note(Topic.POLL, text)
         elif before is None:
             text = f"unit {unit.unit} does not answer while others do: {unit.silent}"

@@ -58,21 +58,36 @@ class NothingLeft(RepairsFlow):
         return self.async_create_entry(data={})
 
 
-class BluPowRepair(RepairsFlow):
+class EntryRepair(RepairsFlow):
+    """A flow about one entry, which begins with its question."""
+
+    def __init__(self, entry: BluPowConfigEntry) -> None:
+        """Prepare to ask."""
+        self._entry = entry
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Begin."""
+        return await self.async_step_confirm()
+
+    @abstractmethod
+    async def async_step_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask."""
+
+
+class BluPowRepair(EntryRepair):
     """A flow that changes something, and has worked when the device is read."""
 
     schema: probatio.Schema | None = None
 
     def __init__(self, entry: BluPowConfigEntry) -> None:
         """Prepare to mend a device."""
-        self._entry = entry
+        super().__init__(entry)
         self._mending: asyncio.Task[ReaderError | None] | None = None
         self._failed: ReaderError | None = None
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin."""
-        return await self.async_step_confirm()
-
+    @override
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
@@ -139,17 +154,10 @@ async def _outlast(mending: asyncio.Task[Any]) -> None:
     await asyncio.wait((mending,))
 
 
-class AgreedRepair(RepairsFlow):
+class AgreedRepair(EntryRepair):
     """A flow that does something at once when the user agrees."""
 
-    def __init__(self, entry: BluPowConfigEntry) -> None:
-        """Prepare to ask."""
-        self._entry = entry
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Begin."""
-        return await self.async_step_confirm()
-
+    @override
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:

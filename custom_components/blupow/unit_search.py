@@ -75,7 +75,6 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
     )
 
 
-@callback
 def offered(data: dict[str, Any]) -> Finding:
     """Return the unit that an issue offers."""
     return Finding(
