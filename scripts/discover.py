@@ -5,7 +5,7 @@ import sys
 
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
-from blupow_ble.commands import main
+from blupow_ble.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(["scan", *sys.argv[1:]]))

@@ -19,14 +19,15 @@ import warnings
 
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
-from blupow_ble import bluez, output
-from blupow_ble.errors import ReaderError
-from blupow_ble.link import device_path, find_device
-from blupow_ble.messages import Device, Request
-from blupow_ble.process import ReaderProcess
-from blupow_ble.plan import UnitPlan
+from blupow_ble.reader import bluez
+from blupow_ble import output
+from blupow_ble.protocol.errors import ReaderError
+from blupow_ble.reader.link import device_path, find_device
+from blupow_ble.reader.messages import Device, Request
+from blupow_ble.reader.process import ReaderProcess
+from blupow_ble.reader.plan import UnitPlan
 from blupow_ble.profiles import PROFILES
-from blupow_ble.resilience import child_deadline, connect_timeout
+from blupow_ble.reader.timeouts import child_deadline, connect_timeout
 from simulator.bus import BusError
 from simulator.control import ControlClient, control
 from simulator.faults import FaultName

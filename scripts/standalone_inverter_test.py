@@ -13,14 +13,15 @@ import time
 
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
-from blupow_ble import bluez, output
-from blupow_ble.errors import ReaderError
-from blupow_ble.link import BleLink, find_device
-from blupow_ble.plan import UnitPlan
+from blupow_ble.reader import bluez
+from blupow_ble import output
+from blupow_ble.protocol.errors import ReaderError
+from blupow_ble.reader.link import BleLink, find_device
+from blupow_ble.reader.plan import UnitPlan
 from blupow_ble.profiles import PROFILES
-from blupow_ble.reading import Reader
-from blupow_ble.resilience import CONNECT_TIMEOUT
-from blupow_ble.session import find_characteristics
+from blupow_ble.reader.reading import Reader
+from blupow_ble.reader.timeouts import CONNECT_TIMEOUT
+from blupow_ble.protocol.characteristics import find_characteristics
 from blupow_ble.virtual import VirtualDevice, VirtualLink
 from simulator.bus import BusError
 from simulator.faults import FaultName

@@ -8,7 +8,7 @@ import random
 import struct
 from typing import Final
 
-from blupow_ble.modbus import EXCEPTION_FLAG, seal
+from blupow_ble.protocol.modbus import EXCEPTION_FLAG, seal
 from blupow_ble.virtual import Module
 from dbus_fast import Variant
 

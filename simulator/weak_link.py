@@ -10,7 +10,8 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from blupow_ble.resilience import Freshness, connect_timeout
+from blupow_ble.reader.timeouts import connect_timeout
+from blupow_ble.supervisor.policies import Freshness
 
 HOURS: Final = 12
 INTERVAL: Final = 30.0

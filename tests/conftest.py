@@ -18,15 +18,15 @@ from syrupy.assertion import SnapshotAssertion
 
 # Before Home Assistant's test package looks for custom integrations, so that it finds this one.
 import custom_components.blupow  # noqa: F401
+from custom_components.blupow.bluetooth import device_reader, recovery
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble import bluez, probing
-from custom_components.blupow.readers import device_reader, recovery
+from custom_components.blupow.lib.blupow_ble.reader import bluez, probing
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 
-from .bluetooth import hear, service_info
-from .scripted import Script, ScriptedReader
-from .simulated import INVERTER_ADDRESS, INVERTER_NAME
+from .helpers.bluetooth import hear, service_info
+from .helpers.scripted import Script, ScriptedReader
+from .helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
 
 
 @pytest.fixture(autouse=True)

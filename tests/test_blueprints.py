@@ -8,12 +8,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .scripted import Script
-from .timeline import pass_time, set_up, state
+from .helpers.scripted import Script
+from .helpers.timeline import pass_time, set_up, state
 
 ROOT = Path(__file__).resolve().parent.parent
 BATTERY = "sensor.btric134000035_battery"

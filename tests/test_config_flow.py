@@ -10,20 +10,20 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.const import DOMAIN, PathKind
 from custom_components.blupow.device_flow import normalised
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, virtual_device
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import entity_registry as er
 
-from .bluetooth import hear, service_info
-from .families import FAMILIES
-from .scripted import NOW, Script, ScriptedReader
-from .simulated import INVERTER_ADDRESS, INVERTER_NAME
-from .timeline import set_up
+from .helpers.bluetooth import hear, service_info
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script, ScriptedReader
+from .helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
+from .helpers.timeline import set_up
 
 DATA = {
     "address": INVERTER_ADDRESS,
@@ -249,7 +249,7 @@ async def test_address_that_is_none(hass: HomeAssistant) -> None:
 @pytest.mark.usefixtures("enable_bluetooth")
 async def test_address_that_is_not_heard(hass: HomeAssistant) -> None:
     """No connection is attempted."""
-    with patch("custom_components.blupow.readers.path.bluez.release", return_value=[]):
+    with patch("custom_components.blupow.bluetooth.route.bluez.release", return_value=[]):
         result = await answer(hass, await begin(hass, "address"), address="C4:D3:6A:00:00:77")
     assert result["errors"] == {"base": "not_advertising"}
 
@@ -467,7 +467,7 @@ async def test_reconfigure_keeps_a_model_that_is_not_told(
 async def test_path_over_a_proxy(hass: HomeAssistant, script: Script) -> None:
     """A device that Home Assistant hears by something else than BlueZ is read in-process."""
     assert ScriptedReader.script is script
-    with patch("custom_components.blupow.readers.path.bluez.available", return_value=False):
+    with patch("custom_components.blupow.bluetooth.route.bluez.available", return_value=False):
         result = await discovered(hass)
         result = await answer(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY

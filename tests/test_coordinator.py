@@ -15,10 +15,10 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow.const import DOMAIN, PathKind
-from custom_components.blupow.errors import Interrupted
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, Stage
-from custom_components.blupow.lib.blupow_ble.modbus import ReadRequest
+from custom_components.blupow.exceptions import Interrupted
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, Stage
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import forget
 from homeassistant.config_entries import ConfigEntryState
@@ -26,10 +26,10 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STA
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .bluetooth import hear, service_info
-from .scripted import NOW, Script
-from .simulated import INVERTER_ADDRESS
-from .timeline import pass_time, set_up, state
+from .helpers.bluetooth import hear, service_info
+from .helpers.scripted import NOW, Script
+from .helpers.simulated import INVERTER_ADDRESS
+from .helpers.timeline import pass_time, set_up, state
 
 STATUS = "sensor.btric134000035_connection_status"
 PROBLEM = "sensor.btric134000035_problem"
@@ -573,7 +573,7 @@ async def test_change_of_path_is_logged_once(
     """A proxy that hears the device better takes over: one line."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
     await set_up(hass, entry)
-    with patch("custom_components.blupow.readers.path.bluez.available", return_value=False):
+    with patch("custom_components.blupow.bluetooth.route.bluez.available", return_value=False):
         await pass_time(hass, freezer, 62)
     lines = [record.getMessage() for record in caplog.records if "[path]" in record.getMessage()]
     assert len(lines) == 1

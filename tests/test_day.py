@@ -17,16 +17,16 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow.lib.blupow_ble import bluez, link_claim
+from custom_components.blupow.lib.blupow_ble.reader import bluez, link_claim
 from custom_components.blupow.snapshot import Snapshot
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import async_track_state_change_event
 
-from .bluetooth import hear, service_info
-from .day import FIELDS, IN_RANGE, NUMBERS, Day, DayReader, forget_stale_object
-from .timeline import set_up
+from .helpers.bluetooth import hear, service_info
+from .helpers.day import FIELDS, IN_RANGE, NUMBERS, Day, DayReader, forget_stale_object
+from .helpers.timeline import set_up
 
 STEP = 2
 HOURS = 24

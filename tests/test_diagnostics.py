@@ -10,13 +10,13 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 )
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .scripted import Script
-from .simulated import INVERTER_ADDRESS, INVERTER_NAME
-from .timeline import pass_time, set_up
+from .helpers.scripted import Script
+from .helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
+from .helpers.timeline import pass_time, set_up
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

@@ -9,16 +9,16 @@ from pytest_homeassistant_custom_component.common import (
     mock_restore_cache_with_extra_data,
 )
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant, State
 from homeassistant.util import dt as dt_util
 
-from .families import FAMILIES
-from .scripted import Script
-from .timeline import pass_time, set_up, state
+from .helpers.families import FAMILIES
+from .helpers.scripted import Script
+from .helpers.timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

@@ -14,10 +14,10 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .bluetooth import hear, service_info
-from .families import FAMILIES
-from .scripted import Script
-from .timeline import set_up
+from .helpers.bluetooth import hear, service_info
+from .helpers.families import FAMILIES
+from .helpers.scripted import Script
+from .helpers.timeline import set_up
 
 
 @pytest.mark.freeze_time("2026-11-21 12:00:00+00:00")

@@ -4,12 +4,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant, State
 
-from .bluetooth import hear, service_info
-from .scripted import Script
-from .timeline import pass_time, set_up
+from .helpers.bluetooth import hear, service_info
+from .helpers.scripted import Script
+from .helpers.timeline import pass_time, set_up
 
 CONNECTION = "event.btric134000035_connection"
 

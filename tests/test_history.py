@@ -11,12 +11,12 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.blupow.history import is_dated
-from custom_components.blupow.lib.blupow_ble import session
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from custom_components.blupow.lib.blupow_ble.modbus import seal
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
-from custom_components.blupow.lib.blupow_ble.reading import Reader
-from custom_components.blupow.lib.blupow_ble.result import Reading
+from custom_components.blupow.lib.blupow_ble.protocol import session
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
+from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
+from custom_components.blupow.lib.blupow_ble.reader.result import Reading
 from custom_components.blupow.lib.blupow_ble.virtual import Module
 from custom_components.blupow.lib.blupow_ble.virtual.controller import LOAD, SOLAR
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
@@ -30,9 +30,9 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.recorder import get_instance
 
-from .families import FAMILIES
-from .scripted import NOW, Script
-from .timeline import pass_time, set_up
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script
+from .helpers.timeline import pass_time, set_up
 
 GENERATED = "blupow:c4_d3_6a_00_00_35_solar_energy"
 

@@ -10,17 +10,17 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.blupow.bluetooth import Path, ReadPlan, device_reader
+from custom_components.blupow.bluetooth.connection_locks import take_turn
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.lib.blupow_ble.result import Reading
-from custom_components.blupow.readers import Path, ReadPlan, device_reader
-from custom_components.blupow.readers.turns import take_turn
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.reader.result import Reading
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
-from .bluetooth import hear, service_info
-from .scripted import Script, ScriptedReader
-from .timeline import state
+from .helpers.bluetooth import hear, service_info
+from .helpers.scripted import Script, ScriptedReader
+from .helpers.timeline import state
 
 HEALTHY = "C4:D3:6A:00:00:01"
 ILL = ("C4:D3:6A:00:00:02", "C4:D3:6A:00:00:03", "C4:D3:6A:00:00:04")

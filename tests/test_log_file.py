@@ -7,12 +7,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow import log_file
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.log_file import LogFile
 from homeassistant.core import HomeAssistant
 
-from .scripted import Script
-from .timeline import set_up
+from .helpers.scripted import Script
+from .helpers.timeline import set_up
 
 
 @pytest.fixture

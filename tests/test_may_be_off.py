@@ -4,12 +4,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 
-from .scripted import Script
+from .helpers.scripted import Script
+from .helpers.timeline import pass_time, set_up, state
 from .test_repairs import shown
-from .timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

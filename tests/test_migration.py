@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.migration import KEYS_OF_RELEASE_2
 from custom_components.blupow.sensor import sensors_of
@@ -22,10 +22,10 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .families import FAMILIES
-from .scripted import NOW, Script
-from .simulated import INVERTER_ADDRESS
-from .timeline import state
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script
+from .helpers.simulated import INVERTER_ADDRESS
+from .helpers.timeline import state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

@@ -10,8 +10,8 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from custom_components.blupow.lib.blupow_ble import session
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol import session
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
 from homeassistant.components.recorder.statistics import (
     list_statistic_ids,
@@ -22,12 +22,12 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.recorder import get_instance
 
-from .bluetooth import hear, service_info
-from .families import FAMILIES
-from .scripted import NOW, Script
-from .simulated import INVERTER_ADDRESS
+from .helpers.bluetooth import hear, service_info
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script
+from .helpers.simulated import INVERTER_ADDRESS
+from .helpers.timeline import pass_time, set_up, state
 from .test_units import bus, two_batteries
-from .timeline import pass_time, set_up, state
 
 NEW = "C4:D3:6A:00:00:99"
 

@@ -5,14 +5,14 @@ from datetime import time
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.lib.blupow_ble import bluez
+from custom_components.blupow.lib.blupow_ble.reader import bluez
+from custom_components.blupow.options import Settings, WantedPath
 from custom_components.blupow.options_flow import in_sections, suggested
-from custom_components.blupow.settings import Settings, WantedPath
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, InvalidData
 
-from .timeline import set_up
+from .helpers.timeline import set_up
 
 OPTIONS = {
     "update_interval": 60,

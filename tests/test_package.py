@@ -13,8 +13,7 @@ from PIL import Image
 import pytest
 import yaml
 
-from custom_components.blupow.actions import Action
-from custom_components.blupow.bank import BANK_SENSORS
+from custom_components.blupow.bank_sensors import BANK_SENSORS
 from custom_components.blupow.button import RECONNECT
 from custom_components.blupow.const import DOMAIN, EARLY_PLATFORMS, PLATFORMS, SUBENTRY_UNIT
 from custom_components.blupow.descriptions import (
@@ -30,14 +29,15 @@ from custom_components.blupow.descriptions import (
 from custom_components.blupow.event import CONNECTION
 from custom_components.blupow.events import LinkEvent
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
-from custom_components.blupow.lib.blupow_ble.resilience import ConnectionStatus
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.supervisor.policies import ConnectionStatus
 from custom_components.blupow.link_sensors import LINK_SENSORS
+from custom_components.blupow.options import Settings, WantedPath
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
 from custom_components.blupow.reconfigure_flow import AUTOMATIC
-from custom_components.blupow.settings import Settings, WantedPath
+from custom_components.blupow.services import Action
 from custom_components.blupow.unit_flow import SEARCH
 from homeassistant.components.bluetooth.match import ble_device_matches
 from homeassistant.components.sensor import SensorEntityDescription
@@ -48,7 +48,7 @@ from homeassistant.helpers.translation import async_get_translations
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
 
-from .bluetooth import service_info
+from .helpers.bluetooth import service_info
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPONENT = ROOT / "custom_components" / "blupow"
@@ -563,9 +563,9 @@ def test_who_may_import_whom() -> None:
                 if name.startswith(".") and not name.startswith(".lib.blupow_ble")
             }
             assert not outside, path
-        elif inside.parts[0] == "readers":
+        elif inside.parts[0] == "bluetooth":
             own = {name for name in imported if name.startswith(".") and ".lib." not in name}
-            assert {name.split(".")[1] for name in own} <= {"readers", "const", "settings"}, path
-        elif inside.name not in {"coordinator.py", "poller.py", "candidate.py", "snapshot.py"}:
-            assert not {name for name in imported if name.startswith(".readers")}, path
+            assert {name.split(".")[1] for name in own} <= {"bluetooth", "const", "options"}, path
+        elif inside.name not in {"coordinator.py", "poller.py", "pending_device.py", "snapshot.py"}:
+            assert not {name for name in imported if name.startswith(".bluetooth")}, path
         assert not {name for name in imported if name.split(".")[0] == "simulator"}, path

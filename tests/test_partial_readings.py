@@ -6,12 +6,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.lib.blupow_ble.modbus import seal
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from homeassistant.core import HomeAssistant, State
 
-from .scripted import NOW, Script
-from .timeline import pass_time, set_up, state
+from .helpers.scripted import NOW, Script
+from .helpers.timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

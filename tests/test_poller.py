@@ -7,15 +7,15 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from custom_components.blupow.readers import ways
+from custom_components.blupow.bluetooth import scanners
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 
-from .bluetooth import ADAPTER_SOURCE, add_adapter, hear, service_info
-from .proxies import PROXY, Proxy
-from .scripted import Script
-from .simulated import INVERTER_PATH
-from .timeline import pass_time, set_up
+from .helpers.bluetooth import ADAPTER_SOURCE, add_adapter, hear, service_info
+from .helpers.proxies import PROXY, Proxy
+from .helpers.scripted import Script
+from .helpers.simulated import INVERTER_PATH
+from .helpers.timeline import pass_time, set_up
 
 OTHER = "00:00:00:00:00:02"
 OTHER_PATH = INVERTER_PATH.replace("hci0", "hci1")
@@ -181,7 +181,7 @@ async def test_adapter_that_was_not_tried_is_not_blamed(
     """Others had all of their connections for a while: nobody has failed."""
     await set_up(hass, entry, **WATCHFUL)
     sources(script)
-    with patch.object(ways, "connections", return_value=(5, 0)):
+    with patch.object(scanners, "connections", return_value=(5, 0)):
         await pass_time(hass, freezer, 125)
     assert sources(script) == []
     assert entry.runtime_data.coordinator.link.last_error.code is ErrorCode.NO_SLOT

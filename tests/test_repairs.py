@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN, PathKind
 from custom_components.blupow.issues import cause
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.repairs import ReadInProcess
 from homeassistant.config_entries import ConfigEntryState
@@ -18,8 +18,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .scripted import NOW, Script
-from .timeline import pass_time, set_up
+from .helpers.scripted import NOW, Script
+from .helpers.timeline import pass_time, set_up
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

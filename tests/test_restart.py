@@ -10,16 +10,16 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.entry_store import EntryStore
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.link_state import forget
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
-from .families import FAMILIES
-from .scripted import Script
+from .helpers.families import FAMILIES
+from .helpers.scripted import Script
+from .helpers.timeline import pass_time, set_up, state
 from .test_repairs import shown
-from .timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

@@ -3,12 +3,12 @@
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
 
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
-from .scripted import Script
-from .timeline import set_up
+from .helpers.scripted import Script
+from .helpers.timeline import set_up
 
 
 @pytest.mark.usefixtures("heard")

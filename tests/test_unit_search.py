@@ -8,14 +8,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.blupow.bluetooth import Path, ReadPlan, device_reader
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
-from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
-from custom_components.blupow.lib.blupow_ble.probing import Prober, likely_units
-from custom_components.blupow.lib.blupow_ble.reading import Reader
-from custom_components.blupow.lib.blupow_ble.result import Finding, Reading
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.probing import Prober, likely_units
+from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
+from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink, virtual_bus
-from custom_components.blupow.readers import Path, ReadPlan, device_reader
 from custom_components.blupow.unit_search import Looks, add_units
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
@@ -24,9 +24,9 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 
-from .families import FAMILIES
-from .scripted import NOW, Script, ScriptedReader
-from .timeline import set_up
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script, ScriptedReader
+from .helpers.timeline import set_up
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 

@@ -9,8 +9,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode
-from custom_components.blupow.lib.blupow_ble.result import Finding
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.reader.result import Finding
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
 from custom_components.blupow.unit_search import add_units
 from custom_components.blupow.units import new_subentries, new_units, units_of
@@ -20,11 +20,11 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 
-from .families import FAMILIES
-from .scripted import NOW, Script
-from .simulated import INVERTER_ADDRESS
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script
+from .helpers.simulated import INVERTER_ADDRESS
+from .helpers.timeline import pass_time, set_up, state
 from .test_config_flow import answer
-from .timeline import pass_time, set_up, state
 
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
@@ -186,7 +186,7 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
             reply = super().answer(request)
             if reply is None or request[0] != 255:
                 return reply
-            from custom_components.blupow.lib.blupow_ble.modbus import seal
+            from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
 
             return seal(bytes((255,)) + reply[1:-2])
 

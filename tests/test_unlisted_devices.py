@@ -13,12 +13,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr
 
-from .bluetooth import hear, service_info
-from .families import FAMILIES
-from .scripted import NOW, Script
-from .simulated import INVERTER_ADDRESS
+from .helpers.bluetooth import hear, service_info
+from .helpers.families import FAMILIES
+from .helpers.scripted import NOW, Script
+from .helpers.simulated import INVERTER_ADDRESS
+from .helpers.timeline import set_up, state
 from .test_config_flow import answer, begin, discovered, kind_form
-from .timeline import set_up, state
 
 PRO_ADDRESS = "4C:E1:74:68:36:92"
 PREFIX = "btric134000035"

@@ -17,9 +17,9 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow import poller
-from custom_components.blupow.errors import Interrupted
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
-from custom_components.blupow.lib.blupow_ble.modbus import EXCEPTION_FLAG, seal
+from custom_components.blupow.exceptions import Interrupted
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import EXCEPTION_FLAG, seal
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
 from custom_components.blupow.link_state import LinkState
 from custom_components.blupow.watchdog import Watchdog
@@ -27,8 +27,8 @@ from homeassistant.components.persistent_notification import _async_get_or_creat
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
-from .scripted import NOW, Script
-from .timeline import pass_time, set_up, state
+from .helpers.scripted import NOW, Script
+from .helpers.timeline import pass_time, set_up, state
 
 STATUS = "sensor.btric134000035_connection_status"
 RECOVERIES = "sensor.btric134000035_recoveries"

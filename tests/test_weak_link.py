@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.resilience import CONNECT_TIMEOUT_CAP
+from custom_components.blupow.lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT_CAP
 from simulator.weak_link import GOOD_POLL, Pace, bursty, independent, mean_losses, simulate
 
 SEEDS = 200

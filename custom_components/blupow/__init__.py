@@ -9,7 +9,6 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
-from .actions import async_setup_actions
 from .const import CONF_PROFILE, DOMAIN, EARLY_PLATFORMS, PLATFORMS
 from .coordinator import BluPowCoordinator
 from .device import complete_devices, register_module, remove_stale_devices
@@ -20,6 +19,7 @@ from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
 from .migration import async_ask_family, async_migrate_entry
 from .runtime import BluPowConfigEntry, BluPowRuntime
+from .services import async_setup_actions
 from .stale_entities import remove_stale_entities
 from .unit_search import withdraw_offers
 from .watchdog import Watchdog

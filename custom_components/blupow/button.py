@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import BluPowEntity
-from .errors import failure
-from .lib.blupow_ble.errors import ReaderError
+from .exceptions import failure
+from .lib.blupow_ble.protocol.errors import ReaderError
 from .runtime import BluPowConfigEntry, BluPowRuntime
 
 PARALLEL_UPDATES = 1

@@ -20,16 +20,16 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
-from .candidate import Candidate, candidate_named, entry_data, names_no_model
 from .const import CONF_PROFILE, DOMAIN, SUBENTRY_UNIT
 from .device_flow import READ, Then, choice, made_up_name, model_label, name_of, normalised
-from .lib.blupow_ble.errors import ErrorCode
-from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.names import cleaned
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.inverter import INVERTER
+from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.protocol.text import cleaned
+from .lib.blupow_ble.reader.messages import VIRTUAL
 from .migration import VERSION
 from .options_flow import BluPowOptionsFlow
+from .pending_device import Candidate, candidate_named, entry_data, names_no_model
 from .reconfigure_flow import ReconfigureSteps
 from .unit_flow import UnitFlow
 

@@ -15,21 +15,21 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from . import events
+from .bluetooth import Path
+from .bluetooth.connection_locks import start_delay
+from .bluetooth.recovery import wait_connectable
+from .connection_log import Journal, Topic
 from .const import DOMAIN
-from .errors import Interrupted, placeholders
 from .events import LinkEvent
-from .journal import Journal, Topic
-from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.plan import OWN_UNIT
+from .exceptions import Interrupted, placeholders
 from .lib.blupow_ble.profiles.declaration import Span
-from .lib.blupow_ble.resilience import ConnectionStatus, Freshness, Rung
-from .lib.blupow_ble.result import Finding, Reading, UnitReading
+from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from .lib.blupow_ble.reader.plan import OWN_UNIT
+from .lib.blupow_ble.reader.result import Finding, Reading, UnitReading
+from .lib.blupow_ble.supervisor.policies import ConnectionStatus, Freshness, Rung
 from .link_state import LinkState, Poll, forget
+from .options import Settings
 from .poller import Poller
-from .readers import Path
-from .readers.recovery import wait_connectable
-from .readers.turns import start_delay
-from .settings import Settings
 from .snapshot import Snapshot
 from .unit_search import offer_unit
 from .units import UnitState, new_units, units_of

@@ -17,12 +17,12 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .candidate import Candidate, identify, read_once
-from .lib.blupow_ble.errors import ReaderError
-from .lib.blupow_ble.names import cleaned, plain
 from .lib.blupow_ble.profiles import may_be_renogy, may_be_renogy_by_manufacturer
 from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
-from .lib.blupow_ble.result import UnitReading
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.protocol.text import cleaned, plain
+from .lib.blupow_ble.reader.result import UnitReading
+from .pending_device import Candidate, identify, read_once
 
 READ: Final = "read_device"
 """What the user is told while a device is read."""

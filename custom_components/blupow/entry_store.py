@@ -14,7 +14,7 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
-from .lib.blupow_ble.messages import is_value
+from .lib.blupow_ble.reader.messages import is_value
 from .link_state import LinkState
 from .units import DayMark, UnitSnapshot, UnitState, guard_of
 

@@ -21,13 +21,13 @@ from homeassistant.helpers.recorder import async_migration_in_progress, get_inst
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import EnergyConverter
 
+from .connection_log import Topic
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .device import base_id
-from .journal import Topic
-from .lib.blupow_ble.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.profiles.declaration import History, HistoryField, Unit
 from .lib.blupow_ble.profiles.decoding import decode_history
+from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .units import DayMark, UnitState, unit_name
 
 IMPORT_HOUR: Final = 12

@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
-from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.names import plain
+from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from .lib.blupow_ble.protocol.text import plain
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry

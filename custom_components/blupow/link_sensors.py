@@ -17,9 +17,9 @@ from homeassistant.helpers.typing import StateType
 from .const import PathKind
 from .coordinator import BluPowCoordinator
 from .descriptions import NONE
-from .lib.blupow_ble.errors import ErrorCode
 from .lib.blupow_ble.profiles.declaration import Unit
-from .lib.blupow_ble.resilience import ConnectionStatus
+from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.supervisor.policies import ConnectionStatus
 
 
 @dataclass(frozen=True, kw_only=True)

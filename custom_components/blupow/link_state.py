@@ -8,10 +8,10 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
+from .connection_log import Journal
 from .const import DOMAIN
-from .journal import Journal
-from .lib.blupow_ble.errors import ReaderError
-from .lib.blupow_ble.resilience import Availability, ConnectionStatus
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.supervisor.policies import Availability, ConnectionStatus
 from .snapshot import Snapshot
 from .units import UnitState
 

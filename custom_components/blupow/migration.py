@@ -12,15 +12,15 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH
 
-from .candidate import candidate_named, identify
 from .const import CONF_PROFILE, CONF_UNIT, DOMAIN, SUBENTRY_UNIT
 from .device_flow import normalised
-from .errors import placeholders
-from .lib.blupow_ble.errors import ReaderError
+from .exceptions import placeholders
 from .lib.blupow_ble.profiles import PROFILES, profile_for_name
 from .lib.blupow_ble.profiles.controller import CONTROLLER
 from .lib.blupow_ble.profiles.inverter import INVERTER
-from .settings import CONF_UPDATE_INTERVAL, RANGES
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .options import CONF_UPDATE_INTERVAL, RANGES
+from .pending_device import candidate_named, identify
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry

@@ -22,9 +22,9 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import CONF_UNIT
-from .lib.blupow_ble import bluez
-from .lib.blupow_ble.messages import VIRTUAL
-from .settings import (
+from .lib.blupow_ble.reader import bluez
+from .lib.blupow_ble.reader.messages import VIRTUAL
+from .options import (
     CONF_CACHE_TIME,
     CONF_CONNECT_TIMEOUT,
     CONF_DAILY_RECONNECT,

@@ -7,24 +7,19 @@ from typing import TYPE_CHECKING
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL
 from homeassistant.core import HomeAssistant
 
+from .bluetooth import FindPlan, Path, ReadPlan
+from .bluetooth.connection_locks import turn
+from .bluetooth.device_reader import DeviceReader
+from .bluetooth.recovery import close_links, look_again, rediscover
 from .const import CONF_UNIT
-from .lib.blupow_ble.errors import ErrorCode
-from .lib.blupow_ble.messages import VIRTUAL
-from .lib.blupow_ble.plan import OWN_UNIT, UnitPlan
 from .lib.blupow_ble.profiles.declaration import About, Span
-from .lib.blupow_ble.resilience import (
-    CONNECT_TIMEOUT,
-    KNOWN_BLOCK,
-    BlockRecord,
-    Rung,
-    connect_timeout,
-)
-from .lib.blupow_ble.result import Finding, Reading, UnitReading
-from .readers import FindPlan, Path, ReadPlan
-from .readers.device_reader import DeviceReader
-from .readers.recovery import close_links, look_again, rediscover
-from .readers.turns import turn
-from .settings import Settings
+from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.reader.messages import VIRTUAL
+from .lib.blupow_ble.reader.plan import OWN_UNIT, UnitPlan
+from .lib.blupow_ble.reader.result import Finding, Reading, UnitReading
+from .lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT, connect_timeout
+from .lib.blupow_ble.supervisor.policies import KNOWN_BLOCK, BlockRecord, Rung
+from .options import Settings
 from .unit_search import Looks
 from .units import UnitState, unit_subentries
 

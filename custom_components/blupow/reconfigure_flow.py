@@ -12,14 +12,14 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import SelectOptionDict, TextSelector
 
 from .button import RECONNECT
-from .candidate import candidate_as, entry_data, names_no_model
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT
 from .device_flow import READ, DeviceFlow, choice, model_label, normalised
 from .event import CONNECTION
-from .lib.blupow_ble.messages import VIRTUAL
 from .lib.blupow_ble.profiles import PROFILES
+from .lib.blupow_ble.reader.messages import VIRTUAL
 from .link_sensors import LINK_SENSORS
 from .new_address import async_move_entry
+from .pending_device import candidate_as, entry_data, names_no_model
 from .units import unit_subentries
 
 if TYPE_CHECKING:

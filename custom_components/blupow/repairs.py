@@ -11,14 +11,14 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_UNIT, DOMAIN
-from .errors import message_of
+from .exceptions import message_of
 from .issues import IssueKind
-from .lib.blupow_ble.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.names import plain
-from .lib.blupow_ble.result import Finding
+from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from .lib.blupow_ble.protocol.text import plain
+from .lib.blupow_ble.reader.result import Finding
+from .options import CONF_PATH, WantedPath
 from .options_flow import number
 from .runtime import BluPowConfigEntry
-from .settings import CONF_PATH, WantedPath
 from .unit_search import add_units, label, offered
 from .units import new_units
 

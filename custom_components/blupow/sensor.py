@@ -10,7 +10,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
-from .bank import bank_sensors
+from .bank_sensors import bank_sensors
 from .coordinator import BluPowCoordinator
 from .descriptions import (
     LIST_KINDS,
@@ -22,7 +22,7 @@ from .descriptions import (
     describe_worst_fault,
     translation_of,
 )
-from .energy import BluPowEstimatedEnergy
+from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, add_of_units, unique_id
 from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Field, Kind, unknown
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription

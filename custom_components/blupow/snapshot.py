@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from .lib.blupow_ble.result import Timings
-from .readers import Path
+from .bluetooth import Path
+from .lib.blupow_ble.reader.result import Timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from .bank import BANK_SENSORS
+from .bank_sensors import BANK_SENSORS
 from .binary_sensor import described, groups_of
 from .button import RECONNECT
 from .coordinator import BluPowCoordinator

@@ -6,7 +6,7 @@ from homeassistant.components import bluetooth, system_health
 from homeassistant.core import HomeAssistant, callback
 
 from .const import DOMAIN
-from .lib.blupow_ble.resilience import ConnectionStatus
+from .lib.blupow_ble.supervisor.policies import ConnectionStatus
 
 FRESH = frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.TEST_MODE})
 

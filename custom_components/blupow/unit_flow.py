@@ -18,9 +18,9 @@ from homeassistant.helpers.selector import (
 from .const import CONF_UNIT
 from .coordinator import BluPowCoordinator
 from .device_flow import WaitingSteps
-from .lib.blupow_ble.errors import ReaderError
-from .lib.blupow_ble.probing import UNIT_ADDRESSES
-from .lib.blupow_ble.result import Finding
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.reader.probing import UNIT_ADDRESSES
+from .lib.blupow_ble.reader.result import Finding
 from .runtime import BluPowConfigEntry
 from .unit_search import add_units, label
 from .units import address_of_own, moved_units, new_subentries, new_units, unit_subentries

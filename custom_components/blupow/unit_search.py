@@ -9,11 +9,11 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import CONF_SERIAL_NUMBER, CONF_UNIT, DOMAIN
 from .issues import IssueKind
-from .lib.blupow_ble.modbus import BROADCAST_UNIT
-from .lib.blupow_ble.names import plain
-from .lib.blupow_ble.probing import likely_units
 from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.result import Finding
+from .lib.blupow_ble.protocol.modbus import BROADCAST_UNIT
+from .lib.blupow_ble.protocol.text import plain
+from .lib.blupow_ble.reader.probing import likely_units
+from .lib.blupow_ble.reader.result import Finding
 from .units import UnitState, address_of_own, new_subentries, unit_subentries
 
 if TYPE_CHECKING:

@@ -13,10 +13,6 @@ from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_MODEL, CONF_NAME
 
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT, SUBENTRY_UNIT
-from .lib.blupow_ble.counters import CounterGuard
-from .lib.blupow_ble.errors import ErrorCode
-from .lib.blupow_ble.modbus import BROADCAST_UNIT
-from .lib.blupow_ble.plan import OWN_UNIT
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import (
     About,
@@ -31,8 +27,12 @@ from .lib.blupow_ble.profiles.declaration import (
     is_unknown,
     unknown,
 )
-from .lib.blupow_ble.resilience import GRACE_TIME
-from .lib.blupow_ble.result import Finding, UnitReading
+from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.protocol.modbus import BROADCAST_UNIT
+from .lib.blupow_ble.reader.plan import OWN_UNIT
+from .lib.blupow_ble.reader.result import Finding, UnitReading
+from .lib.blupow_ble.supervisor.counters import CounterGuard
+from .lib.blupow_ble.supervisor.policies import GRACE_TIME
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry

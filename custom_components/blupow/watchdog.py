@@ -19,14 +19,14 @@ from homeassistant.helpers.event import (
 from homeassistant.util import dt as dt_util
 
 from . import events
+from .connection_log import Topic
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
-from .errors import Interrupted
 from .events import LinkEvent
-from .journal import Topic
-from .lib.blupow_ble.errors import ErrorCode, ReaderError
-from .lib.blupow_ble.names import plain
-from .lib.blupow_ble.resilience import RECOVERY_JITTER, Rung
+from .exceptions import Interrupted
+from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from .lib.blupow_ble.protocol.text import plain
+from .lib.blupow_ble.supervisor.policies import RECOVERY_JITTER, Rung
 
 
 class Trigger(StrEnum):

@@ -6,7 +6,7 @@ from custom_components.blupow.link_sensors import LINK_SENSORS
 from simulator.control import ControlClient
 from simulator.home_assistant import HomeAssistant
 
-from ..simulated import INVERTER_ADDRESS, INVERTER_NAME
+from ..helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
 from .processes import readers_on
 
 INTERVAL = 10

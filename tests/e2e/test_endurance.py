@@ -6,16 +6,16 @@ import random
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import process as process_module
-from custom_components.blupow.lib.blupow_ble.errors import ErrorCode, ReaderError
-from custom_components.blupow.lib.blupow_ble.messages import Device, Request
-from custom_components.blupow.lib.blupow_ble.plan import UnitPlan
-from custom_components.blupow.lib.blupow_ble.process import ReaderProcess
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.reader import process as process_module
+from custom_components.blupow.lib.blupow_ble.reader.messages import Device, Request
+from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.process import ReaderProcess
 from simulator.control import ControlClient, control
 from simulator.faults import FaultName
 
-from ..simulated import run_simulator
+from ..helpers.simulated import run_simulator
 from .processes import descriptors, memory, readers_on
 
 SEED = 20261121

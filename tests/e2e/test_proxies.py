@@ -10,7 +10,7 @@ from simulator.control import control
 from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
-from ..simulated import INVERTER_ADDRESS
+from ..helpers.simulated import INVERTER_ADDRESS
 from .processes import readers_on
 from .scene import OPTIONS, STATUS, VOLTAGE, Scene, check_log, discovered_and_added
 

@@ -12,7 +12,7 @@ from simulator.control import control
 from simulator.home_assistant import HomeAssistantError, free_port, home_assistant
 from simulator.process import simulator
 
-from ..simulated import INVERTER_NAME, INVERTER_PATH, leave_a_link
+from ..helpers.simulated import INVERTER_NAME, INVERTER_PATH, leave_a_link
 from .processes import readers_on
 from .scene import (
     GRACE,

@@ -11,7 +11,7 @@ import pytest
 
 from simulator.bus import address
 
-from ..simulated import run_simulator
+from ..helpers.simulated import run_simulator
 from .processes import readers_on
 
 ROOT = Path(__file__).resolve().parent.parent.parent

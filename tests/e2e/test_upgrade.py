@@ -11,7 +11,7 @@ from simulator.__main__ import ADAPTER_ADDRESS
 from simulator.home_assistant import HomeAssistant, free_port, home_assistant
 from simulator.process import simulator
 
-from ..simulated import INVERTER_ADDRESS
+from ..helpers.simulated import INVERTER_ADDRESS
 from .scene import FORBIDDEN_IN_LOG
 
 TYPED = INVERTER_ADDRESS.lower().replace(":", "-")

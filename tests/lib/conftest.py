@@ -6,7 +6,7 @@ import pytest
 
 from simulator.control import ControlClient
 
-from ..simulated import disturb, run_simulator
+from ..helpers.simulated import disturb, run_simulator
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from custom_components.blupow.lib.blupow_ble import output, process as process_module
+from custom_components.blupow.lib.blupow_ble import output
+from custom_components.blupow.lib.blupow_ble.reader import process as process_module
 
 READ = ("read", "--virtual", "controller")
 

@@ -17,10 +17,10 @@ def _has_parent() -> bool:
 def main() -> int:
     """Serve a request from a parent, or run a command for a person."""
     if len(sys.argv) == 1 and _has_parent():
-        from .child import main as serve  # noqa: PLC0415
+        from .reader.child import main as serve  # noqa: PLC0415
 
         return serve()
-    from .commands import main as command  # noqa: PLC0415
+    from .cli import main as command  # noqa: PLC0415
 
     return command(sys.argv[1:])
 

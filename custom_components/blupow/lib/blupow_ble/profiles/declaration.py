@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from ..protocol.push import PushFrame
+
 type Value = bool | int | float | str | list[str]
 
 NOT_THERE: Final = 0xFFFF
@@ -339,20 +341,6 @@ class History:
     spans: tuple[Span, ...]
     """What is read for it. Those of a controller overlap by number, though each is a day of its own."""
     fields: tuple[HistoryField, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushFrame:
-    """What a device sends by itself, without being asked. Registers are the 16-bit words of the frame."""
-
-    service: str
-    notify: str
-    header: bytes
-    size: int
-    stem: bytes
-    """How all headers of the device begin: none of them stands within a whole frame."""
-    tags: Mapping[int, bytes]
-    """Bytes that every frame holds, by their offset: it has no checksum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

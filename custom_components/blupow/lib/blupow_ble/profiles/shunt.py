@@ -6,18 +6,8 @@ Source: a live capture, and the offsets that several readers of the same frames 
 
 from typing import Final
 
-from .declaration import (
-    NO_SENSOR,
-    Block,
-    Computed,
-    Estimate,
-    Field,
-    Model,
-    Profile,
-    PushFrame,
-    Rule,
-    Unit,
-)
+from ..protocol.push import PushFrame
+from .declaration import NO_SENSOR, Block, Computed, Estimate, Field, Model, Profile, Rule, Unit
 
 _BASE: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
 

@@ -6,7 +6,7 @@ import struct
 import time
 from typing import Final, Protocol
 
-from ..modbus import EXCEPTION_FLAG, READ_REGISTERS, WRITE_REGISTER, is_sealed, seal
+from ..protocol.modbus import EXCEPTION_FLAG, READ_REGISTERS, WRITE_REGISTER, is_sealed, seal
 from . import battery, controller, dcdc, inverter, shunt
 
 type Registers = Callable[[float, int, str], dict[int, int]]

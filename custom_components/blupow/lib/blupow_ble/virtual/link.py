@@ -9,7 +9,12 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 
 from ..profiles.shunt import FRAME
-from ..session import NOTIFY_CHARACTERISTIC, NOTIFY_SERVICE, WRITE_CHARACTERISTIC, WRITE_SERVICE
+from ..protocol.characteristics import (
+    NOTIFY_CHARACTERISTIC,
+    NOTIFY_SERVICE,
+    WRITE_CHARACTERISTIC,
+    WRITE_SERVICE,
+)
 from .device import Module
 
 FRAGMENT: Final = 20

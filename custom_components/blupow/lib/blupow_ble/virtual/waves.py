@@ -5,7 +5,7 @@ import math
 import struct
 from typing import Final
 
-from ..modbus import parse_reply
+from ..protocol.modbus import parse_reply
 
 DAY: Final = 86_400.0
 EPOCH: Final = 1_760_000_000.0

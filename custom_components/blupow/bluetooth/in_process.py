@@ -1,0 +1,107 @@
+"""Readings through Home Assistant's own Bluetooth: the way over ESPHome and other proxies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from homeassistant.core import HomeAssistant
+
+from ..const import PathKind
+from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from ..lib.blupow_ble.protocol.session import Link
+from ..lib.blupow_ble.reader.link import BleLink
+from ..lib.blupow_ble.reader.probing import Prober
+from ..lib.blupow_ble.reader.reading import Reader as LibraryReader
+from ..lib.blupow_ble.reader.result import Finding, Reading
+from ..lib.blupow_ble.reader.timeouts import child_deadline
+from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
+from . import FindPlan, Path, ReadPlan
+from .chosen_client import client_over
+from .connection_locks import take_turn
+from .scanners import connected_by
+
+
+def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
+    """Return the link that a path leads over."""
+    if path.kind is PathKind.VIRTUAL:
+        assert isinstance(plan, ReadPlan)
+        return VirtualLink(virtual_device(plan.units[0].profile.key))
+    assert path.ble_device is not None
+    return BleLink(
+        path.ble_device,
+        plan.connect_timeout,
+        client_class=client_over(path.device.address, path.source),
+        fresh_services=isinstance(plan, ReadPlan) and plan.fresh_services,
+    )
+
+
+class InProcessReader:
+    """Connects with Home Assistant's own client, under the same timeouts as the child."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Start with nothing under way."""
+        self._hass = hass
+        self._finishing: asyncio.Task[None] | None = None
+
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading; return it with the way that it really took. Raises ReaderError."""
+
+        async def errand(link: Link) -> tuple[Path, Reading]:
+            reader = LibraryReader(link, plan.units, budget=plan.budget, look_at=plan.look_at)
+            reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
+            return self._really_taken(path), reading
+
+        return await self._have_done(path, _link(path, plan), plan, errand)
+
+    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+        """Find units. Raises ReaderError."""
+
+        async def errand(link: Link) -> list[Finding]:
+            prober = Prober(link, plan.budget, plan.addresses)
+            return await prober.sweep() if plan.everything else [await prober.identify()]
+
+        return await self._have_done(path, _link(path, plan), plan, errand)
+
+    def _really_taken(self, path: Path) -> Path:
+        """Return the way to a device that is connected: Home Assistant has the last word."""
+        virtual = path.kind is PathKind.VIRTUAL
+        scanner = None if virtual else connected_by(self._hass, path.device.address)
+        if scanner is None or scanner.source == path.source:
+            return path
+        reason = f"Home Assistant connected over {scanner.name}"
+        return replace(path, source=scanner.source, reason=reason)
+
+    async def _have_done[T](
+        self,
+        path: Path,
+        link: Link,
+        plan: ReadPlan | FindPlan,
+        errand: Callable[[Link], Awaitable[T]],
+    ) -> T:
+        """Do something over a link in the adapter's or proxy's turn."""
+        await self.stop()
+        end_turn = await take_turn(self._hass, path)
+        deadline = child_deadline(plan.connect_timeout, plan.budget)
+        try:
+            async with asyncio.timeout(deadline):
+                return await errand(link)
+        except TimeoutError:
+            raise ReaderError(
+                ErrorCode.READER_TIMEOUT, f"the reading was not done within {deadline:g} s"
+            ) from None
+        finally:
+            self._finishing = asyncio.create_task(
+                self._finish(link, end_turn), name="blupow disconnecting"
+            )
+
+    async def _finish(self, link: Link, end_turn: Callable[[], None]) -> None:
+        """Disconnect, then let the next one have the adapter or proxy."""
+        try:
+            await link.disconnect()
+        finally:
+            end_turn()
+
+    async def stop(self) -> None:
+        """Wait until the last link is closed; a reading under way is cancelled by its own task."""
+        if self._finishing is not None:
+            await asyncio.wait((self._finishing,))

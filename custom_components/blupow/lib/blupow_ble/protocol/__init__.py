@@ -1,0 +1,1 @@
+"""Modbus frames, sessions over GATT, pushed frames, and the errors that they raise."""

@@ -1,0 +1,401 @@
+"""One reading from beginning to end: connect, identify, read each unit's blocks, decode, disconnect."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ..profiles.declaration import Block, Model, RegisterMap, Span
+from ..profiles.decoding import decode
+from ..protocol.errors import ErrorCode, ReaderError, Stage
+from ..protocol.modbus import BROADCAST_UNIT
+from ..protocol.session import REQUEST_TIMEOUT, REQUEST_TRIES, Session, open_session
+from .plan import UnitPlan
+from .result import Finding, Reading, Timings, UnitReading
+from .timeouts import READ_BUDGET
+
+if TYPE_CHECKING:
+    from ..protocol.session import Link
+
+_LOGGER = logging.getLogger(__name__)
+
+SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
+"""Failures after which a late reply may still be on its way."""
+
+
+LOOK_TIME: Final = 6.0
+"""Seconds that must be left for a look at another address: it must not cost a good reading."""
+_NOT_OURS: Final = frozenset({ErrorCode.HELD_BY_OTHER})
+"""Failures after which nothing that was read can be believed: it may be another program's."""
+
+
+def _not_made_anew(why: str) -> ReaderError:
+    text = f"the connection could not be made anew: {why}"
+    return ReaderError(ErrorCode.CONNECT_FAILED, text)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known so far of one unit within one reading."""
+
+    plan: UnitPlan
+    model: Model | None
+    unit: int | None
+    registers: dict[int, int] = field(default_factory=dict)
+    raw: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    failed: dict[str, ErrorCode] = field(default_factory=dict)
+
+    @property
+    def register_map(self) -> RegisterMap:
+        return self.plan.profile.register_map(self.model)
+
+    @property
+    def required(self) -> Block:
+        return next(block for block in self.register_map.blocks if block.required)
+
+    def has(self, block: Block) -> bool:
+        return len(self.raw.get(block.start, ())) == block.words
+
+    def asked_for(self, block: Block) -> bool:
+        wanted = self.plan.blocks
+        return block.required or wanted is None or block.key in wanted
+
+    def holds_model(self, block: Block) -> bool:
+        return self.plan.profile.model_field in self.register_map.fields_of(block)
+
+    def keep(self, block: Block, words: Sequence[int]) -> None:
+        self.raw[block.start] = tuple(words)
+        self.registers.update(zip(block.registers, words, strict=True))
+
+    def recognise(self) -> None:
+        """Take the model from its register, unless it was given: who gives one knows better."""
+        model_field = self.plan.profile.model_field
+        if self.model is not None or model_field is None:
+            return
+        text = decode(self.register_map, self.registers).values.get(model_field.key)
+        if isinstance(text, str) and (model := self.plan.profile.model_named(text)):
+            self.model = model
+
+    def reading(self) -> UnitReading:
+        decoded = decode(self.register_map, self.registers)
+        return UnitReading(
+            unit=self.unit,
+            model=self.model.key if self.model else None,
+            values=decoded.values,
+            failed=self.failed,
+            dropped=decoded.dropped,
+            unknown=decoded.unknown,
+            registers=self.raw,
+        )
+
+
+class Reader:
+    """Takes one reading over a link; `close` must follow, whatever happens."""
+
+    def __init__(
+        self,
+        link: Link,
+        units: Sequence[UnitPlan],
+        *,
+        budget: float = READ_BUDGET,
+        look_at: int | None = None,
+        on_stage: Callable[[Stage], None] = lambda _: None,
+    ) -> None:
+        """Prepare a reading of units behind one link, of so many seconds once it is connected.
+
+        look_at: a unit address that is asked at the end, whether another unit is there.
+        """
+        self._link = link
+        self._units = [_Progress(plan, plan.model, plan.unit) for plan in units]
+        self._budget = budget
+        self._look_at = look_at
+        self._on_stage = on_stage
+        self._session: Session | None = None
+        self._started = self._connected = self._deadline = 0.0
+        self._distrusted = False
+        """A block was silent: what the device still sends may belong to it."""
+        self._reconnected = False
+        self._dropped_link = False
+
+    async def read(self) -> Reading:
+        """Connect and read. Raises ReaderError when no unit's required block could be read."""
+        await self._begin()
+        silent: dict[str, ReaderError] = {}
+        # a search for an address must not use up the time of units whose address is known
+        for state in sorted(self._units, key=lambda state: state.unit is None):
+            try:
+                await self._read_unit(state)
+            except ReaderError as err:
+                if err.code in _NOT_OURS:
+                    raise
+                _LOGGER.debug("[reader] unit %s is missing: %s", state.unit, err.message)
+                silent[state.plan.key] = err
+                self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
+        if len(silent) == len(self._units):
+            raise silent[self._units[0].plan.key]
+        assert self._session is not None
+        self._session.check_strays()
+        return self._reading(
+            {
+                state.plan.key: state.reading()
+                for state in self._units
+                if state.plan.key not in silent
+            },
+            {key: err.code for key, err in silent.items()},
+            () if silent or self._dropped_link else await self._found(),
+        )
+
+    async def _found(self) -> tuple[Finding, ...]:
+        """Return the unit at the address that was to be looked at; what fails there spoils no reading."""
+        left = self._deadline - asyncio.get_running_loop().time()
+        if self._look_at is None or left < LOOK_TIME:
+            return ()
+        from .probing import Prober  # noqa: PLC0415  most readings need none
+
+        assert self._session is not None
+        try:
+            found = await Prober(self._link).look_at(self._session, self._look_at, self._deadline)
+        except ReaderError as err:
+            _LOGGER.debug("[reader] unit %s was not looked at: %s", self._look_at, err.message)
+            return ()
+        return () if found is None else (found,)
+
+    async def read_spans(self, spans: Sequence[Span]) -> Reading:
+        """Connect and read registers of the first unit by number, as they are; nothing is decoded.
+
+        Raises ReaderError when the first span could not be read; a later one may be missing.
+        """
+        state = self._units[0]
+        if state.plan.profile.push is not None:
+            raise ReaderError(ErrorCode.BAD_REQUEST, "the device has no registers to ask for")
+        await self._begin()
+        await self._find_unit(state)
+        state.raw.clear()
+        for span in spans:
+            try:
+                state.raw[span.start] = await self._read_span(state, span)
+            except ReaderError as err:
+                if not state.raw:
+                    raise
+                _LOGGER.debug("[reader] registers from %s are missing: %s", span.start, err.message)
+                state.failed[str(span.start)] = err.code
+                if err.code is not ErrorCode.MODBUS_EXCEPTION:
+                    break  # without trust in the link the next reply could be this one's
+        reading = UnitReading(
+            unit=state.unit,
+            model=state.model.key if state.model else None,
+            values={},
+            failed=state.failed,
+            dropped=[],
+            unknown={},
+            registers=state.raw,
+        )
+        return self._reading({state.plan.key: reading}, {})
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._link.disconnect()
+
+    @property
+    def _several(self) -> bool:
+        return len(self._units) > 1
+
+    @property
+    def _tries(self) -> int:
+        """How often a required block is asked for: of several a silent one costs a single timeout."""
+        return 1 if self._several else REQUEST_TRIES
+
+    async def _begin(self) -> None:
+        """Connect; from then on the time for reading counts."""
+        loop = asyncio.get_running_loop()
+        self._started = loop.time()
+        await self._open()
+        self._connected = loop.time()
+        self._on_stage(Stage.READ)
+        self._deadline = self._connected + self._budget
+
+    def _reading(
+        self,
+        units: dict[str, UnitReading],
+        silent: dict[str, ErrorCode],
+        found: tuple[Finding, ...] = (),
+    ) -> Reading:
+        ended = asyncio.get_running_loop().time()
+        return Reading(
+            units=units,
+            silent=silent,
+            found=found,
+            timings=Timings(
+                connect=round(self._connected - self._started, 3),
+                read=round(ended - self._connected, 3),
+            ),
+            attempts=self._link.attempts,
+        )
+
+    async def _open(self) -> None:
+        """Connect and have replies delivered."""
+        self._on_stage(Stage.CONNECT)
+        first = self._units[0]
+        unit, pushed = first.unit or BROADCAST_UNIT, first.plan.profile.push
+        client = await self._link.connect()
+        self._on_stage(Stage.SERVICES)
+        self._session = await open_session(self._link, unit, pushed, client=client)
+
+    async def _read_unit(self, state: _Progress) -> None:
+        """Read one unit. Raises ReaderError if its required block cannot be read."""
+        assert self._session is not None
+        if (frame := state.plan.profile.push) is not None:
+            left = self._deadline - asyncio.get_running_loop().time()
+            state.keep(state.required, await self._session.listen(frame, left))
+            state.model = state.model or state.plan.profile.models[0]
+            return
+        if self._dropped_link:
+            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
+        await self._find_unit(state)
+        self._session.unit = state.unit or BROADCAST_UNIT
+        await self._identify(state)
+        for block in sorted(state.register_map.blocks, key=lambda block: not block.required):
+            if state.asked_for(block) and block.key not in state.failed and not state.has(block):
+                await self._read_block(state, block)
+
+    async def _find_unit(self, state: _Progress) -> None:
+        """Try the family's unit addresses until one answers for the required block.
+
+        A device asked as 255 may answer under its own address: that one is then tried next.
+        """
+        if state.unit is not None:
+            return
+        assert self._session is not None
+        error: ReaderError | None = None
+        candidates = list(state.plan.profile.units)
+        asked: set[int] = set()
+        if self._several:
+            # asked as 255 all would answer at once; and none may be taken for another
+            asked = {BROADCAST_UNIT, *(other.unit for other in self._units if other.unit)}
+            candidates = [unit for unit in candidates if unit not in asked]
+        while candidates:
+            self._check_time()
+            unit = self._session.unit = candidates.pop(0)
+            asked.add(unit)
+            try:
+                words = await self._read_over_drops(state.required, self._tries)
+            except ReaderError as err:
+                if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
+                    raise
+                # silence says least; otherwise the likeliest unit's failure is the one to tell
+                if error is None or error.code is ErrorCode.NO_RESPONSE:
+                    error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
+                other = self._session.other_unit
+                if other is not None and other not in asked:
+                    candidates = [other, *(unit for unit in candidates if unit != other)]
+                continue
+            state.unit = unit
+            state.keep(state.required, words)
+            return
+        raise error or ReaderError(ErrorCode.NO_RESPONSE, "no address is left to try")
+
+    async def _identify(self, state: _Progress) -> None:
+        """Read the model before anything is decoded, where it is asked for and not yet known.
+
+        Of several units the required block comes first: a silent one costs no more than that.
+        """
+        if self._several and not state.has(state.required):
+            await self._read_block(state, state.required)
+        for block in state.register_map.blocks:
+            wanted = state.holds_model(block) and state.asked_for(block)
+            if wanted and await self._read_block(state, block):
+                state.recognise()
+
+    async def _read_block(self, state: _Progress, block: Block) -> bool:
+        """Read one block; a failure of an optional one is noted, of a required one raised."""
+        try:
+            words = await self._ask(block)
+        except ReaderError as err:
+            if block.required or err.code in _NOT_OURS:
+                raise
+            if err.code is ErrorCode.CONNECT_FAILED:
+                if not state.has(state.required):
+                    raise
+                self._dropped_link = True
+            _LOGGER.debug("[reader] block %s is missing: %s", block.key, err.message)
+            state.failed[block.key] = err.code
+            self._distrusted = self._distrusted or err.code in SILENT
+            return False
+        state.keep(block, words)
+        return True
+
+    async def _ask(self, block: Block) -> tuple[int, ...]:
+        """Ask for a block within the read budget, over a link that still stands."""
+        if self._dropped_link:
+            raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
+        # among several a reconnect that fails would cost the others; their addresses tell replies apart
+        if self._distrusted and not self._reconnected and not self._several:
+            await self._reconnect()
+        self._check_time()
+        return await self._read_over_drops(block, self._tries if block.required else REQUEST_TRIES)
+
+    async def _read_over_drops(self, block: Block, tries: int) -> tuple[int, ...]:
+        """Read a block; a link that drops meanwhile is made anew, once in a reading."""
+        assert self._session is not None
+        try:
+            return await self._session.read(block, self._patience(), tries)
+        except ReaderError as err:
+            if err.code is not ErrorCode.CONNECT_FAILED or self._reconnected:
+                raise
+            _LOGGER.debug("[reader] connecting again: %s", err.message)
+        await self._reconnect()
+        self._check_time()
+        return await self._session.read(block, self._patience(), tries)
+
+    async def _read_span(self, state: _Progress, span: Span) -> tuple[int, ...]:
+        """Read registers by number: asked once, and once more over a new link.
+
+        Spans may have the same length: a late reply to one must not meet the request for another.
+        """
+        assert self._session is not None
+        block = Block(key="span", start=span.start, words=span.words)
+        try:
+            if state.raw:
+                await self._session.drain()
+            self._check_time()
+            return await self._session.read(block, self._patience(), tries=1)
+        except ReaderError as err:
+            if err.code not in SILENT or self._reconnected:
+                raise
+        await self._reconnect()
+        self._check_time()
+        self._session.unit = state.unit or BROADCAST_UNIT
+        return await self._session.read(block, self._patience(), tries=1)
+
+    async def _reconnect(self) -> None:
+        """Connect anew, once in a reading: what the device may still send then goes nowhere.
+
+        After that the blocks' different lengths alone keep late replies apart.
+        """
+        assert self._session is not None
+        self._reconnected = True
+        unit = self._session.unit
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                await self._link.disconnect()
+                await self._open()
+        except TimeoutError:
+            raise _not_made_anew("no time was left") from None
+        except ReaderError as err:
+            if err.code in _NOT_OURS:
+                raise
+            raise _not_made_anew(err.message) from err
+        self._session.unit = unit
+
+    def _check_time(self) -> None:
+        if self._patience() <= 0:
+            raise ReaderError(
+                ErrorCode.READER_TIMEOUT,
+                f"no time was left: a reading may take {self._budget:g} s",
+            )
+
+    def _patience(self) -> float:
+        """Return how long the next request may wait."""
+        left = self._deadline - asyncio.get_running_loop().time()
+        return min(REQUEST_TIMEOUT, left)

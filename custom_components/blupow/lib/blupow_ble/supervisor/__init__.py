@@ -1,0 +1,1 @@
+"""Keeps one device alive, for any host."""

@@ -1,0 +1,108 @@
+"""A device that is about to be set up: as its name tells it, as the user says, as it answers."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
+from homeassistant.core import HomeAssistant
+
+from .bluetooth import FindPlan, ReadPlan
+from .bluetooth.device_reader import DeviceReader
+from .const import CONF_PROFILE, CONF_UNIT
+from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
+from .lib.blupow_ble.profiles.declaration import Model, Profile
+from .lib.blupow_ble.reader.messages import VIRTUAL
+from .lib.blupow_ble.reader.plan import UnitPlan
+from .lib.blupow_ble.reader.result import UnitReading
+from .lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT, connect_timeout
+from .options import Settings
+from .units import unit_subentries
+
+if TYPE_CHECKING:
+    from .runtime import BluPowConfigEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A device that is about to be set up. Without a family, it is found out by asking."""
+
+    address: str
+    name: str
+    profile: Profile | None
+    model: Model | None = None
+    unit: int | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+def _reader(hass: HomeAssistant, candidate: Candidate) -> DeviceReader:
+    return DeviceReader(hass, candidate.address, candidate.name, candidate.settings.path)
+
+
+async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
+    """Find out what is behind a module, by asking. Raises ReaderError."""
+    reader = _reader(hass, candidate)
+    (found,) = await reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT))
+    await reader.stop()
+    profile = PROFILES[found.profile]
+    model = profile.model(found.model) if found.model else None
+    return replace(candidate, profile=profile, model=model, unit=found.unit)
+
+
+async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
+    """Read a device with all its blocks, as a test. Raises ReaderError."""
+    settings = candidate.settings
+    plan = ReadPlan(
+        units=(
+            UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
+        ),
+        connect_timeout=connect_timeout(0, settings.connect_timeout),
+    )
+    _, reading = await _reader(hass, candidate).read(plan)
+    return reading.main
+
+
+def candidate_named(address: str, name: str) -> Candidate:
+    """Return a device as its name tells it."""
+    profile = profile_for_name(name)
+    model = model_for_name(profile, name) if profile is not None else None
+    return Candidate(address=address, name=name, profile=profile, model=model)
+
+
+def candidate_as(entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
+    """Return the device of an entry as what the user says it is; None leaves that to the device.
+
+    Of several units behind a module it stays the one under its address.
+    """
+    candidate = candidate_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
+    several = bool(unit_subentries(entry))
+    if wanted is not None:
+        candidate = replace(candidate, profile=wanted[0], model=wanted[1])
+        same = wanted[0] is known
+    else:
+        same = several or entry.data[CONF_ADDRESS] == VIRTUAL
+        if same:
+            candidate = replace(candidate, profile=known, model=None)
+    return replace(
+        candidate,
+        unit=unit if same or several else None,
+        settings=Settings.from_options(entry.options),
+    )
+
+
+def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
+    """Whether nobody knows the model: registers must not be taken for another model's."""
+    assert candidate.profile is not None
+    return reading.model is None and candidate.profile.must_know_model
+
+
+def entry_data(candidate: Candidate, reading: UnitReading) -> dict[str, Any]:
+    """Return the data of an entry: what it takes to find and understand the device."""
+    assert candidate.profile is not None
+    return {
+        CONF_ADDRESS: candidate.address,
+        CONF_NAME: candidate.name,
+        CONF_PROFILE: candidate.profile.key,
+        CONF_MODEL: reading.model,
+        CONF_UNIT: reading.unit,
+    }

@@ -1,0 +1,258 @@
+"""The actions: reconnect, tell how the link is, read registers for support, the days that are kept."""
+
+from enum import StrEnum
+import time
+from typing import Any, Final
+
+import probatio
+
+from homeassistant.auth.permissions.const import POLICY_CONTROL
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
+
+from .const import DOMAIN
+from .device import unit_of_device
+from .exceptions import failure, message_of
+from .history import async_read_history
+from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .runtime import BluPowConfigEntry, BluPowRuntime
+from .units import UnitState
+
+ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
+ATTR_START: Final = "start"
+ATTR_COUNT: Final = "count"
+
+SHOWN_ERRORS: Final = 5
+
+
+class Action(StrEnum):
+    """The actions' names."""
+
+    FORCE_RECONNECT = "force_reconnect"
+    HEALTH_CHECK = "health_check"
+    READ_REGISTERS = "read_registers"
+    GET_HISTORY = "get_history"
+
+
+LINK_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string})
+UNIT_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): cv.string})
+REGISTERS_SCHEMA: Final = UNIT_SCHEMA.extend(
+    {
+        probatio.Required(ATTR_START): probatio.All(
+            probatio.Coerce(int), probatio.Range(min=0, max=0xFFFF)
+        ),
+        probatio.Required(ATTR_COUNT): probatio.All(
+            probatio.Coerce(int), probatio.Range(min=1, max=LONGEST_SPAN)
+        ),
+    }
+)
+
+
+@callback
+def async_setup_actions(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    hass.services.async_register(
+        DOMAIN,
+        Action.FORCE_RECONNECT,
+        _force_reconnect,
+        LINK_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        Action.HEALTH_CHECK,
+        _health_check,
+        LINK_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        Action.READ_REGISTERS,
+        _read_registers,
+        REGISTERS_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        Action.GET_HISTORY,
+        _get_history,
+        UNIT_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+
+
+def _runtime(hass: HomeAssistant, entry_id: str) -> BluPowRuntime:
+    """Return the link of an entry. Raises ServiceValidationError."""
+    entry: BluPowConfigEntry = async_get_config_entry(hass, DOMAIN, entry_id)
+    return entry.runtime_data
+
+
+async def _check_permission(call: ServiceCall, runtime: BluPowRuntime, policy: str) -> None:
+    """Raise Unauthorized where the user may not do that with the entities of a link."""
+    if call.context.user_id is None:
+        return
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    entry = runtime.coordinator.config_entry
+    entities = er.async_entries_for_config_entry(er.async_get(call.hass), entry.entry_id)
+    for entity in entities:
+        if not user.permissions.check_entity(entity.entity_id, policy):
+            raise Unauthorized(context=call.context, permission=policy)
+
+
+def _unit(call: ServiceCall) -> tuple[BluPowRuntime, UnitState]:
+    """Return the unit that an action is for, and its link. Raises ServiceValidationError."""
+    device_id = call.data[ATTR_DEVICE_ID]
+    registry = dr.async_get(call.hass)
+    for entry in call.hass.config_entries.async_entries(DOMAIN):
+        for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+            if device.id != device_id:
+                continue
+            runtime = _runtime(call.hass, entry.entry_id)
+            if (unit := unit_of_device(runtime.coordinator, device)) is not None:
+                return runtime, unit
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="not_a_unit",
+                translation_placeholders={"name": runtime.coordinator.name},
+            )
+    raise ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="no_such_device",
+        translation_placeholders={"device_id": device_id},
+    )
+
+
+async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
+    """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
+    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    await _check_permission(call, runtime, POLICY_CONTROL)
+    try:
+        recovery = await runtime.watchdog.async_force()
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    return {
+        "seconds": round(recovery.seconds, 1),
+        "step": recovery.rung.value if recovery.rung else None,
+    }
+
+
+async def _health_check(call: ServiceCall) -> ServiceResponse:
+    """Tell how the link is, and what to do; nothing is asked of the device."""
+    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    coordinator, link = runtime.coordinator, runtime.coordinator.link
+    snapshot, share = link.snapshot, link.availability.share(time.monotonic())
+    errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
+    return {
+        "name": coordinator.name,
+        "status": coordinator.status.value,
+        "problem": link.last_error.code.value if link.last_error else None,
+        "what_to_do": message_of(link.last_error, coordinator.name) if link.last_error else None,
+        "last_reading": snapshot.taken_at.isoformat() if snapshot else None,
+        "data_age": None if coordinator.age is None else round(coordinator.age),
+        "consecutive_failures": link.failures,
+        "connect_timeout": coordinator.connect_timeout,
+        "path": _path(runtime),
+        "ways": list(coordinator.ways()),
+        "signal_strength": coordinator.rssi,
+        "success_rate": _rounded(link.success_rate),
+        "partial_polls": link.partial_polls,
+        "missing_blocks": list(link.announced_partial),
+        "availability": None if share is None else _rounded(100 * share),
+        "last_duration": _rounded(link.last_duration),
+        "average_duration": _rounded(link.average_duration),
+        "last_errors": [
+            {
+                "at": poll.at.isoformat(),
+                "code": poll.error.code.value,
+                "message": poll.error.message,
+            }
+            for poll in errors
+            if poll.error is not None
+        ],
+        "recovery": runtime.watchdog.report(),
+    }
+
+
+def _path(runtime: BluPowRuntime) -> dict[str, Any] | None:
+    """Return the way of the last fresh reading."""
+    if (snapshot := runtime.coordinator.link.snapshot) is None:
+        return None
+    path = snapshot.path
+    return {
+        "kind": path.kind.value,
+        "reason": path.reason,
+        "via": path.source,
+        "adapter": path.device.adapter,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+async def _read_registers(call: ServiceCall) -> ServiceResponse:
+    """Read registers by number, for administrators. Raises HomeAssistantError with the cause."""
+    runtime, unit = _unit(call)
+    try:
+        span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
+    except ValueError as err:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="no_such_registers"
+        ) from err
+    if unit.profile.push is not None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_registers",
+            translation_placeholders={"name": runtime.coordinator.name},
+        )
+    try:
+        reading = await runtime.coordinator.async_read_registers((span,), unit)
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    words = reading.registers[span.start]
+    return {
+        "unit": reading.unit,
+        "start": span.start,
+        "words": list(words),
+        "hex": " ".join(f"{word:04X}" for word in words),
+    }
+
+
+async def _get_history(call: ServiceCall) -> ServiceResponse:
+    """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
+    runtime, unit = _unit(call)
+    await _check_permission(call, runtime, POLICY_CONTROL)
+    history = unit.profile.history_of(unit.model)
+    if history is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_history",
+            translation_placeholders={"name": runtime.coordinator.name},
+        )
+    try:
+        days = await async_read_history(runtime.coordinator, unit, history)
+    except ReaderError as err:
+        raise failure(err, runtime.coordinator.name) from err
+    return {
+        "days": [
+            {"date": day.date.isoformat(), "days_ago": day.days_ago, **day.values} for day in days
+        ],
+        "units": {field.key: field.unit.value for field in history.fields},
+    }

@@ -1,0 +1,143 @@
+"""The isolated reader: a real child per reading, turns on an adapter, nothing left behind."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+import os
+
+import pytest
+
+from custom_components.blupow.bluetooth import FindPlan, ReadPlan
+from custom_components.blupow.bluetooth.connection_locks import turn
+from custom_components.blupow.bluetooth.isolated import IsolatedReader
+from custom_components.blupow.bluetooth.route import virtual_path
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
+from custom_components.blupow.lib.blupow_ble.reader import process as process_module
+from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from homeassistant.core import HomeAssistant
+
+PLAN = ReadPlan(
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
+    connect_timeout=5.0,
+)
+
+
+def gone(pid: int | None) -> bool:
+    """Whether a process is no more."""
+    assert pid is not None
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return False
+    return True
+
+
+async def test_reading(hass: HomeAssistant) -> None:
+    """Returned before the child has ended; the adapter's turn lasts until it has."""
+    reader = IsolatedReader(hass)
+    path = virtual_path()
+    _, reading = await reader.read(path, PLAN)
+    assert reading.main.model == "RIV1230RCH"
+    assert set(reading.main.registers) == {4000, 4327}
+    assert turn(hass, path.source).locked()
+    process = reader._process
+    assert process is not None
+    await reader.stop()
+    assert not turn(hass, path.source).locked()
+    assert gone(process.pid)
+    await reader.stop()
+
+
+async def test_registers_by_number(hass: HomeAssistant) -> None:
+    """They come as they are, undecoded."""
+    reader = IsolatedReader(hass)
+    _, reading = await reader.read(
+        virtual_path(), replace(PLAN, spans=(Span(start=4109, words=1),))
+    )
+    assert reading.main.registers == {4109: (32,)}
+    assert reading.main.values == {}
+    await reader.stop()
+
+
+async def test_readings_take_turns(hass: HomeAssistant) -> None:
+    """Two devices on one adapter never connect at the same time; on two adapters they may."""
+    path = virtual_path()
+    one, two, other = IsolatedReader(hass), IsolatedReader(hass), IsolatedReader(hass)
+    lock = turn(hass, path.source)
+    await lock.acquire()
+    waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
+    elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
+    _, reading = await other.read(elsewhere, PLAN)
+    assert reading.main.unit == 32
+    assert one._process is None
+    assert two._process is None
+    lock.release()
+    readings = await asyncio.gather(*waiting)
+    assert [reading.main.unit for _, reading in readings] == [32, 32]
+    for reader in (one, two, other):
+        await reader.stop()
+
+
+async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> None:
+    """One child at a time for a device."""
+    reader = IsolatedReader(hass)
+    await reader.read(virtual_path(), PLAN)
+    first = reader._process
+    await reader.read(virtual_path(), PLAN)
+    assert first is not None
+    assert gone(first.pid)
+    await reader.stop()
+
+
+async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
+    """The child is gone and the turn is free once it has ended."""
+    reader = IsolatedReader(hass)
+    with pytest.raises(ReaderError) as caught:
+        await reader.read(virtual_path(), replace(PLAN, units=(replace(PLAN.units[0], unit=9),)))
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+    await reader.stop()
+    assert not turn(hass, virtual_path().source).locked()
+    assert reader._process is None
+
+
+@pytest.mark.parametrize("when", ["waiting", "reading"])
+async def test_cancelled_reading_leaves_nothing(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """As when an entry is unloaded, or Home Assistant stops, in the middle of it."""
+    command = (process_module.child_command()[0], "-c", "import time; time.sleep(60)")
+    monkeypatch.setattr(process_module, "child_command", lambda: command)
+    reader = IsolatedReader(hass)
+    lock = turn(hass, virtual_path().source)
+    if when == "waiting":
+        await lock.acquire()
+    task = asyncio.create_task(reader.read(virtual_path(), PLAN))
+    await asyncio.sleep(0)
+    pid = None
+    if when == "reading":
+        while reader._process is None or reader._process.pid is None:
+            await asyncio.sleep(0)
+        pid = reader._process.pid
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await reader.stop()
+    if when == "waiting":
+        lock.release()
+    else:
+        assert gone(pid)
+    assert not lock.locked()
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_nothing_is_searched_behind_a_virtual_device(
+    hass: HomeAssistant, everything: bool
+) -> None:
+    """The child refuses, and ends."""
+    reader = IsolatedReader(hass)
+    plan = FindPlan(connect_timeout=5.0, everything=everything)
+    with pytest.raises(ReaderError, match="not looked for") as caught:
+        await reader.find(virtual_path(), plan)
+    await reader.stop()
+    assert caught.value.code is ErrorCode.BAD_REQUEST

@@ -1,0 +1,120 @@
+"""A reader whose device can be made to fail at will.
+
+Below the seam everything is real: the session, the frames and the profile read a virtual device.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from custom_components.blupow.bluetooth import FindPlan, Path, ReadPlan
+from custom_components.blupow.const import PathKind
+from custom_components.blupow.lib.blupow_ble.protocol.errors import (
+    ErrorCode,
+    ReaderCannotStart,
+    ReaderError,
+    Stage,
+)
+from custom_components.blupow.lib.blupow_ble.reader.probing import Prober
+from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
+from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading
+from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
+from homeassistant.core import HomeAssistant
+
+NOW = 1_795_000_000.0
+
+
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
+@dataclass
+class Script:
+    """What the device does, and what was asked of it."""
+
+    device: Module = field(default_factory=lambda: VirtualDevice(clock=lambda: NOW))
+    error: ErrorCode | None = None
+    stage: Stage | None = None
+    """Where the error strikes; None is where it usually does."""
+    fault: Exception | None = None
+    no_process: bool = False
+    """No reader process can be started."""
+    deaf: set[str] = field(default_factory=set)
+    """Adapters that hear the device, but never connect to it."""
+    gate: asyncio.Event = field(default_factory=_open_gate)
+    """Readings wait here."""
+    plans: list[ReadPlan] = field(default_factory=list)
+    searches: list[FindPlan] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    stopped: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+    """Readings under way, now and at most ever."""
+
+    @property
+    def polls(self) -> int:
+        """How many readings were asked for."""
+        return len(self.plans)
+
+
+async def _one(prober: Prober) -> list[Finding]:
+    return [await prober.identify()]
+
+
+class ScriptedReader:
+    """Reads the script's device, or fails as the script says."""
+
+    script: ClassVar[Script]
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Take part in the script."""
+
+    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+        """Take one reading."""
+        script = self.script
+        script.paths.append(path)
+        script.plans.append(plan)
+        script.at_once += 1
+        script.most_at_once = max(script.most_at_once, script.at_once)
+        try:
+            await script.gate.wait()
+            if script.no_process and path.kind is PathKind.ISOLATED:
+                raise ReaderCannotStart("scripted sandbox")
+            if path.source in script.deaf:
+                raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
+            return path, await self._read(plan)
+        finally:
+            script.at_once -= 1
+
+    async def _read(self, plan: ReadPlan) -> Reading:
+        script = self.script
+        if script.fault:
+            raise script.fault
+        if script.error:
+            usual = Stage.START if script.error is ErrorCode.NOT_ADVERTISING else Stage.READ
+            stage = script.stage or usual
+            raise ReaderError(script.error, f"scripted {script.error}", stage=stage)
+        link = VirtualLink(script.device)
+        reader = Reader(link, plan.units)
+        try:
+            return await (reader.read_spans(plan.spans) if plan.spans else reader.read())
+        finally:
+            await reader.close()
+
+    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+        """Find the script's units, or fail as the script says."""
+        script = self.script
+        script.searches.append(plan)
+        if script.error:
+            raise ReaderError(script.error, f"scripted {script.error}")
+        prober = Prober(VirtualLink(script.device), addresses=plan.addresses)
+        try:
+            return await (prober.sweep() if plan.everything else _one(prober))
+        finally:
+            await prober.close()
+
+    async def stop(self) -> None:
+        """Note it."""
+        self.script.stopped += 1

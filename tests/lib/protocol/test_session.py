@@ -1,0 +1,417 @@
+"""Sessions: real requests and replies, on virtual devices that misbehave."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import override
+
+from bleak.backends.service import BleakGATTServiceCollection
+from bleak.exc import BleakError
+import pytest
+
+from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.protocol import session as session_module
+from custom_components.blupow.lib.blupow_ble.protocol.characteristics import find_characteristics
+from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.protocol.modbus import WriteRequest, seal
+from custom_components.blupow.lib.blupow_ble.protocol.session import Session, open_session
+from custom_components.blupow.lib.blupow_ble.virtual.inverter import inverter_registers
+
+from ...helpers.devices import LIVE, NOW, Misbehaving, TestLink, exception, silence, times
+
+BLOCK = next(block for block in INVERTER.blocks if block.key == "live")
+WORDS = tuple(inverter_registers(NOW)[register] for register in BLOCK.registers)
+SHORT = 0.05
+
+
+async def start(device: Misbehaving, unit: int = 32) -> tuple[Session, TestLink]:
+    """Return a started session."""
+    link = TestLink(device)
+    session = Session(await link.connect(), link.disconnected, unit)
+    await session.start()
+    return session, link
+
+
+async def test_reads_a_block() -> None:
+    """The words are those of the device."""
+    session, _ = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        silence(4000),
+        lambda _, reply: reply[:-1] + b"\0",
+        lambda _, reply: reply[:-3],
+        lambda _, reply: seal(b"\x30" + reply[1:-2]),
+        exception(5),
+        exception(6),
+    ],
+    ids=["silence", "checksum", "cut off", "other unit", "busy", "busy frame"],
+)
+async def test_one_fault_is_survived(twist) -> None:
+    """One retry per request: the second answer counts."""
+    device = Misbehaving(twist=times(1, twist))
+    session, _ = await start(device)
+    assert await session.read(BLOCK, SHORT) == WORDS
+    assert device.asked == [4000, 4000]
+
+
+@pytest.mark.parametrize(
+    ("twist", "code", "text"),
+    [
+        (silence(4000), ErrorCode.NO_RESPONSE, "unit 32 did not answer within 0.05 s"),
+        (lambda _, reply: reply[:-1] + b"\0", ErrorCode.BAD_FRAME, "damaged"),
+        (lambda _, reply: seal(b"\x30" + reply[1:-2]), ErrorCode.WRONG_UNIT, "unit 48 answered"),
+        (exception(5), ErrorCode.MODBUS_EXCEPTION, "exception 5"),
+        (exception(99), ErrorCode.MODBUS_EXCEPTION, "exception 99 (unknown)"),
+    ],
+)
+async def test_two_faults_are_an_error(twist, code: ErrorCode, text: str) -> None:
+    """The cause is told by its code and in words."""
+    device = Misbehaving(twist=twist)
+    session, _ = await start(device)
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is code
+    assert caught.value.stage is Stage.READ
+    assert text in caught.value.message
+
+
+async def test_refusal_is_not_asked_again() -> None:
+    """A device that knows no such register will not know it a second later."""
+    device = Misbehaving(twist=exception(2))
+    session, _ = await start(device)
+    with pytest.raises(ReaderError, match="no such register"):
+        await session.read(BLOCK)
+    assert device.asked == [4000]
+
+
+async def test_a_dropped_link_ends_the_wait_at_once() -> None:
+    """Nothing is awaited from a link that is gone, and nothing is asked again."""
+    device = Misbehaving()
+    session, link = await start(device)
+    link.drop_at = 4000
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert device.asked == []
+
+
+async def test_a_link_that_has_dropped_is_not_written_to() -> None:
+    """Home Assistant's client has nothing to write with any more, once its proxy is gone."""
+    link = TestLink(Misbehaving())
+    session = Session(await link.connect(), link.disconnected, 32)
+    await session.start()
+    link.write_error = AttributeError("'NoneType' object has no attribute 'write_gatt_char'")
+    link.disconnected.set()
+    with pytest.raises(ReaderError) as caught:
+        await session.ask(LIVE)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert "the link has dropped" in caught.value.message
+
+
+async def test_a_link_that_drops_while_draining() -> None:
+    """A drop shows in the pause before the second try, too."""
+    session, link = await start(Misbehaving(twist=silence(4000)))
+    asyncio.get_running_loop().call_later(SHORT * 1.5, link.disconnected.set)
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+async def test_late_reply_is_thrown_away() -> None:
+    """What arrives before the first request, or while draining, is no answer to the next one."""
+    device = Misbehaving()
+    session, link = await start(device)
+    stale = seal(b"\x20\x03\x14" + bytes(20))
+    session._on_notify(None, bytearray(stale))
+    assert await session.read(BLOCK) == WORDS
+
+    device.twist = times(1, silence(4000))
+    loop = asyncio.get_running_loop()
+    loop.call_later(SHORT * 1.2, session._on_notify, None, bytearray(stale))
+    assert await session.read(BLOCK, SHORT) == WORDS
+    await link.disconnect()
+
+
+BATTERY = next(block for block in INVERTER.blocks if block.key == "battery")
+
+
+async def test_late_reply_is_told_apart_from_a_damaged_one() -> None:
+    """Whole, with a good checksum, and to an earlier request."""
+    device = Misbehaving(twist=silence(4000, 4327))
+    session, _ = await start(device)
+    with pytest.raises(ReaderError):
+        await session.read(BLOCK, SHORT, tries=1)
+    late = seal(b"\x20\x03\x14" + bytes(20))
+    asyncio.get_running_loop().call_later(SHORT / 2, session._on_notify, None, bytearray(late))
+    with pytest.raises(ReaderError, match="answers late") as caught:
+        await session.read(BATTERY, SHORT, tries=1)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        lambda _, reply: seal(reply[:1] + b"\x04" + reply[2:-2]),
+        lambda _, reply: seal(reply[:2] + b"\x12" + reply[3:-4]),
+    ],
+    ids=["function", "length"],
+)
+async def test_whole_answer_to_something_else(twist) -> None:
+    """It is not called damaged."""
+    session, _ = await start(Misbehaving(twist=twist))
+    with pytest.raises(ReaderError, match="whole, but does not answer what was asked") as caught:
+        await session.read(BLOCK, SHORT)
+    assert caught.value.code is ErrorCode.BAD_FRAME
+
+
+async def test_answer_that_nobody_has_asked_for() -> None:
+    """Somebody else asks the device: its answers could be taken for ours."""
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    session._on_notify(None, bytearray(seal(b"\x20\x03\x14" + bytes(20))))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BATTERY)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    await link.disconnect()
+
+
+async def test_answer_of_somebody_else_beside_ours() -> None:
+    """Also where both come in the same moment."""
+    other = seal(b"\x20\x03\x12" + bytes(18))
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    session.client._device.twist = lambda _, reply: other + reply
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BATTERY)
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    await link.disconnect()
+
+
+@pytest.mark.parametrize("unit", [48, 32])
+async def test_answers_that_harm_nobody(unit: int) -> None:
+    """Another unit's, and a copy of one that was ours, are passed over."""
+    session, link = await start(Misbehaving())
+    assert await session.read(BLOCK) == WORDS
+    (copy,) = session._replies
+    stray = copy if unit == 32 else seal(b"\x30\x03\x14" + bytes(20))
+    session._on_notify(None, bytearray(stray))
+    assert len(await session.read(BATTERY)) == BATTERY.words
+    await link.disconnect()
+
+
+async def test_flood_ends_the_request() -> None:
+    """A device that never stops, with what looks like the beginning of a reply: nothing hangs."""
+    session, link = await start(Misbehaving(twist=lambda _, reply: reply[:3] * 2000))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.BAD_FRAME
+    await link.disconnect()
+
+
+async def test_flood_leaves_others_their_time() -> None:
+    """However many fragments wait: each is a turn of the loop."""
+    session, link = await start(Misbehaving(twist=silence(4000)))
+    for _ in range(5000):
+        session._on_notify(None, bytearray(b"\x20\x03\x14"))
+    assert session._fragments.qsize() == session_module.MOST_FRAGMENTS
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await session.drain()
+    task.cancel()
+    assert turns >= session_module.MOST_FRAGMENTS
+    await link.disconnect()
+
+
+async def test_draining_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that never stops talking does not hold the reading up for ever."""
+    monkeypatch.setattr(session_module, "DRAIN_LIMIT", 0.02)
+    session, _ = await start(Misbehaving(twist=times(1, silence(4000))))
+    loop = asyncio.get_running_loop()
+    chatter = True
+
+    def talk() -> None:
+        if chatter:
+            session._on_notify(None, bytearray(b"\xaa"))
+            loop.call_later(0.001, talk)
+
+    talk()
+    reading = asyncio.ensure_future(session.read(BLOCK, SHORT))
+    assert await reading == WORDS
+    chatter = False
+
+
+@pytest.mark.parametrize("error", [BleakError("gone"), OSError("pipe"), EOFError()])
+async def test_client_errors_are_link_errors(error: Exception) -> None:
+    """What bleak raises under a request becomes one of the codes."""
+    session, link = await start(Misbehaving())
+    link.write_error = error
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK)
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+    link = TestLink(Misbehaving())
+    link.notify_error = error
+    session = Session(await link.connect(), link.disconnected, 32)
+    with pytest.raises(ReaderError) as caught:
+        await session.start()
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert caught.value.stage is Stage.SERVICES
+
+
+async def test_write_and_read_back() -> None:
+    """A write is echoed; the register then holds the value."""
+    session, _ = await start(Misbehaving())
+    echo = await session.ask(WriteRequest(32, 4000, 77))
+    assert echo.words == ()
+    assert (await session.read(BLOCK))[0] == 77
+
+
+async def test_write_without_an_echo() -> None:
+    """Nobody knows what has become of it: it is told as unanswered, not as done."""
+    session, _ = await start(Misbehaving(twist=lambda _, __: None))
+    with pytest.raises(ReaderError) as caught:
+        await session.ask(WriteRequest(32, 4000, 77), SHORT)
+    assert caught.value.code is ErrorCode.NO_RESPONSE
+
+
+async def test_link_that_drops_before_the_services_are_looked_at() -> None:
+    """Bleak then has none, and raises."""
+
+    class Dropped(TestLink):
+        @property
+        def services(self):
+            raise BleakError("Service Discovery has not been performed yet")
+
+        @services.setter
+        def services(self, _: object) -> None:
+            pass
+
+    link = Dropped(Misbehaving())
+    with pytest.raises(ReaderError) as caught:
+        await Session(await link.connect(), link.disconnected, 32).start()
+    assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+def characteristic(service: str, uuid: str, *properties: str) -> SimpleNamespace:
+    """Return what the search looks at."""
+    return SimpleNamespace(service=service, uuid=uuid, properties=list(properties))
+
+
+def services(*characteristics: SimpleNamespace) -> list[SimpleNamespace]:
+    """Return services with these characteristics."""
+    base = "0000{}-0000-1000-8000-00805f9b34fb"
+    return [
+        SimpleNamespace(
+            uuid=base.format(item.service),
+            characteristics=[
+                SimpleNamespace(uuid=base.format(item.uuid), properties=item.properties)
+            ],
+        )
+        for item in characteristics
+    ]
+
+
+WRITE = characteristic("ffd0", "ffd1", "write", "write-without-response")
+NOTIFY = characteristic("fff0", "fff1", "notify")
+
+
+def test_characteristics_are_found_inside_their_service() -> None:
+    """Some batteries repeat both UUIDs in both services: only the right service counts."""
+    swapped = (characteristic("fff0", "ffd1", "write"), characteristic("ffd0", "fff1", "notify"))
+    layout = services(*swapped, WRITE, NOTIFY)
+    found = find_characteristics(layout)
+    assert found.write is layout[2].characteristics[0]
+    assert found.notify is layout[3].characteristics[0]
+    assert not found.with_response
+
+
+def test_other_notify_characteristic() -> None:
+    """Newer modules notify by ffd2; fff1 is preferred where both are."""
+    layout = services(WRITE, characteristic("ffd0", "ffd2", "notify"))
+    assert find_characteristics(layout).notify is layout[1].characteristics[0]
+    layout = services(characteristic("ffd0", "ffd2", "notify"), WRITE, NOTIFY)
+    assert find_characteristics(layout).notify is layout[2].characteristics[0]
+
+
+def test_write_with_response_where_it_must_be() -> None:
+    """Only where the characteristic offers nothing else."""
+    layout = services(characteristic("ffd0", "ffd1", "write"), NOTIFY)
+    assert find_characteristics(layout).with_response
+
+
+@pytest.mark.parametrize(
+    "layout", [(), (WRITE,), (NOTIFY,), (WRITE, characteristic("ffd0", "ffd2", "read"))]
+)
+def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
+    """Another product is told as such."""
+    with pytest.raises(ReaderError) as caught:
+        find_characteristics(services(*layout))
+    assert caught.value.code is ErrorCode.SERVICE_MISSING
+
+
+class Forgettable(TestLink):
+    """A link whose services are remembered without the vendor's, until they are forgotten."""
+
+    def __init__(self, *, healed_by_asking: bool) -> None:
+        """Remember nothing of use."""
+        super().__init__(Misbehaving())
+        self._true = self.services if healed_by_asking else BleakGATTServiceCollection()
+        self.services = BleakGATTServiceCollection()
+        self.forgotten = 0
+
+    @override
+    async def forget_services(self) -> bool:
+        self.forgotten += 1
+        self.services = self._true
+        return True
+
+
+async def test_services_that_were_remembered_incompletely() -> None:
+    """They are asked for anew once, over a new connection."""
+    link = Forgettable(healed_by_asking=True)
+    session = await open_session(link, 32)
+    assert await session.read(BLOCK) == WORDS
+    assert (link.forgotten, link.attempts) == (1, 2)
+
+
+async def test_services_that_are_missing() -> None:
+    """What lacks them after that is another product."""
+    link = Forgettable(healed_by_asking=False)
+    with pytest.raises(ReaderError) as caught:
+        await open_session(link, 32)
+    assert caught.value.code is ErrorCode.SERVICE_MISSING
+    assert (link.forgotten, link.attempts) == (1, 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.SERVICES, Stage.READ])
+async def test_device_that_asks_for_pairing(stage: Stage) -> None:
+    """It is told apart from a link that fails, and not asked again."""
+    link = TestLink(Misbehaving())
+    error = BleakError("GATT error 5: Insufficient authentication")
+    session = Session(await link.connect(), link.disconnected, 32)
+    if stage is Stage.SERVICES:
+        link.notify_error = error
+    else:
+        await session.start()
+        link.write_error = error
+    with pytest.raises(ReaderError) as caught:
+        await (session.start() if stage is Stage.SERVICES else session.read(BLOCK))
+    assert (caught.value.code, caught.value.stage) == (ErrorCode.PAIRING_REQUIRED, stage)
+
+
+async def test_device_that_floods() -> None:
+    """Bytes without end are given up before the time is; nothing of them is taken for an answer."""
+    session, _ = await start(Misbehaving(twist=lambda _, __: b"\x20\x03\xff" + bytes(60_000)))
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.BAD_FRAME
