@@ -10,7 +10,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 
 from blupow_ble.profiles import PROFILES
 from blupow_ble.profiles.declaration import (
-    NOT_THERE,
+    NO_VALUE,
     Computed,
     Field,
     HistoryField,
@@ -53,8 +53,8 @@ def registers() -> Iterator[str]:
         if profile.units:
             yield f"Modbus addresses, in the order of trying: {', '.join(map(str, profile.units))}."
             yield ""
-        if profile.not_there is not None:
-            yield f"0x{NOT_THERE:04X} means that there is no such value."
+        if profile.no_value is not None:
+            yield f"0x{NO_VALUE:04X} means that there is no such value."
             yield ""
         yield "| Value | Register | Words | Read as | Unit | Only |"
         yield "|---|---|---|---|---|---|"

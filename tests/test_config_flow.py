@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.const import DOMAIN, PathKind
+from custom_components.blupow.const import DOMAIN, RouteKind
 from custom_components.blupow.device_flow import normalised
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
@@ -295,7 +295,7 @@ async def test_virtual(hass: HomeAssistant, script: Script, family: str) -> None
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == f"Virtual {PROFILES[family].name} (test mode)"
     assert result["data"]["profile"] == family
-    assert script.paths[-1].kind is PathKind.VIRTUAL
+    assert script.paths[-1].kind is RouteKind.VIRTUAL
     result = await answer(hass, await begin(hass, "virtual"), profile=family)
     assert result["reason"] == "already_configured"
 
@@ -460,7 +460,7 @@ async def test_reconfigure_keeps_a_model_that_is_not_told(
     assert result["errors"] == {"model": "model_not_told"}
     assert entry.data["model"] == "RIV1230RCH"
     assert script.plans[-1].connect_timeout == 50
-    assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert script.paths[-1].kind is RouteKind.IN_PROCESS
 
 
 @pytest.mark.usefixtures("heard")
@@ -471,4 +471,4 @@ async def test_path_over_a_proxy(hass: HomeAssistant, script: Script) -> None:
         result = await discovered(hass)
         result = await answer(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert script.paths[0].kind is PathKind.IN_PROCESS
+    assert script.paths[0].kind is RouteKind.IN_PROCESS

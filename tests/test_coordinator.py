@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow.const import DOMAIN, PathKind
+from custom_components.blupow.const import DOMAIN, RouteKind
 from custom_components.blupow.exceptions import Interrupted
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, Stage
@@ -45,7 +45,7 @@ async def test_fresh_reading(hass: HomeAssistant, entry: MockConfigEntry, script
     """Set-up reads the device; its values are there at once."""
     await set_up(hass, entry)
     assert script.polls == 1
-    assert script.paths[0].kind is PathKind.ISOLATED
+    assert script.paths[0].kind is RouteKind.ISOLATED
     assert script.paths[0].reason.startswith("heard best by ")
     assert state(hass, STATUS) == "connected"
     assert state(hass, PROBLEM) == "none"
@@ -202,13 +202,13 @@ async def test_manual_connect_timeout_and_unit(
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("automatic", PathKind.ISOLATED),
-        ("isolated", PathKind.ISOLATED),
-        ("in_process", PathKind.IN_PROCESS),
+        ("automatic", RouteKind.ISOLATED),
+        ("isolated", RouteKind.ISOLATED),
+        ("in_process", RouteKind.IN_PROCESS),
     ],
 )
 async def test_path_option(
-    hass: HomeAssistant, entry: MockConfigEntry, script: Script, path: str, kind: PathKind
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, path: str, kind: RouteKind
 ) -> None:
     """The user may force the way."""
     await set_up(hass, entry, path=path)
@@ -645,7 +645,7 @@ async def test_virtual_device(
     await set_up(hass, virtual_entry)
     prefix = "sensor.virtual_inverter_test_mode"
     assert state(hass, f"{prefix}_connection_status") == "test_mode"
-    assert script.paths[0].kind is PathKind.VIRTUAL
+    assert script.paths[0].kind is RouteKind.VIRTUAL
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), virtual_entry.entry_id)
     assert device.connections == set()
 

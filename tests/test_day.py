@@ -171,7 +171,7 @@ async def test_a_day(
     assert witness.flips == len(lost) + len(restored)
     # what is kept is bounded, what is done is done
     assert len(coordinator.link.polls) == 100
-    assert len(coordinator.link.journal.lines) == 100
+    assert len(coordinator.link.log.lines) == 100
     # a poll, a recovery, and polls by advertisements that wait until the device can be connected to
     assert len(asyncio.all_tasks()) <= tasks + 4
     gc.collect()

@@ -8,7 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.blupow.descriptions import describe
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import Counter, Unit
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Counter, UnitOfMeasurement
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -98,7 +98,7 @@ ENERGY = {
     for profile in PROFILES.values()
     for model in profile.models
     for field in profile.register_map(model).fields
-    if field.unit in (Unit.WATT_HOUR, Unit.KILOWATT_HOUR)
+    if field.unit in (UnitOfMeasurement.WATT_HOUR, UnitOfMeasurement.KILOWATT_HOUR)
 }
 
 

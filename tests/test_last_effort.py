@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.blupow.bluetooth import Path, ReadPlan, device_reader
-from custom_components.blupow.bluetooth.connection_locks import take_turn
+from custom_components.blupow.bluetooth.connection_locks import acquire_connection_lock
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader.result import Reading
@@ -40,7 +40,7 @@ class AdapterReader(ScriptedReader):
     @override
     async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
         """Take one reading in the adapter's turn."""
-        end_turn = await take_turn(self._hass, path)
+        release = await acquire_connection_lock(self._hass, path)
         try:
             if self.script.error and path.device.address in ILL:
                 self.script.paths.append(path)
@@ -58,7 +58,7 @@ class AdapterReader(ScriptedReader):
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted", stage=Stage.CONNECT)
             return path, await self._read(plan, healthy=True)
         finally:
-            end_turn()
+            release()
 
     async def _read(self, plan: ReadPlan, *, healthy: bool = False) -> Reading:
         error, self.script.error = self.script.error, None

@@ -6,7 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.lib.blupow_ble.reader import bluez
-from custom_components.blupow.options import Settings, WantedPath
+from custom_components.blupow.options import Options, RouteChoice
 from custom_components.blupow.options_flow import in_sections, suggested
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -68,12 +68,12 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.coordinator.settings == Settings(
+    assert entry.runtime_data.coordinator.settings == Options(
         update_interval=60,
         connect_timeout=40,
         cache_time=120,
         grace_time=200,
-        path=WantedPath.ISOLATED,
+        path=RouteChoice.ISOLATED,
         unit=7,
         heartbeat_interval=30,
         stale_age=150,
@@ -116,7 +116,7 @@ def test_times_follow_a_long_interval(
     options: dict[str, int], cache: int, grace: int, stale_age: int
 ) -> None:
     """A reading serves for two intervals at least, and is not stale before."""
-    settings = Settings(**options)
+    settings = Options(**options)
     freshness = settings.freshness()
     assert (freshness.cache, freshness.grace) == (cache, grace)
     assert settings.watchdog.stale_age == stale_age

@@ -34,7 +34,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGr
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.supervisor.policies import ConnectionStatus
 from custom_components.blupow.link_sensors import LINK_SENSORS
-from custom_components.blupow.options import Settings, WantedPath
+from custom_components.blupow.options import Options, RouteChoice
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
 from custom_components.blupow.reconfigure_flow import AUTOMATIC
 from custom_components.blupow.services import Action
@@ -382,9 +382,9 @@ def test_every_step_is_described() -> None:
         keys = [str(key) for key in fields]
         assert list(texts[name]["data"]) == list(texts[name]["data_description"]) == keys
     options = [str(key) for fields in sections.values() for key in fields]
-    assert sorted(options) == sorted(Settings.__dataclass_fields__)
+    assert sorted(options) == sorted(Options.__dataclass_fields__)
     selectors = ENGLISH["selector"]
-    assert set(selectors["path"]["options"]) == set(WantedPath)
+    assert set(selectors["path"]["options"]) == set(RouteChoice)
     assert set(selectors["model"]["options"]) == {AUTOMATIC}
     assert selectors["profile"]["options"] == {key: item.name for key, item in PROFILES.items()}
 

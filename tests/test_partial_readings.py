@@ -77,7 +77,7 @@ async def test_missing_blocks_keep_their_values(
     await pass_time(hass, freezer, 3700, step=10)  # what was refused rests for an hour
     assert state(hass, PERCENT) == percent
     assert "last_read" not in shown(hass, PERCENT).attributes
-    told = [line.text for line in link.journal.lines if "readings" in line.text]
+    told = [line.text for line in link.log.lines if "readings" in line.text]
     assert [text.partition(",")[0] for text in told] == ["partial readings", "whole readings again"]
 
 

@@ -93,7 +93,7 @@ async def test_proxy_takes_over_and_gives_back(
     freezer: FrozenDateTimeFactory,
     proxy: Proxy,
 ) -> None:
-    """A proxy that hears the device is as good as another adapter; the story is told in the journal."""
+    """A proxy that hears the device is as good as another adapter; the story is told in the log."""
     await set_up(hass, entry)
     script.deaf = {ADAPTER_SOURCE}
     sources(script)
@@ -103,7 +103,7 @@ async def test_proxy_takes_over_and_gives_back(
     link = entry.runtime_data.coordinator.link
     assert link.snapshot.path.kind == "in_process"
     assert link.snapshot.path.reason.startswith(proxy_path)
-    assert any("now read in_process" in line.text for line in link.journal.lines)
+    assert any("now read in_process" in line.text for line in link.log.lines)
     script.deaf = {PROXY}
     sources(script)
     await pass_time(hass, freezer, 400)

@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.blupow.const import DOMAIN, PathKind
+from custom_components.blupow.const import DOMAIN, RouteKind
 from custom_components.blupow.issues import cause
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
@@ -235,7 +235,7 @@ async def test_read_in_process(
     assert result["type"] == "create_entry"
     assert entry.options["path"] == "in_process"
     assert entry.options["stale_checks"] == 10
-    assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert script.paths[-1].kind is RouteKind.IN_PROCESS
     assert shown(hass) == {}
 
 
@@ -247,13 +247,13 @@ async def test_no_process_can_be_started(
     await set_up(hass, entry)
     coordinator = entry.runtime_data.coordinator
     assert (coordinator.status, coordinator.link.failures) == ("connected", 0)
-    assert coordinator.link.snapshot.path.kind is PathKind.IN_PROCESS
-    assert [path.kind for path in script.paths] == [PathKind.ISOLATED, PathKind.IN_PROCESS]
+    assert coordinator.link.snapshot.path.kind is RouteKind.IN_PROCESS
+    assert [path.kind for path in script.paths] == [RouteKind.ISOLATED, RouteKind.IN_PROCESS]
     (issue,) = shown(hass).values()
     assert issue.translation_key == "read_in_process"
     assert issue.translation_placeholders == {"reason": "scripted sandbox"}
     await coordinator.async_refresh()
-    assert script.paths[-1].kind is PathKind.IN_PROCESS
+    assert script.paths[-1].kind is RouteKind.IN_PROCESS
     assert len(script.paths) == 3
     await flow.begin("read_in_process")
     result = await flow.submit()
@@ -263,7 +263,7 @@ async def test_no_process_can_be_started(
     script.no_process = False
     result = await flow.submit()
     assert result["type"] == "create_entry"
-    assert script.paths[-1].kind is PathKind.ISOLATED
+    assert script.paths[-1].kind is RouteKind.ISOLATED
     assert shown(hass) == {}
 
 

@@ -246,7 +246,7 @@ async def test_silent_unit(
     refusing.kind = "battery"
     await pass_time(hass, freezer, 31)
     assert state(hass, battery) == "13.2"
-    lines = entry.runtime_data.coordinator.link.journal.lines
+    lines = entry.runtime_data.coordinator.link.log.lines
     told = [line.text for line in lines if "unit 49" in line.text]
     assert [text.partition("unit 49 ")[2].split(" ")[0] for text in told] == ["does", "answers"]
 
@@ -473,7 +473,7 @@ async def test_another_battery_under_the_address_is_noticed(
     assert own.silent is None
     assert other.silent is ErrorCode.WRONG_UNIT
     assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "unavailable"
-    lines = [line.text for line in entry.runtime_data.coordinator.link.journal.lines]
+    lines = [line.text for line in entry.runtime_data.coordinator.link.log.lines]
     assert lines.count("unit 49 has another serial number now: search for units again") == 1
     script.device.devices[1].overrides = {}
     await pass_time(hass, freezer, 31)

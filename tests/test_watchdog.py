@@ -227,9 +227,9 @@ async def test_the_step_that_heals_ends_the_recovery(
         "[watchdog] BTRIC134000035: no fresh reading for 600 s: scripted no_response",
         f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, begun by watchdog",
     ]
-    assert script.plans[-1].fresh_services
+    assert script.plans[-1].bypass_service_cache
     await pass_time(hass, freezer, 31)
-    assert not script.plans[-1].fresh_services
+    assert not script.plans[-1].bypass_service_cache
     assert link(entry).failed_recoveries == 0
     assert link(entry).next_recovery is None
     await pass_time(hass, freezer, 1800, step=5)
@@ -549,7 +549,7 @@ async def test_forced_reconnect_skips_the_pause(
     assert (ladder.climbed(), link(entry).failed_recoveries) == (2, 1)
     ladder.heals = STEPS[2]
     recovery = await watchdog(entry).async_force()
-    assert (recovery.worked, recovery.rung) == (True, 3)
+    assert (recovery.worked, recovery.step) == (True, 3)
     assert entry.runtime_data.coordinator.link.recoveries == 0
     assert link(entry).failed_recoveries == 0
     assert [event.data["trigger"] for event in events] == ["watchdog", "user", "user"]
@@ -589,7 +589,7 @@ async def test_reconnects_and_polls_take_turns(
     assert script.at_once == 1
     script.gate.set()
     _, first, second, _ = await asyncio.gather(*waiting)
-    assert (first.worked, first.rung) == (True, 1)
+    assert (first.worked, first.step) == (True, 1)
     assert second is first  # who comes meanwhile gets the same result
     assert script.most_at_once == 1
     assert ladder.steps == [STEPS[0]]

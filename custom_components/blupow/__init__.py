@@ -52,7 +52,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     coordinator = BluPowCoordinator(hass, entry)
     runtime = entry.runtime_data = BluPowRuntime(coordinator, Watchdog(hass, coordinator))
     if coordinator.settings.log_file:
-        coordinator.link.journal.file = await open_log_file(hass)
+        coordinator.link.log.file = await open_log_file(hass)
 
     async def stop(_: Event) -> None:
         """Leave no child behind when Home Assistant stops, and keep what is known."""
@@ -127,8 +127,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         remember_all_ignored(hass, entry)
         await EntryStore(hass, entry.entry_id).save(link)
         keep(hass, entry.entry_id, link)
-        if link.journal.file is not None:
-            link.journal.file = None
+        if link.log.file is not None:
+            link.log.file = None
             await close_log_file(hass)
     return unloaded
 

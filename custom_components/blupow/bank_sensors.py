@@ -15,7 +15,7 @@ from homeassistant.helpers.typing import StateType
 from .coordinator import BluPowCoordinator
 from .entity import BluPowEntity
 from .lib.blupow_ble.profiles.battery import BATTERY
-from .lib.blupow_ble.profiles.declaration import Unit
+from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.supervisor.bank import Bank, Member, bank_of
 from .units import UnitState
 
@@ -33,14 +33,14 @@ BANK_SENSORS: Final = (
         key="bank_percentage",
         translation_key="bank_percentage",
         device_class=SensorDeviceClass.BATTERY,
-        native_unit_of_measurement=Unit.PERCENT.value,
+        native_unit_of_measurement=UnitOfMeasurement.PERCENT.value,
         suggested_display_precision=1,
         value_fn=lambda bank: bank.percentage,
     ),
     BluPowBankSensorDescription(
         key="bank_remaining_capacity",
         translation_key="bank_remaining_capacity",
-        native_unit_of_measurement=Unit.AMPERE_HOUR.value,
+        native_unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR.value,
         suggested_display_precision=1,
         value_fn=lambda bank: bank.remaining,
     ),
@@ -48,7 +48,7 @@ BANK_SENSORS: Final = (
         key="bank_current",
         translation_key="bank_current",
         device_class=SensorDeviceClass.CURRENT,
-        native_unit_of_measurement=Unit.AMPERE.value,
+        native_unit_of_measurement=UnitOfMeasurement.AMPERE.value,
         suggested_display_precision=2,
         value_fn=lambda bank: bank.current,
     ),
@@ -56,7 +56,7 @@ BANK_SENSORS: Final = (
         key="bank_power",
         translation_key="bank_power",
         device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=Unit.WATT.value,
+        native_unit_of_measurement=UnitOfMeasurement.WATT.value,
         suggested_display_precision=0,
         value_fn=lambda bank: bank.power,
     ),

@@ -29,7 +29,7 @@ from .lib.blupow_ble.protocol.text import cleaned
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .migration import VERSION
 from .options_flow import BluPowOptionsFlow
-from .pending_device import Candidate, candidate_named, entry_data, names_no_model
+from .pending_device import PendingDevice, entry_data, names_no_model, pending_device_named
 from .reconfigure_flow import ReconfigureSteps
 from .unit_flow import UnitFlow
 
@@ -45,7 +45,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     def __init__(self) -> None:
         """Initialize the flow."""
         super().__init__()
-        self._candidate: Candidate | None = None
+        self._candidate: PendingDevice | None = None
 
     @staticmethod
     @callback
@@ -74,7 +74,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             return self.async_abort(reason="not_supported")
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
-        self._candidate = candidate_named(discovery_info.address, name)
+        self._candidate = pending_device_named(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
 
@@ -167,7 +167,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             await self.async_set_unique_id(f"{VIRTUAL}_{profile.key}")
             self._abort_if_unique_id_configured()
             name = f"Virtual {profile.name} (test mode)"
-            virtual = Candidate(address=VIRTUAL, name=name, profile=profile)
+            virtual = PendingDevice(address=VIRTUAL, name=name, profile=profile)
             return await self._try(virtual, self.async_step_virtual)
         return self.async_show_form(
             step_id="virtual",
@@ -221,9 +221,11 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         """Set up the device of an address, or show the form again."""
         await self.async_set_unique_id(address, raise_on_progress=False)
         self._abort_if_unique_id_configured()
-        return await self._try(candidate_named(address, name), form)
+        return await self._try(pending_device_named(address, name), form)
 
-    async def _try(self, candidate: Candidate, form: Then[ConfigFlowResult]) -> ConfigFlowResult:
+    async def _try(
+        self, candidate: PendingDevice, form: Then[ConfigFlowResult]
+    ) -> ConfigFlowResult:
         """Make an entry of a device that can be read, or show the form again."""
 
         async def done() -> ConfigFlowResult:

@@ -38,7 +38,7 @@ class Line:
     text: str
 
 
-class Journal:
+class ConnectionLog:
     """The last changes of one device's link."""
 
     def __init__(self, name: str) -> None:

@@ -20,7 +20,7 @@ EARLY_PLATFORMS: Final = [Platform.EVENT]
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
 
-class PathKind(StrEnum):
+class RouteKind(StrEnum):
     """The ways to a device."""
 
     ISOLATED = "isolated"

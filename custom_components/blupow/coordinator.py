@@ -18,7 +18,7 @@ from . import events
 from .bluetooth import Path
 from .bluetooth.connection_locks import start_delay
 from .bluetooth.recovery import wait_connectable
-from .connection_log import Journal, Topic
+from .connection_log import ConnectionLog, Topic
 from .const import DOMAIN
 from .events import LinkEvent
 from .exceptions import Interrupted, placeholders
@@ -26,9 +26,9 @@ from .lib.blupow_ble.profiles.declaration import Span
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.reader.plan import OWN_UNIT
 from .lib.blupow_ble.reader.result import Finding, Reading, UnitReading
-from .lib.blupow_ble.supervisor.policies import ConnectionStatus, Freshness, Rung
+from .lib.blupow_ble.supervisor.policies import ConnectionStatus, Freshness, RecoveryStep
 from .link_state import LinkState, Poll, forget
-from .options import Settings
+from .options import Options
 from .poller import Poller
 from .snapshot import Snapshot
 from .unit_search import offer_unit
@@ -42,7 +42,7 @@ _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
-SILENT_TIME: Final = 30.0
+UNHEARD_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
 
 
@@ -71,11 +71,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
         """Prepare to poll the device of an entry."""
-        self.settings = Settings.from_options(entry.options)
+        self.settings = Options.from_options(entry.options)
         units = units_of(entry, self.settings.unit)
         kept = forget(hass, entry.entry_id)
         if kept is None or not _same(kept.units.get(OWN_UNIT), units[0]):
-            kept = LinkState(journal=Journal(entry.title), since=time.monotonic())
+            kept = LinkState(log=ConnectionLog(entry.title), since=time.monotonic())
         self.link = kept
         known, kept.units = kept.units, {}
         for unit in units:
@@ -92,13 +92,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             unit.grace = self.freshness.grace
         self._poller = Poller(hass, entry, self.settings, entry.title, self.units)
         self.address = self._poller.address
-        self.link.journal.name = entry.title
+        self.link.log.name = entry.title
         self.fresh_readings = 0
         """Since the set-up."""
         self._fault: str | None = None
         """A fault of BluPow's own that was logged already."""
-        self._flight = asyncio.Lock()
-        self._rung: Rung | None = None
+        self._exclusive = asyncio.Lock()
+        self._rung: RecoveryStep | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancel_ageing: CALLBACK_TYPE | None = None
         self._advert_poll_at = float("-inf")
@@ -224,18 +224,18 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             self._cancel_ageing = None
         await self._poller.stop()
 
-    async def async_reconnect(self, rung: Rung, since: int) -> bool:
-        """Take a reading by a rung of the ladder; return whether it came.
+    async def async_reconnect(self, step: RecoveryStep, since: int) -> bool:
+        """Take a reading by a step of the ladder; return whether it came.
 
         A poll that is under way is ended: it may be what hangs. Nothing is done when another poll
         has brought a fresh reading since the recovery began, when there were `since`.
         """
         if self._rung is None and self._task is not None:
             self._task.cancel()
-        async with self._flight:
+        async with self._exclusive:
             if self.fresh_readings != since:
                 return False
-            self._rung = rung
+            self._rung = step
             try:
                 await super()._async_refresh(log_failures=False)
             finally:
@@ -244,11 +244,11 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
     async def async_read_registers(self, spans: Sequence[Span], unit: UnitState) -> UnitReading:
         """Read registers of a unit by number, after a poll that is under way. Raises ReaderError."""
-        async with self._flight:
+        async with self._exclusive:
             if self._shutdown_requested:
                 raise Interrupted
             work = self._poller.read_spans(self.link.failures, tuple(spans), unit)
-            reading: Reading = await self._fly(work)
+            reading: Reading = await self._run_job(work)
             self.link.answered_at = time.monotonic()
             return reading.main
 
@@ -257,13 +257,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
 
         Those at `addresses` are asked first, beside all usual ones.
         """
-        async with self._flight:
+        async with self._exclusive:
             if self._shutdown_requested:
                 raise Interrupted
-            found: list[Finding] = await self._fly(self._poller.find_units(addresses))
+            found: list[Finding] = await self._run_job(self._poller.find_units(addresses))
             return found
 
-    async def _fly(self, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _run_job(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Have something done with the device, so that it can be ended from outside."""
         self._task = asyncio.create_task(work, name=f"{self.name} reading")
         self._heard_again = False
@@ -284,9 +284,9 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if not heard.connectable:
             return
         now = time.monotonic()
-        self._heard_again = self._heard_again or now - self.link.heard_at >= SILENT_TIME
+        self._heard_again = self._heard_again or now - self.link.heard_at >= UNHEARD_TIME
         self.link.heard_at = now
-        if self._flight.locked() or not self._is_back:
+        if self._exclusive.locked() or not self._is_back:
             return
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
@@ -325,7 +325,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     ) -> None:
         """Refresh in turn: a due poll comes before whoever asks later; failures are logged here, not there."""
         before = self.fresh_readings
-        async with self._flight:
+        async with self._exclusive:
             if scheduled and self.fresh_readings != before and not self._shutdown_requested:
                 self._schedule_refresh()  # a recovery has read it meanwhile
                 return
@@ -348,7 +348,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         """Take one reading; when it fails the last one serves for a while."""
         started = time.monotonic()
         try:
-            path, reading = await self._fly(self._poller.read(self.link.failures, self._rung))
+            path, reading = await self._run_job(self._poller.read(self.link.failures, self._rung))
             self._keep(path, reading, started)
         except Interrupted as err:
             return self._stand_in(err)
@@ -376,7 +376,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             offer_unit(self.hass, self.config_entry, finding)
         before = link.snapshot.path if link.snapshot else path
         if (before.kind, before.source) != (path.kind, path.source):
-            link.journal.note(Topic.PATH, f"now read {path.kind}: {path.reason}")
+            link.log.note(Topic.PATH, f"now read {path.kind}: {path.reason}")
         outage = self.age
         link.snapshot = Snapshot(
             taken_at=dt_util.utcnow(),
@@ -407,7 +407,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
                 if missing
                 else "whole readings again"
             )
-            link.journal.note(Topic.POLL, text)
+            link.log.note(Topic.POLL, text)
         link.announced_partial = missing
 
     def _keep_unit(self, unit: UnitState, reading: Reading, now: float) -> None:
@@ -418,16 +418,16 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if told is not None and not another:
             unit.keep(told, dt_util.utcnow(), now)
             if before is not None:
-                self.link.journal.note(Topic.POLL, f"unit {unit.unit} answers again")
+                self.link.log.note(Topic.POLL, f"unit {unit.unit} answers again")
             return
         unit.verified = False
         unit.silent = reading.silent.get(unit.key, ErrorCode.WRONG_UNIT)
         if another and before is not ErrorCode.WRONG_UNIT:
             text = f"unit {unit.unit} has another serial number now: search for units again"
-            self.link.journal.note(Topic.POLL, text)
+            self.link.log.note(Topic.POLL, text)
         elif before is None:
             text = f"unit {unit.unit} does not answer while others do: {unit.silent}"
-            self.link.journal.note(Topic.POLL, text)
+            self.link.log.note(Topic.POLL, text)
 
     def _failed(self, err: ReaderError, started: float) -> None:
         """Note that a poll failed, and why."""
@@ -438,7 +438,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
             unit.verified = False  # what is behind the module may be plugged in differently now
         seconds = time.monotonic() - started
         link.polls.append(Poll(at=dt_util.utcnow(), seconds=seconds, error=err))
-        link.journal.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
+        link.log.detail(Topic.POLL, f"failed {link.failures} times in a row: {err}")
         if self.excused:
             link.excused_until = time.monotonic()
         self._set_pace()
@@ -501,7 +501,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if self.link.last_error is not None and not self.freshness.serves(self.age):
             self.last_update_success = False
             before, after = self.update_interval, self._set_pace()
-            if before is not None and after < before and not self._flight.locked():
+            if before is not None and after < before and not self._exclusive.locked():
                 self._schedule_refresh()  # a long interval does not delay the last effort
         self.async_update_listeners()
 
@@ -519,15 +519,13 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         match status:
             case ConnectionStatus.CONNECTED | ConnectionStatus.TEST_MODE:
                 if before is not None:
-                    link.journal.note(Topic.POLL, f"fresh readings again (was {before})")
+                    link.log.note(Topic.POLL, f"fresh readings again (was {before})")
             case ConnectionStatus.OFFLINE:
-                link.journal.note(Topic.CACHE, f"the last reading serves: {reason}")
+                link.log.note(Topic.CACHE, f"the last reading serves: {reason}")
             case ConnectionStatus.DISCONNECTED:
                 text = f"the last reading is too old to serve: {reason}"
-                link.journal.note(Topic.CACHE, text)
+                link.log.note(Topic.CACHE, text)
             case ConnectionStatus.NOT_HEARD:
-                link.journal.note(
-                    Topic.POLL, "not heard, as it may be: it is switched off at times"
-                )
+                link.log.note(Topic.POLL, "not heard, as it may be: it is switched off at times")
             case ConnectionStatus.LOST:
-                link.journal.note(Topic.POLL, f"no reading: {reason}")
+                link.log.note(Topic.POLL, f"no reading: {reason}")

@@ -13,15 +13,15 @@ from homeassistant.components.sensor import (
 from homeassistant.const import EntityCategory
 
 from .lib.blupow_ble.profiles.declaration import (
-    About,
     Computed,
     Counter,
     Estimate,
     FaultGroup,
     Field,
+    Info,
     Kind,
     Profile,
-    Unit,
+    UnitOfMeasurement,
     Value,
     digits,
 )
@@ -30,23 +30,23 @@ NONE: Final = "none"
 WORST_FAULT: Final = "worst_fault"
 
 DEVICE_CLASSES: Final = {
-    Unit.VOLT: SensorDeviceClass.VOLTAGE,
-    Unit.AMPERE: SensorDeviceClass.CURRENT,
-    Unit.WATT: SensorDeviceClass.POWER,
-    Unit.VOLT_AMPERE: SensorDeviceClass.APPARENT_POWER,
-    Unit.HERTZ: SensorDeviceClass.FREQUENCY,
-    Unit.CELSIUS: SensorDeviceClass.TEMPERATURE,
-    Unit.WATT_HOUR: SensorDeviceClass.ENERGY,
-    Unit.KILOWATT_HOUR: SensorDeviceClass.ENERGY,
-    Unit.SECOND: SensorDeviceClass.DURATION,
-    Unit.MINUTE: SensorDeviceClass.DURATION,
-    Unit.HOUR: SensorDeviceClass.DURATION,
-    Unit.DAY: SensorDeviceClass.DURATION,
+    UnitOfMeasurement.VOLT: SensorDeviceClass.VOLTAGE,
+    UnitOfMeasurement.AMPERE: SensorDeviceClass.CURRENT,
+    UnitOfMeasurement.WATT: SensorDeviceClass.POWER,
+    UnitOfMeasurement.VOLT_AMPERE: SensorDeviceClass.APPARENT_POWER,
+    UnitOfMeasurement.HERTZ: SensorDeviceClass.FREQUENCY,
+    UnitOfMeasurement.CELSIUS: SensorDeviceClass.TEMPERATURE,
+    UnitOfMeasurement.WATT_HOUR: SensorDeviceClass.ENERGY,
+    UnitOfMeasurement.KILOWATT_HOUR: SensorDeviceClass.ENERGY,
+    UnitOfMeasurement.SECOND: SensorDeviceClass.DURATION,
+    UnitOfMeasurement.MINUTE: SensorDeviceClass.DURATION,
+    UnitOfMeasurement.HOUR: SensorDeviceClass.DURATION,
+    UnitOfMeasurement.DAY: SensorDeviceClass.DURATION,
 }
 BATTERY_LEVELS: Final = frozenset({"battery_percentage", "bank_percentage"})
 LIST_KINDS: Final = frozenset({Kind.CODES, Kind.BITS, Kind.PAIRS})
 """Faults and alarms: shown by their groups and the worst of them."""
-ON_THE_DEVICE_PAGE: Final = frozenset({About.SERIAL_NUMBER, About.VERSION, About.HARDWARE_VERSION})
+ON_THE_DEVICE_PAGE: Final = frozenset({Info.SERIAL_NUMBER, Info.VERSION, Info.HARDWARE_VERSION})
 SETTING_LEVELS: Final = frozenset(
     {
         "system_voltage_setting",
@@ -122,7 +122,7 @@ FLAG_CLASSES: Final = {
 }
 
 
-def _category(key: str, about: About | None = None) -> EntityCategory | None:
+def _category(key: str, about: Info | None = None) -> EntityCategory | None:
     return EntityCategory.DIAGNOSTIC if about is not None or key in SETTINGS else None
 
 
@@ -137,7 +137,7 @@ def translation_of(key: str) -> tuple[str, dict[str, str]]:
     return key, {}
 
 
-def _device_class(key: str, unit: Unit) -> SensorDeviceClass | None:
+def _device_class(key: str, unit: UnitOfMeasurement) -> SensorDeviceClass | None:
     return SensorDeviceClass.BATTERY if key in BATTERY_LEVELS else DEVICE_CLASSES.get(unit)
 
 
@@ -148,10 +148,10 @@ def _state_class(field: Field) -> SensorStateClass | None:
     return None if field.key in SETTINGS else SensorStateClass.MEASUREMENT
 
 
-def _shown_in(unit: Unit, counter: Counter | None) -> str | None:
+def _shown_in(unit: UnitOfMeasurement, counter: Counter | None) -> str | None:
     """Return the unit that a value is shown in, if it is not its own: a life's energy is long in Wh."""
-    if unit is Unit.WATT_HOUR and counter is Counter.TOTAL:
-        return Unit.KILOWATT_HOUR.value
+    if unit is UnitOfMeasurement.WATT_HOUR and counter is Counter.TOTAL:
+        return UnitOfMeasurement.KILOWATT_HOUR.value
     return None
 
 
@@ -208,8 +208,8 @@ def describe_estimate(estimate: Estimate) -> SensorEntityDescription:
         key=estimate.key,
         translation_key=estimate.key,
         device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=Unit.WATT_HOUR.value,
-        suggested_unit_of_measurement=Unit.KILOWATT_HOUR.value,
+        native_unit_of_measurement=UnitOfMeasurement.WATT_HOUR.value,
+        suggested_unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR.value,
         state_class=SensorStateClass.TOTAL_INCREASING,
         suggested_display_precision=2,
     )

@@ -9,7 +9,7 @@ from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH, DeviceIn
 
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import BluPowCoordinator
-from .lib.blupow_ble.profiles.declaration import About
+from .lib.blupow_ble.profiles.declaration import Info
 from .units import UnitState, unit_name
 
 MODULE: Final = "Bluetooth module"
@@ -36,9 +36,9 @@ def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
         name=entry.data.get(CONF_NAME, entry.title),
         manufacturer=MANUFACTURER,
         model=MODULE if shared else _model(own),
-        serial_number=None if shared else own.about(About.SERIAL_NUMBER),
-        sw_version=None if shared else own.about(About.VERSION),
-        hw_version=None if shared else own.about(About.HARDWARE_VERSION),
+        serial_number=None if shared else own.about(Info.SERIAL_NUMBER),
+        sw_version=None if shared else own.about(Info.VERSION),
+        hw_version=None if shared else own.about(Info.HARDWARE_VERSION),
     )
 
 
@@ -56,9 +56,9 @@ def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
         name=unit_name(coordinator.config_entry, unit),
         manufacturer=MANUFACTURER,
         model=_model(unit),
-        serial_number=unit.about(About.SERIAL_NUMBER),
-        sw_version=unit.about(About.VERSION),
-        hw_version=unit.about(About.HARDWARE_VERSION),
+        serial_number=unit.about(Info.SERIAL_NUMBER),
+        sw_version=unit.about(Info.VERSION),
+        hw_version=unit.about(Info.HARDWARE_VERSION),
     )
 
 
@@ -113,9 +113,9 @@ def complete_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> Non
             registry.async_update_device(
                 device.id,
                 model=_model(unit),
-                serial_number=unit.about(About.SERIAL_NUMBER),
-                sw_version=unit.about(About.VERSION),
-                hw_version=unit.about(About.HARDWARE_VERSION),
+                serial_number=unit.about(Info.SERIAL_NUMBER),
+                sw_version=unit.about(Info.VERSION),
+                hw_version=unit.about(Info.HARDWARE_VERSION),
             )
 
 
@@ -125,7 +125,7 @@ def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, s
 
 def _model(unit: UnitState) -> str | None:
     """Return the model as the unit names it, else as it was set up; one in no list is unconfirmed."""
-    known, named = unit.model, unit.about(About.MODEL)
+    known, named = unit.model, unit.about(Info.MODEL)
     if known is not None and known is unit.profile.other_model:
         return f"{named or unit.profile.name} (unconfirmed)"
     return named or (known.key if known else None)

@@ -22,7 +22,7 @@ from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.protocol.text import cleaned, plain
 from .lib.blupow_ble.reader.result import UnitReading
-from .pending_device import Candidate, identify, read_once
+from .pending_device import PendingDevice, identify, read_once
 
 READ: Final = "read_device"
 """What the user is told while a device is read."""
@@ -99,10 +99,10 @@ class DeviceFlow(WaitingSteps[ConfigFlowResult], ConfigFlow):
     def __init__(self) -> None:
         """Initialize the flow."""
         self._errors = {}
-        self._told: tuple[Candidate, UnitReading] | None = None
+        self._told: tuple[PendingDevice, UnitReading] | None = None
         """What the device was found to be, and its reading."""
 
-    async def _read(self, candidate: Candidate) -> None:
+    async def _read(self, candidate: PendingDevice) -> None:
         """Find out what a device is and read it, or note why it cannot be read."""
         self._told = None
         try:

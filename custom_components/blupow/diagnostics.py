@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 
 from .const import CONF_SERIAL_NUMBER
 from .coordinator import BluPowCoordinator
-from .lib.blupow_ble.profiles.declaration import About
+from .lib.blupow_ble.profiles.declaration import Info
 from .runtime import BluPowConfigEntry, BluPowRuntime
 from .units import UnitState
 
@@ -69,7 +69,7 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
             }
             for poll in link.polls
         ],
-        "events": [asdict(line) for line in link.journal.lines],
+        "events": [asdict(line) for line in link.log.lines],
         "ways": coordinator.ways(),
         "no_reader_process": coordinator.why_no_process,
         "bluetooth": None if coordinator.virtual else _bluetooth(hass, coordinator.address),
@@ -110,7 +110,7 @@ def _unit(unit: UnitState) -> dict[str, Any]:
     private = {
         register
         for field in unit.register_map.fields
-        if field.about is About.SERIAL_NUMBER
+        if field.about is Info.SERIAL_NUMBER
         for register in field.registers
     }
     return known | {
@@ -147,7 +147,7 @@ def _bluetooth(hass: HomeAssistant, address: str) -> dict[str, Any]:
 
 
 def _serial_numbers(coordinator: BluPowCoordinator) -> list[str]:
-    serial_numbers = [unit.about(About.SERIAL_NUMBER) for unit in coordinator.units]
+    serial_numbers = [unit.about(Info.SERIAL_NUMBER) for unit in coordinator.units]
     return [number for number in serial_numbers if number is not None]
 
 

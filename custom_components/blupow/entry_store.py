@@ -62,7 +62,7 @@ class EntryStore:
             _LOGGER.warning(
                 "[cache] %s: what was kept of it cannot be read (%s) and is set aside; "
                 "counters and energies begin anew",
-                link.journal.name,
+                link.log.name,
                 err or type(err).__name__,
             )
             await self._hass.async_add_executor_job(_set_aside, Path(self._store.path))

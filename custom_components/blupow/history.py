@@ -25,7 +25,7 @@ from .connection_log import Topic
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .device import base_id
-from .lib.blupow_ble.profiles.declaration import History, HistoryField, Unit
+from .lib.blupow_ble.profiles.declaration import History, HistoryField, UnitOfMeasurement
 from .lib.blupow_ble.profiles.decoding import decode_history
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .units import DayMark, UnitState, unit_name
@@ -40,7 +40,7 @@ PAUSE: Final = timedelta(hours=1)
 RECORDER: Final = "recorder"
 OPERATING_DAYS: Final = "operating_days"
 """The value that counts the days on which a device had power."""
-_ENERGY: Final = frozenset({Unit.WATT_HOUR, Unit.KILOWATT_HOUR})
+_ENERGY: Final = frozenset({UnitOfMeasurement.WATT_HOUR, UnitOfMeasurement.KILOWATT_HOUR})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ async def async_read_history(
             # it is refused that says that a day is not kept; silence says nothing
             raise ReaderError(code, "the days that the device keeps could not all be read")
     today = dt_util.now().date()
-    decoded = decode_history(history, reading.registers, unit.profile.not_there)
+    decoded = decode_history(history, reading.registers, unit.profile.no_value)
     return [
         Day(date=today - timedelta(days=days_ago), days_ago=days_ago, values=values)
         for days_ago, values in sorted(decoded.items())
@@ -139,7 +139,7 @@ class HistoryImport:
                     await self._import_unit(unit, history)
                 except ReaderError as err:
                     text = f"unit {unit.unit}: no history was read: {err}"
-                    self._coordinator.link.journal.detail(Topic.POLL, text)
+                    self._coordinator.link.log.detail(Topic.POLL, text)
                     if err.code is not ErrorCode.MODBUS_EXCEPTION:
                         self._not_before = dt_util.now() + PAUSE
                         continue

@@ -14,10 +14,10 @@ from homeassistant.components.sensor import (
 from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
 from homeassistant.helpers.typing import StateType
 
-from .const import PathKind
+from .const import RouteKind
 from .coordinator import BluPowCoordinator
 from .descriptions import NONE
-from .lib.blupow_ble.profiles.declaration import Unit
+from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.protocol.errors import ErrorCode
 from .lib.blupow_ble.supervisor.policies import ConnectionStatus
 
@@ -76,7 +76,7 @@ LINK_SENSORS: Final = (
         key="success_rate",
         translation_key="success_rate",
         entity_registry_enabled_default=False,
-        native_unit_of_measurement=Unit.PERCENT.value,
+        native_unit_of_measurement=UnitOfMeasurement.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
         value_fn=lambda coordinator: coordinator.link.success_rate,
@@ -89,7 +89,7 @@ LINK_SENSORS: Final = (
         key="availability",
         translation_key="availability",
         entity_registry_enabled_default=False,
-        native_unit_of_measurement=Unit.PERCENT.value,
+        native_unit_of_measurement=UnitOfMeasurement.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         value_fn=_availability,
@@ -147,7 +147,7 @@ LINK_SENSORS: Final = (
         key="path",
         translation_key="path",
         device_class=SensorDeviceClass.ENUM,
-        options=[kind.value for kind in PathKind],
+        options=[kind.value for kind in RouteKind],
         entity_registry_enabled_default=False,
         value_fn=lambda coordinator: (
             coordinator.link.snapshot.path.kind.value if coordinator.link.snapshot else None

@@ -8,7 +8,7 @@ from typing import Final
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from .connection_log import Journal
+from .connection_log import ConnectionLog
 from .const import DOMAIN
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.supervisor.policies import Availability, ConnectionStatus
@@ -33,7 +33,7 @@ class Poll:
 class LinkState:
     """What is known about the link to a device."""
 
-    journal: Journal
+    log: ConnectionLog
     units: dict[str, UnitState] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     """How the last fresh reading since the start of Home Assistant came."""

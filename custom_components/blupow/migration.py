@@ -20,7 +20,7 @@ from .lib.blupow_ble.profiles.controller import CONTROLLER
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .options import CONF_UPDATE_INTERVAL, RANGES
-from .pending_device import candidate_named, identify
+from .pending_device import identify, pending_device_named
 
 if TYPE_CHECKING:
     from .runtime import BluPowConfigEntry
@@ -188,7 +188,7 @@ async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> Non
     """Ask a device of release 2 what it is, where nothing else tells. Raises ConfigEntryNotReady."""
     address, name = entry.data[CONF_ADDRESS], entry.data[CONF_NAME]
     try:
-        found = await identify(hass, candidate_named(address, name))
+        found = await identify(hass, pending_device_named(address, name))
     except ReaderError as err:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,

@@ -60,7 +60,7 @@ RANGES: Final[Mapping[str, Range]] = {
 }
 
 
-class WantedPath(StrEnum):
+class RouteChoice(StrEnum):
     """What the user wants of the way to the device."""
 
     AUTOMATIC = "automatic"
@@ -69,14 +69,14 @@ class WantedPath(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Options:
     """The options of one entry. Times are seconds; None is automatic, or never."""
 
     update_interval: int = DEFAULT_UPDATE_INTERVAL
     connect_timeout: int | None = None
     cache_time: int = int(CACHE_TIME)
     grace_time: int = int(GRACE_TIME)
-    path: WantedPath = WantedPath.AUTOMATIC
+    path: RouteChoice = RouteChoice.AUTOMATIC
     unit: int | None = None
     heartbeat_interval: int = int(HEARTBEAT)
     stale_age: int = int(STALE_AGE)
@@ -94,7 +94,7 @@ class Settings:
         """Return the settings that an entry's options hold."""
         known = {key: value for key, value in options.items() if key in cls.__dataclass_fields__}
         if CONF_PATH in known:
-            known[CONF_PATH] = WantedPath(known[CONF_PATH])
+            known[CONF_PATH] = RouteChoice(known[CONF_PATH])
         if CONF_DAILY_RECONNECT in known:
             known[CONF_DAILY_RECONNECT] = time.fromisoformat(known[CONF_DAILY_RECONNECT])
         return cls(**known)

@@ -39,8 +39,8 @@ from .options import (
     CONF_STALE_CHECKS,
     CONF_UPDATE_INTERVAL,
     RANGES,
-    Settings,
-    WantedPath,
+    Options,
+    RouteChoice,
 )
 
 
@@ -64,7 +64,7 @@ _FIELDS: Final[Mapping[str, Mapping[probatio.Marker, Selector[Any]]]] = {
     "connection": {
         probatio.Required(CONF_PATH): SelectSelector(
             SelectSelectorConfig(
-                options=[path.value for path in WantedPath],
+                options=[path.value for path in RouteChoice],
                 translation_key=CONF_PATH,
                 mode=SelectSelectorMode.DROPDOWN,
             )
@@ -101,7 +101,7 @@ def in_sections(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def suggested(settings: Settings) -> Mapping[str, Any]:
+def suggested(settings: Options) -> Mapping[str, Any]:
     """Return what the options form shows: automatic ones are empty."""
     values = asdict(settings) | {CONF_PATH: settings.path.value}
     if settings.daily_reconnect is not None:
@@ -120,7 +120,7 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
         """Return what is wrong with options that each are in their range."""
         if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
             return "grace_shorter_than_cache"
-        isolated = options[CONF_PATH] == WantedPath.ISOLATED
+        isolated = options[CONF_PATH] == RouteChoice.ISOLATED
         if isolated and not self._virtual and not bluez.available():
             return "isolated_needs_bluez"
         return None
@@ -139,7 +139,7 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
             if (error := self._error(options)) is None:
                 return self.async_create_entry(data=options)
             errors = {"base": error}
-        current = in_sections(suggested(Settings.from_options(self.config_entry.options)))
+        current = in_sections(suggested(Options.from_options(self.config_entry.options)))
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, user_input or current),

@@ -15,7 +15,7 @@ from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.reader.plan import UnitPlan
 from .lib.blupow_ble.reader.result import UnitReading
 from .lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT, connect_timeout
-from .options import Settings
+from .options import Options
 from .units import unit_subentries
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class PendingDevice:
     """A device that is about to be set up. Without a family, it is found out by asking."""
 
     address: str
@@ -31,14 +31,14 @@ class Candidate:
     profile: Profile | None
     model: Model | None = None
     unit: int | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: Options = field(default_factory=Options)
 
 
-def _reader(hass: HomeAssistant, candidate: Candidate) -> DeviceReader:
+def _reader(hass: HomeAssistant, candidate: PendingDevice) -> DeviceReader:
     return DeviceReader(hass, candidate.address, candidate.name, candidate.settings.path)
 
 
-async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
+async def identify(hass: HomeAssistant, candidate: PendingDevice) -> PendingDevice:
     """Find out what is behind a module, by asking. Raises ReaderError."""
     reader = _reader(hass, candidate)
     (found,) = await reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT))
@@ -48,7 +48,7 @@ async def identify(hass: HomeAssistant, candidate: Candidate) -> Candidate:
     return replace(candidate, profile=profile, model=model, unit=found.unit)
 
 
-async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile) -> UnitReading:
+async def read_once(hass: HomeAssistant, candidate: PendingDevice, profile: Profile) -> UnitReading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
     settings = candidate.settings
     plan = ReadPlan(
@@ -61,19 +61,21 @@ async def read_once(hass: HomeAssistant, candidate: Candidate, profile: Profile)
     return reading.main
 
 
-def candidate_named(address: str, name: str) -> Candidate:
+def pending_device_named(address: str, name: str) -> PendingDevice:
     """Return a device as its name tells it."""
     profile = profile_for_name(name)
     model = model_for_name(profile, name) if profile is not None else None
-    return Candidate(address=address, name=name, profile=profile, model=model)
+    return PendingDevice(address=address, name=name, profile=profile, model=model)
 
 
-def candidate_as(entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None) -> Candidate:
+def pending_device_as(
+    entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None
+) -> PendingDevice:
     """Return the device of an entry as what the user says it is; None leaves that to the device.
 
     Of several units behind a module it stays the one under its address.
     """
-    candidate = candidate_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+    candidate = pending_device_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
     known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
     several = bool(unit_subentries(entry))
     if wanted is not None:
@@ -86,17 +88,17 @@ def candidate_as(entry: BluPowConfigEntry, wanted: tuple[Profile, Model] | None)
     return replace(
         candidate,
         unit=unit if same or several else None,
-        settings=Settings.from_options(entry.options),
+        settings=Options.from_options(entry.options),
     )
 
 
-def names_no_model(candidate: Candidate, reading: UnitReading) -> bool:
+def names_no_model(candidate: PendingDevice, reading: UnitReading) -> bool:
     """Whether nobody knows the model: registers must not be taken for another model's."""
     assert candidate.profile is not None
     return reading.model is None and candidate.profile.must_know_model
 
 
-def entry_data(candidate: Candidate, reading: UnitReading) -> dict[str, Any]:
+def entry_data(candidate: PendingDevice, reading: UnitReading) -> dict[str, Any]:
     """Return the data of an entry: what it takes to find and understand the device."""
     assert candidate.profile is not None
     return {

@@ -12,14 +12,14 @@ from .bluetooth.connection_locks import turn
 from .bluetooth.device_reader import DeviceReader
 from .bluetooth.recovery import close_links, look_again, rediscover
 from .const import CONF_UNIT
-from .lib.blupow_ble.profiles.declaration import About, Span
+from .lib.blupow_ble.profiles.declaration import Info, Span
 from .lib.blupow_ble.protocol.errors import ErrorCode
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.reader.plan import OWN_UNIT, UnitPlan
 from .lib.blupow_ble.reader.result import Finding, Reading, UnitReading
 from .lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT, connect_timeout
-from .lib.blupow_ble.supervisor.policies import KNOWN_BLOCK, BlockRecord, Rung
-from .options import Settings
+from .lib.blupow_ble.supervisor.policies import KNOWN_BLOCK, BlockRecord, RecoveryStep
+from .options import Options
 from .unit_search import Looks
 from .units import UnitState, unit_subentries
 
@@ -34,7 +34,7 @@ class Poller:
         self,
         hass: HomeAssistant,
         entry: BluPowConfigEntry,
-        settings: Settings,
+        settings: Options,
         name: str,
         units: Sequence[UnitState],
     ) -> None:
@@ -57,12 +57,12 @@ class Poller:
         """Return how long the next connection may take."""
         return connect_timeout(failures, self._settings.connect_timeout)
 
-    async def read(self, failures: int, rung: Rung | None = None) -> tuple[Path, Reading]:
-        """Take one reading, after what a rung of a recovery does before it. Raises ReaderError."""
-        if rung is not None and not self.virtual:
-            await self._prepare(rung)
+    async def read(self, failures: int, step: RecoveryStep | None = None) -> tuple[Path, Reading]:
+        """Take one reading, after what a step of a recovery does before it. Raises ReaderError."""
+        if step is not None and not self.virtual:
+            await self._prepare(step)
         path, reading = await self.reader.read(
-            self._plan(failures, rung), elsewhere=rung is Rung.LOOK_AGAIN
+            self._plan(failures, step), elsewhere=step is RecoveryStep.LOOK_AGAIN
         )
         self._looks.poll_was_good()
         self._learn(reading)
@@ -87,27 +87,27 @@ class Poller:
         """Wait until no child and no link is left; a reading under way is cancelled by its own task."""
         await self.reader.stop()
 
-    async def _prepare(self, rung: Rung) -> None:
-        """Do what a rung does before its reading."""
+    async def _prepare(self, step: RecoveryStep) -> None:
+        """Do what a step does before its reading."""
         await self.stop()
         async with turn(self._hass, self.address):
-            match rung:
-                case Rung.CLOSE_LINK:
+            match step:
+                case RecoveryStep.CLOSE_LINK:
                     await close_links(self._hass, self.address)
-                case Rung.LOOK_AGAIN:
+                case RecoveryStep.LOOK_AGAIN:
                     await look_again(self._hass, self.address)
-                case Rung.REDISCOVER:
+                case RecoveryStep.REDISCOVER:
                     if len(self._units) == 1:  # of several, another one could be taken for it
                         self._units[0].unit = self._settings.unit
                     await rediscover(self._hass, self.address)
 
-    def _plan(self, failures: int, rung: Rung | None = None) -> ReadPlan:
+    def _plan(self, failures: int, step: RecoveryStep | None = None) -> ReadPlan:
         """Plan a reading of all units."""
         return ReadPlan(
             units=tuple(self._unit_plan(unit) for unit in self._units),
             connect_timeout=self.connect_timeout(failures),
-            fresh_services=rung is not None,
-            look_at=None if self.virtual or rung is not None else self._looks.due(),
+            bypass_service_cache=step is not None,
+            look_at=None if self.virtual or step is not None else self._looks.due(),
         )
 
     def _unit_plan(self, unit: UnitState) -> UnitPlan:
@@ -182,7 +182,7 @@ class Poller:
         named = any(
             reading.values.get(item.key)
             for item in self._units[0].register_map.fields
-            if item.about is About.MODEL
+            if item.about is Info.MODEL
         )
         return profile.other_model.key if named else None
 

@@ -19,7 +19,7 @@ from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .link_sensors import LINK_SENSORS
 from .new_address import async_move_entry
-from .pending_device import candidate_as, entry_data, names_no_model
+from .pending_device import entry_data, names_no_model, pending_device_as
 from .units import unit_subentries
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ReconfigureSteps(DeviceFlow):
             self._input = user_input
             wanted = kinds.get(user_input[CONF_MODEL])
             return await self._wait_for(
-                self._read(candidate_as(entry, wanted)), self._kind_read, entry.title, READ
+                self._read(pending_device_as(entry, wanted)), self._kind_read, entry.title, READ
             )
         options = [
             SelectOptionDict(value=AUTOMATIC, label="Automatic"),
@@ -111,7 +111,7 @@ class ReconfigureSteps(DeviceFlow):
                 kind = PROFILES[entry.data[CONF_PROFILE]]
                 model_key = entry.data.get(CONF_MODEL)
                 model = kind.model(model_key) if model_key else None
-                candidate = replace(candidate_as(entry, None), address=address, profile=kind)
+                candidate = replace(pending_device_as(entry, None), address=address, profile=kind)
                 return await self._wait_for(
                     self._read(replace(candidate, model=model, unit=entry.data.get(CONF_UNIT))),
                     self._address_read,

@@ -16,7 +16,7 @@ from .issues import IssueKind
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.protocol.text import plain
 from .lib.blupow_ble.reader.result import Finding
-from .options import CONF_PATH, WantedPath
+from .options import CONF_PATH, RouteChoice
 from .options_flow import number
 from .runtime import BluPowConfigEntry
 from .unit_search import add_units, label, offered
@@ -225,7 +225,7 @@ class ReadInProcess(BluPowRepair):
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
         """Choose the path."""
-        await self.reload({**self._entry.options, CONF_PATH: WantedPath.IN_PROCESS.value})
+        await self.reload({**self._entry.options, CONF_PATH: RouteChoice.IN_PROCESS.value})
 
 
 class StartProcess(BluPowRepair):

@@ -149,7 +149,7 @@ async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
         raise failure(err, runtime.coordinator.name) from err
     return {
         "seconds": round(recovery.seconds, 1),
-        "step": recovery.rung.value if recovery.rung else None,
+        "step": recovery.step.value if recovery.step else None,
     }
 
 

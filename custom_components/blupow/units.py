@@ -15,11 +15,11 @@ from homeassistant.const import CONF_MODEL, CONF_NAME
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT, SUBENTRY_UNIT
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.declaration import (
-    About,
     Block,
     Counter,
     FaultGroup,
     Field,
+    Info,
     Model,
     Profile,
     RegisterMap,
@@ -158,9 +158,9 @@ class UnitState:
     @property
     def serial_number(self) -> str | None:
         """Its serial number, as it says or as it was when the unit was added."""
-        return self.about(About.SERIAL_NUMBER) or self.set_up_serial_number
+        return self.about(Info.SERIAL_NUMBER) or self.set_up_serial_number
 
-    def about(self, about: About) -> str | None:
+    def about(self, about: Info) -> str | None:
         """Return what it said about itself."""
         for item in self.register_map.fields:
             if item.about is about and (value := self.identity.get(item.key)):
@@ -181,12 +181,12 @@ class UnitState:
 
     def holds_serial_number(self, block: Block) -> bool:
         """Whether its serial number is in a block."""
-        return any(item.about is About.SERIAL_NUMBER for item in self.register_map.fields_of(block))
+        return any(item.about is Info.SERIAL_NUMBER for item in self.register_map.fields_of(block))
 
     def is_another(self, reading: UnitReading) -> bool:
         """Whether another unit has answered under its address: the serial number tells."""
         for item in self.register_map.fields:
-            if item.about is About.SERIAL_NUMBER and (told := reading.values.get(item.key)):
+            if item.about is Info.SERIAL_NUMBER and (told := reading.values.get(item.key)):
                 return self.serial_number not in (None, told)
         return False
 

@@ -26,7 +26,7 @@ from .events import LinkEvent
 from .exceptions import Interrupted
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.protocol.text import plain
-from .lib.blupow_ble.supervisor.policies import RECOVERY_JITTER, Rung
+from .lib.blupow_ble.supervisor.policies import RECOVERY_JITTER, RecoveryStep
 
 
 class Trigger(StrEnum):
@@ -43,8 +43,8 @@ class Recovery:
 
     worked: bool
     """A fresh reading came."""
-    rung: Rung | None
-    """The rung that brought it; None if none did, or another poll was faster."""
+    step: RecoveryStep | None
+    """The step that brought it; None if none did, or another poll was faster."""
     seconds: float
 
 
@@ -164,7 +164,7 @@ class Watchdog:
     @callback
     def _on_daily(self, _: datetime) -> None:
         if not self.recovering:
-            self._start(Trigger.DAILY, (Rung.CLOSE_LINK,))
+            self._start(Trigger.DAILY, (RecoveryStep.CLOSE_LINK,))
 
     @callback
     def _on_next(self, _: datetime) -> None:
@@ -178,7 +178,7 @@ class Watchdog:
             self._cancel_next = None
 
     def _note(self, text: str) -> None:
-        self._link.journal.note(Topic.RECOVERY, text)
+        self._link.log.note(Topic.RECOVERY, text)
 
     def _begin[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Have something done that ends with the watchdog."""
@@ -192,11 +192,11 @@ class Watchdog:
     async def async_force(self) -> Recovery:
         """Climb the ladder now, whatever the back-off says; who comes meanwhile gets the same result.
 
-        Raises ReaderError: the last rung's, when none brought a fresh reading, or Interrupted.
+        Raises ReaderError: the last step's, when none brought a fresh reading, or Interrupted.
         """
         while (climb := self._climbing) is not None and self._lesser:
             await asyncio.wait((climb,))  # the daily reconnect does not try everything
-        climb = self._climbing or self._start(Trigger.USER, tuple(Rung))
+        climb = self._climbing or self._start(Trigger.USER, tuple(RecoveryStep))
         try:
             recovery = await asyncio.shield(climb)
         except asyncio.CancelledError:
@@ -218,42 +218,42 @@ class Watchdog:
         """Climb the ladder; after a failure see to the next time."""
         silence = self._coordinator.silence
         if not self._link.failed_recoveries:
-            self._link.journal.note(
+            self._link.log.note(
                 Topic.WATCHDOG, f"no fresh reading for {silence:.0f} s: {self._error.message}"
             )
-        recovery = await self._start(Trigger.WATCHDOG, tuple(Rung))
+        recovery = await self._start(Trigger.WATCHDOG, tuple(RecoveryStep))
         if not recovery.worked:
             self._see_to_next()
             return
-        if recovery.rung is not None:
+        if recovery.step is not None:
             self._link.recoveries += 1
             if self._coordinator.settings.notify_on_recovery:
-                self._notify(silence, recovery.rung)
+                self._notify(silence, recovery.step)
         self._coordinator.async_update_listeners()
 
-    def _start(self, trigger: Trigger, rungs: tuple[Rung, ...]) -> asyncio.Task[Recovery]:
+    def _start(self, trigger: Trigger, steps: tuple[RecoveryStep, ...]) -> asyncio.Task[Recovery]:
         """Begin a recovery; there is none under way."""
-        self._lesser = len(rungs) < len(Rung)
-        climb = self._climbing = self._begin(self._climb(trigger, rungs))
+        self._lesser = len(steps) < len(RecoveryStep)
+        climb = self._climbing = self._begin(self._climb(trigger, steps))
         climb.add_done_callback(self._ended)
         return climb
 
     def _ended(self, _: asyncio.Task[Recovery]) -> None:
         self._climbing = None
 
-    async def _climb(self, trigger: Trigger, rungs: tuple[Rung, ...]) -> Recovery:
-        """Try rung by rung until one brings a fresh reading."""
+    async def _climb(self, trigger: Trigger, steps: tuple[RecoveryStep, ...]) -> Recovery:
+        """Try step by step until one brings a fresh reading."""
         started = time.monotonic()
         before = self._coordinator.fresh_readings
         problem = self._error.code if self._link.failures else None
         worked = None
-        for rung in rungs:
-            if await self._coordinator.async_reconnect(rung, before):
-                worked = rung
+        for step in steps:
+            if await self._coordinator.async_reconnect(step, before):
+                worked = step
                 break
         recovery = Recovery(
             worked=self._coordinator.fresh_readings != before,
-            rung=worked,
+            step=worked,
             seconds=time.monotonic() - started,
         )
         self._tell(trigger, problem, recovery)
@@ -263,14 +263,14 @@ class Watchdog:
         """Tell of a recovery that has ended."""
         after = f"after {recovery.seconds:.0f} s, begun by {trigger}"
         if recovery.worked:
-            what = f"step {recovery.rung}" if recovery.rung else "another poll"
+            what = f"step {recovery.step}" if recovery.step else "another poll"
             self._note(f"{what} brought a fresh reading {after}")
         elif trigger is not Trigger.WATCHDOG:
             self._note(f"no step brought a fresh reading {after}: {self._error.message}")
         facts = {
             "trigger": trigger.value,
             "worked": recovery.worked,
-            "step": recovery.rung,
+            "step": recovery.step,
             "problem": problem.value if problem else None,
             "seconds": round(recovery.seconds, 1),
         }
@@ -280,7 +280,7 @@ class Watchdog:
         """Begin the next recovery after a pause; there always is a next one."""
         link = self._link
         # the slow ones go on for ever, and are all alike
-        tell = link.journal.detail if self.given_up else link.journal.note
+        tell = link.log.detail if self.given_up else link.log.note
         link.failed_recoveries += 1
         pause = self._rule.pause(link.failed_recoveries, random.uniform(*RECOVERY_JITTER))
         link.next_recovery = dt_util.utcnow() + timedelta(seconds=pause)
@@ -289,13 +289,13 @@ class Watchdog:
         tell(Topic.RECOVERY, f"{text}: {self._error.message}")
         self._coordinator.async_update_listeners()
 
-    def _notify(self, silence: float, rung: Rung) -> None:
+    def _notify(self, silence: float, step: RecoveryStep) -> None:
         """Tell the user of a recovery that worked."""
         minutes = max(round(silence / 60), 1)
         persistent_notification.async_create(
             self._hass,
             f"{plain(self._entry.title)} is read again after about {minutes} min without a reading. "
-            f"Step {rung.value} of the recovery brought it back.",
+            f"Step {step.value} of the recovery brought it back.",
             title="BluPow",
             notification_id=f"{DOMAIN}_recovery_{self._entry.entry_id}",
         )

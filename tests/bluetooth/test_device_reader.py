@@ -13,13 +13,13 @@ import pytest
 from custom_components.blupow.bluetooth import ReadPlan
 from custom_components.blupow.bluetooth.connection_locks import turn
 from custom_components.blupow.bluetooth.device_reader import DeviceReader
-from custom_components.blupow.const import PathKind
+from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module
 from custom_components.blupow.lib.blupow_ble.reader.messages import VIRTUAL
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
-from custom_components.blupow.options import WantedPath
+from custom_components.blupow.options import RouteChoice
 from homeassistant.core import HomeAssistant
 
 from ..helpers.bluetooth import ADAPTER_SOURCE, hear, service_info
@@ -88,10 +88,10 @@ async def test_no_process_can_be_started(
 ) -> None:
     """The same reading goes on inside Home Assistant; that is told once, and no process is tried again."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     for _ in range(2):
         path, reading = await reader.read(PLAN)
-        assert path.kind is PathKind.IN_PROCESS
+        assert path.kind is RouteKind.IN_PROCESS
         assert path.source == ADAPTER_SOURCE
         assert path.reason == (
             "heard best by hci0 (00:00:00:00:00:01); no reader process can be started"
@@ -109,7 +109,7 @@ async def test_no_process_can_be_started(
     # nothing was done over the air: nobody has failed
     assert not any(way["failed_in_a_row"] for way in reader.report())
     # it holds for all devices
-    other = DeviceReader(hass, "C4:D3:6A:00:00:36", "BTRIC134000036", WantedPath.AUTOMATIC)
+    other = DeviceReader(hass, "C4:D3:6A:00:00:36", "BTRIC134000036", RouteChoice.AUTOMATIC)
     assert other.why_no_process == reader.why_no_process
     reader.try_process()
     assert other.why_no_process is None
@@ -118,7 +118,7 @@ async def test_no_process_can_be_started(
 @pytest.mark.usefixtures("no_process")
 async def test_no_process_but_one_is_wanted(hass: HomeAssistant, proxy: Proxy) -> None:
     """The options have the last word: the reading fails, and the cause is told."""
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.ISOLATED)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.ISOLATED)
     with pytest.raises(ReaderError) as caught:
         await reader.read(PLAN)
     await reader.stop()
@@ -132,7 +132,7 @@ async def test_process_that_dies_by_chance(
 ) -> None:
     """Killed for want of memory, for instance: this reading fails, the next one starts a process again."""
     monkeypatch.setattr(process_module, "child_command", lambda: ("sh", "-c", "kill -9 $$"))
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     with pytest.raises(ReaderError) as caught:
         await reader.read(PLAN)
     await reader.stop()
@@ -147,18 +147,18 @@ async def test_links_that_stand_but_fail(
     """Home Assistant sees good connects only; after two readings the other proxy is taken all the same."""
     first, second = two_proxies
     first.write_error = "the stack is out of order"
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     another = []
     for _ in range(2):
         with pytest.raises(ReaderError):
             await reader.read(PLAN)
-        another.append(reader.has_another_way)
+        another.append(reader.has_another_route)
     assert another == [False, True]
     await reader.stop()
     second.taken = ["1", "2", "3"]
-    assert not reader.has_another_way  # it is heard, but full
+    assert not reader.has_another_route  # it is heard, but full
     first.taken = ["1", "2", "3"]
-    assert not reader.has_another_way
+    assert not reader.has_another_route
     first.taken, second.taken = [], []
     path, _ = await reader.read(PLAN)
     assert path.source == OTHER_PROXY
@@ -173,7 +173,7 @@ async def test_all_ways_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Prox
     """The device is to blame: all are tried in turn, and none is avoided once the device is back."""
     first, second = two_proxies
     first.write_error = second.write_error = "it refuses"
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     connects = []
     for _ in range(8):
         before = first.connects, second.connects
@@ -189,16 +189,16 @@ async def test_all_ways_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Prox
 
 
 @pytest.mark.usefixtures("no_process")
-@pytest.mark.parametrize("wanted", [WantedPath.AUTOMATIC, WantedPath.IN_PROCESS])
-async def test_test_mode_without_processes(hass: HomeAssistant, wanted: WantedPath) -> None:
+@pytest.mark.parametrize("wanted", [RouteChoice.AUTOMATIC, RouteChoice.IN_PROCESS])
+async def test_test_mode_without_processes(hass: HomeAssistant, wanted: RouteChoice) -> None:
     """It needs none."""
     reader = DeviceReader(hass, VIRTUAL, "Virtual inverter", wanted)
     for _ in range(2):
         path, reading = await reader.read(PLAN)
-        assert path.kind is PathKind.VIRTUAL
+        assert path.kind is RouteKind.VIRTUAL
         assert set(reading.main.registers) == {4000, 4327}
     await reader.stop()
-    assert (reader.why_no_process is not None) is (wanted is WantedPath.AUTOMATIC)
+    assert (reader.why_no_process is not None) is (wanted is RouteChoice.AUTOMATIC)
     assert reader.report() == []
 
 
@@ -209,7 +209,7 @@ async def test_last_connection_is_taken_while_waiting(
     first, second = two_proxies
     lock = turn(hass, PROXY)
     await lock.acquire()
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     reading = hass.async_create_task(reader.read(PLAN))
     await asyncio.sleep(0)
     first.taken = ["1", "2", "3"]
@@ -229,7 +229,7 @@ async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
     """Each way with its signal, its free connections, and how it has gone."""
     for _ in range(20):  # until Home Assistant takes it for the best
         proxy.hear(rssi=-40)
-    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.IN_PROCESS)
+    reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.IN_PROCESS)
     proxy.gate = asyncio.Event()
     proxy.taken = ["1"]
     for _ in range(2):

@@ -16,14 +16,14 @@ from custom_components.blupow.bluetooth import (
 )
 from custom_components.blupow.bluetooth.connection_locks import turn
 from custom_components.blupow.bluetooth.in_process import InProcessReader
-from custom_components.blupow.bluetooth.route import find_path, virtual_path
-from custom_components.blupow.const import PathKind
+from custom_components.blupow.bluetooth.route import find_route, virtual_route
+from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import link as link_module, probing
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
-from custom_components.blupow.options import WantedPath
+from custom_components.blupow.options import RouteChoice
 from homeassistant.core import HomeAssistant
 
 from ..helpers.devices import Misbehaving
@@ -48,8 +48,8 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
 
 async def way(hass: HomeAssistant) -> Path:
     """Return the way over Home Assistant's Bluetooth."""
-    path = await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
-    assert path.kind is PathKind.IN_PROCESS
+    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
+    assert path.kind is RouteKind.IN_PROCESS
     return path
 
 
@@ -143,7 +143,7 @@ async def test_proxy_that_leaves_while_a_reading_waits(hass: HomeAssistant) -> N
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear()
-    path = await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     lock = turn(hass, OTHER_PROXY)
     await lock.acquire()
     reader = InProcessReader(hass)
@@ -164,7 +164,7 @@ async def test_proxy_that_leaves_in_mid_reading(hass: HomeAssistant) -> None:
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear()
-    path = await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC)
+    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     other.device = Misbehaving(twist=lambda *_: leave())
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
@@ -204,7 +204,7 @@ async def test_services_are_asked_for_anew(
 
     monkeypatch.setattr(link_module, "establish_connection", establish_connection)
     reader = InProcessReader(hass)
-    await reader.read(await way(hass), replace(PLAN, fresh_services=fresh))
+    await reader.read(await way(hass), replace(PLAN, bypass_service_cache=fresh))
     await reader.stop()
     assert asked == [not fresh]
 
@@ -252,7 +252,10 @@ async def test_readings_take_turns(hass: HomeAssistant, proxy: Proxy) -> None:
     """Two devices over one proxy: never two connections at a time."""
     other = "C4:D3:6A:00:00:36"
     proxy.hear(name="BTRIC134000036", address=other)
-    paths = [await way(hass), await find_path(hass, other, "BTRIC134000036", WantedPath.AUTOMATIC)]
+    paths = [
+        await way(hass),
+        await find_route(hass, other, "BTRIC134000036", RouteChoice.AUTOMATIC),
+    ]
     readers = [InProcessReader(hass) for _ in paths]
     proxy.gate = asyncio.Event()
     readings = [
@@ -302,7 +305,7 @@ async def test_find(
 async def test_virtual_device(hass: HomeAssistant) -> None:
     """Test mode works where no process can be started."""
     reader = InProcessReader(hass)
-    taken, reading = await reader.read(virtual_path(), PLAN)
+    taken, reading = await reader.read(virtual_route(), PLAN)
     await reader.stop()
-    assert taken.kind is PathKind.VIRTUAL
+    assert taken.kind is RouteKind.VIRTUAL
     assert set(reading.main.registers) == {4000, 4327}

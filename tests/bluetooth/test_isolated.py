@@ -10,7 +10,7 @@ import pytest
 from custom_components.blupow.bluetooth import FindPlan, ReadPlan
 from custom_components.blupow.bluetooth.connection_locks import turn
 from custom_components.blupow.bluetooth.isolated import IsolatedReader
-from custom_components.blupow.bluetooth.route import virtual_path
+from custom_components.blupow.bluetooth.route import virtual_route
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
@@ -36,7 +36,7 @@ def gone(pid: int | None) -> bool:
 async def test_reading(hass: HomeAssistant) -> None:
     """Returned before the child has ended; the adapter's turn lasts until it has."""
     reader = IsolatedReader(hass)
-    path = virtual_path()
+    path = virtual_route()
     _, reading = await reader.read(path, PLAN)
     assert reading.main.model == "RIV1230RCH"
     assert set(reading.main.registers) == {4000, 4327}
@@ -53,7 +53,7 @@ async def test_registers_by_number(hass: HomeAssistant) -> None:
     """They come as they are, undecoded."""
     reader = IsolatedReader(hass)
     _, reading = await reader.read(
-        virtual_path(), replace(PLAN, spans=(Span(start=4109, words=1),))
+        virtual_route(), replace(PLAN, spans=(Span(start=4109, words=1),))
     )
     assert reading.main.registers == {4109: (32,)}
     assert reading.main.values == {}
@@ -62,7 +62,7 @@ async def test_registers_by_number(hass: HomeAssistant) -> None:
 
 async def test_readings_take_turns(hass: HomeAssistant) -> None:
     """Two devices on one adapter never connect at the same time; on two adapters they may."""
-    path = virtual_path()
+    path = virtual_route()
     one, two, other = IsolatedReader(hass), IsolatedReader(hass), IsolatedReader(hass)
     lock = turn(hass, path.source)
     await lock.acquire()
@@ -82,9 +82,9 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
 async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> None:
     """One child at a time for a device."""
     reader = IsolatedReader(hass)
-    await reader.read(virtual_path(), PLAN)
+    await reader.read(virtual_route(), PLAN)
     first = reader._process
-    await reader.read(virtual_path(), PLAN)
+    await reader.read(virtual_route(), PLAN)
     assert first is not None
     assert gone(first.pid)
     await reader.stop()
@@ -94,10 +94,10 @@ async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
     """The child is gone and the turn is free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(virtual_path(), replace(PLAN, units=(replace(PLAN.units[0], unit=9),)))
+        await reader.read(virtual_route(), replace(PLAN, units=(replace(PLAN.units[0], unit=9),)))
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
-    assert not turn(hass, virtual_path().source).locked()
+    assert not turn(hass, virtual_route().source).locked()
     assert reader._process is None
 
 
@@ -109,10 +109,10 @@ async def test_cancelled_reading_leaves_nothing(
     command = (process_module.child_command()[0], "-c", "import time; time.sleep(60)")
     monkeypatch.setattr(process_module, "child_command", lambda: command)
     reader = IsolatedReader(hass)
-    lock = turn(hass, virtual_path().source)
+    lock = turn(hass, virtual_route().source)
     if when == "waiting":
         await lock.acquire()
-    task = asyncio.create_task(reader.read(virtual_path(), PLAN))
+    task = asyncio.create_task(reader.read(virtual_route(), PLAN))
     await asyncio.sleep(0)
     pid = None
     if when == "reading":
@@ -138,6 +138,6 @@ async def test_nothing_is_searched_behind_a_virtual_device(
     reader = IsolatedReader(hass)
     plan = FindPlan(connect_timeout=5.0, everything=everything)
     with pytest.raises(ReaderError, match="not looked for") as caught:
-        await reader.find(virtual_path(), plan)
+        await reader.find(virtual_route(), plan)
     await reader.stop()
     assert caught.value.code is ErrorCode.BAD_REQUEST

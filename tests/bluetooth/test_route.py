@@ -7,12 +7,12 @@ from bleak.backends.device import BLEDevice
 import pytest
 
 from custom_components.blupow.bluetooth import Path
-from custom_components.blupow.bluetooth.route import choose, find_path
-from custom_components.blupow.bluetooth.scanners import Way, ways_to
-from custom_components.blupow.const import PathKind
+from custom_components.blupow.bluetooth.route import choose, find_route
+from custom_components.blupow.bluetooth.scanners import Way, scanners_hearing
+from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import bluez
-from custom_components.blupow.options import WantedPath
+from custom_components.blupow.options import RouteChoice
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
 
@@ -24,12 +24,12 @@ OTHER_ADAPTER = "00:00:00:00:00:02"
 OTHER_PATH = INVERTER_PATH.replace("hci0", "hci1")
 
 
-async def find(hass: HomeAssistant, wanted: WantedPath = WantedPath.AUTOMATIC) -> Path:
+async def find(hass: HomeAssistant, wanted: RouteChoice = RouteChoice.AUTOMATIC) -> Path:
     """Find the way to the inverter."""
-    return await find_path(hass, INVERTER_ADDRESS, INVERTER_NAME, wanted)
+    return await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, wanted)
 
 
-async def refused(hass: HomeAssistant, wanted: WantedPath = WantedPath.AUTOMATIC) -> ReaderError:
+async def refused(hass: HomeAssistant, wanted: RouteChoice = RouteChoice.AUTOMATIC) -> ReaderError:
     """Return why there is no way."""
     with pytest.raises(ReaderError) as caught:
         await find(hass, wanted)
@@ -56,7 +56,7 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
 async def test_local_adapter(hass: HomeAssistant) -> None:
     """Isolated, with everything that the child needs to connect without a scan."""
     path = await find(hass)
-    assert path.kind is PathKind.ISOLATED
+    assert path.kind is RouteKind.ISOLATED
     assert path.reason == "heard best by hci0 (00:00:00:00:00:01)"
     assert path.source == ADAPTER_SOURCE
     assert path.device.path == INVERTER_PATH
@@ -68,7 +68,7 @@ async def test_local_adapter(hass: HomeAssistant) -> None:
 async def test_proxy(hass: HomeAssistant) -> None:
     """In-process: a child process cannot use a proxy."""
     path = await find(hass)
-    assert path.kind is PathKind.IN_PROCESS
+    assert path.kind is RouteKind.IN_PROCESS
     assert path.source == PROXY
     assert path.device.path is None
     assert path.ble_device is not None
@@ -82,7 +82,7 @@ async def test_other_systems(
 ) -> None:
     """On other systems everything goes through Home Assistant."""
     monkeypatch.setattr(bluez.sys, "platform", platform)
-    assert (await find(hass)).kind is PathKind.IN_PROCESS
+    assert (await find(hass)).kind is RouteKind.IN_PROCESS
 
 
 @pytest.mark.usefixtures("local")
@@ -92,25 +92,25 @@ async def test_container_without_the_system_bus(
     """A process of its own could not talk to BlueZ: Home Assistant's Bluetooth it is."""
     monkeypatch.setattr(bluez, "BUS_SOCKETS", ())
     monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS", raising=False)
-    assert (await find(hass)).kind is PathKind.IN_PROCESS
+    assert (await find(hass)).kind is RouteKind.IN_PROCESS
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/elsewhere")
-    assert (await find(hass)).kind is PathKind.ISOLATED
+    assert (await find(hass)).kind is RouteKind.ISOLATED
 
 
 @pytest.mark.usefixtures("local")
 async def test_forced_ways(hass: HomeAssistant) -> None:
     """The options have the last word."""
     reason = "set in the options; heard best by hci0 (00:00:00:00:00:01)"
-    path = await find(hass, WantedPath.IN_PROCESS)
-    assert (path.kind, path.reason) == (PathKind.IN_PROCESS, reason)
-    path = await find(hass, WantedPath.ISOLATED)
-    assert (path.kind, path.reason) == (PathKind.ISOLATED, reason)
+    path = await find(hass, RouteChoice.IN_PROCESS)
+    assert (path.kind, path.reason) == (RouteKind.IN_PROCESS, reason)
+    path = await find(hass, RouteChoice.ISOLATED)
+    assert (path.kind, path.reason) == (RouteKind.ISOLATED, reason)
 
 
 @pytest.mark.usefixtures("proxy")
 async def test_isolated_but_only_a_proxy_hears(hass: HomeAssistant) -> None:
     """What the options ask for is not there: that is told."""
-    error = await refused(hass, WantedPath.ISOLATED)
+    error = await refused(hass, RouteChoice.ISOLATED)
     assert error.code is ErrorCode.NOT_ADVERTISING
     assert "no adapter of this machine" in error.message
 
@@ -121,7 +121,7 @@ async def test_isolated_takes_the_best_adapter(hass: HomeAssistant) -> None:
     add_adapter(hass, "hci1", OTHER_ADAPTER)
     hear(hass, service_info(rssi=-80))
     hear(hass, service_info(source=OTHER_ADAPTER, path=OTHER_PATH, rssi=-60))
-    path = await find(hass, WantedPath.ISOLATED)
+    path = await find(hass, RouteChoice.ISOLATED)
     assert (path.device.adapter, path.device.path) == ("hci1", OTHER_PATH)
     assert path.source == OTHER_ADAPTER
 
@@ -131,8 +131,8 @@ async def test_signal_that_is_unknown_for_a_moment(hass: HomeAssistant, proxy: P
     """BlueZ forgets it when a scan ends, as in the midst of a recovery: the device is heard all the same."""
     hear(hass, service_info(rssi=-127))
     assert (await find(hass)).source == ADAPTER_SOURCE
-    assert (await find(hass, WantedPath.ISOLATED)).source == ADAPTER_SOURCE
-    assert ways_to(hass, INVERTER_ADDRESS)[1].as_dict()["signal_strength"] is None
+    assert (await find(hass, RouteChoice.ISOLATED)).source == ADAPTER_SOURCE
+    assert scanners_hearing(hass, INVERTER_ADDRESS)[1].as_dict()["signal_strength"] is None
     proxy.hear(rssi=-80)
     assert (await find(hass)).source == PROXY
 
@@ -155,7 +155,7 @@ async def test_full_proxy_and_another_way(hass: HomeAssistant, proxy: Proxy) -> 
     assert (await find(hass)).source == PROXY
     proxy.taken = ["1", "2", "3"]
     path = await find(hass)
-    assert (path.kind, path.source) == (PathKind.ISOLATED, ADAPTER_SOURCE)
+    assert (path.kind, path.source) == (RouteKind.ISOLATED, ADAPTER_SOURCE)
     assert path.reason == (
         "proxy 01 (AA:BB:CC:DD:EE:01) has no free connection, heard by hci0 (00:00:00:00:00:01) too"
     )
@@ -182,7 +182,7 @@ async def test_not_heard(hass: HomeAssistant) -> None:
         assert error.code is ErrorCode.NOT_ADVERTISING
         assert error.message
         release.assert_called_once_with(INVERTER_ADDRESS)
-        assert (await refused(hass, WantedPath.IN_PROCESS)).code is ErrorCode.NOT_ADVERTISING
+        assert (await refused(hass, RouteChoice.IN_PROCESS)).code is ErrorCode.NOT_ADVERTISING
         release.assert_called_once()
 
 
@@ -191,12 +191,12 @@ async def test_leftover_link(hass: HomeAssistant) -> None:
     """Not heard because a dead program's link holds it: the link is closed, and the poll goes on."""
     with patch.object(bluez, "release", return_value=[INVERTER_PATH]):
         path = await find(hass)
-        assert path.kind is PathKind.ISOLATED
+        assert path.kind is RouteKind.ISOLATED
         assert path.device.path == INVERTER_PATH
         assert path.source == ADAPTER_SOURCE
         with pytest.raises(ReaderError) as caught:
-            await find_path(
-                hass, INVERTER_ADDRESS, INVERTER_NAME, WantedPath.AUTOMATIC, processes=False
+            await find_route(
+                hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC, processes=False
             )
     assert caught.value.code is ErrorCode.NOT_ADVERTISING
     other = [INVERTER_PATH.replace("hci0", "hci7")]
@@ -248,7 +248,7 @@ def a_way(source: str, rssi: int, *, local: bool = False, full: bool = False) ->
         name=source,
         device=BLEDevice(INVERTER_ADDRESS, INVERTER_NAME, {}),
         rssi=rssi,
-        bluez_path=f"/org/bluez/{source}/dev" if local else None,
+        object_path=f"/org/bluez/{source}/dev" if local else None,
         adapter=source if local else None,
         slots=3,
         free=0 if full else 3,
@@ -267,17 +267,17 @@ SERVED = "which BlueZ of this machine does not serve"
     ("ways", "heard_best", "avoid", "source", "kind", "reason"),
     [
         # what Home Assistant takes for the best, not what was loudest just now
-        (ALL, "hci0", {}, "hci0", PathKind.ISOLATED, "heard best by hci0"),
-        (ALL, "hci1", {}, "hci1", PathKind.ISOLATED, "heard best by hci1"),
-        (ALL, "kitchen", {}, "kitchen", PathKind.IN_PROCESS, f"heard best by kitchen, {SERVED}"),
+        (ALL, "hci0", {}, "hci0", RouteKind.ISOLATED, "heard best by hci0"),
+        (ALL, "hci1", {}, "hci1", RouteKind.ISOLATED, "heard best by hci1"),
+        (ALL, "kitchen", {}, "kitchen", RouteKind.IN_PROCESS, f"heard best by kitchen, {SERVED}"),
         # one that fails rests, where another one hears the device
-        (ALL, "kitchen", {"kitchen": 9}, "hci0", PathKind.ISOLATED, "kitchen failed, heard by hci0 too"),
-        (ALL, "hci0", {"hci0": 9, "hci1": 9}, "kitchen", PathKind.IN_PROCESS, f"hci0 failed, heard by kitchen too, {SERVED}"),
-        ((HCI0,), "hci0", {"hci0": 9}, "hci0", PathKind.ISOLATED, "heard best by hci0"),
+        (ALL, "kitchen", {"kitchen": 9}, "hci0", RouteKind.ISOLATED, "kitchen failed, heard by hci0 too"),
+        (ALL, "hci0", {"hci0": 9, "hci1": 9}, "kitchen", RouteKind.IN_PROCESS, f"hci0 failed, heard by kitchen too, {SERVED}"),
+        ((HCI0,), "hci0", {"hci0": 9}, "hci0", RouteKind.ISOLATED, "heard best by hci0"),
         # all rest: the one that may work again soonest
-        ((HCI0, HCI1), "hci0", {"hci0": 9, "hci1": 5}, "hci1", PathKind.ISOLATED, "hci0 failed, heard by hci1 too"),
+        ((HCI0, HCI1), "hci0", {"hci0": 9, "hci1": 5}, "hci1", RouteKind.ISOLATED, "hci0 failed, heard by hci1 too"),
         # one that Home Assistant still remembers is gone
-        ((HCI1, GARAGE), "hci0", {}, "hci1", PathKind.ISOLATED, "heard best by hci1"),
+        ((HCI1, GARAGE), "hci0", {}, "hci1", RouteKind.ISOLATED, "heard best by hci1"),
     ],
 )  # fmt: skip
 def test_choice(
@@ -285,27 +285,27 @@ def test_choice(
     heard_best: str,
     avoid: dict[str, float],
     source: str,
-    kind: PathKind,
+    kind: RouteKind,
     reason: str,
 ) -> None:
     """The automatic choice, and its reason."""
-    way, how, why = choose(ways, heard_best, WantedPath.AUTOMATIC, avoid=avoid)
+    way, how, why = choose(ways, heard_best, RouteChoice.AUTOMATIC, avoid=avoid)
     assert (way.source, how, why) == (source, kind, reason)
 
 
 def test_choice_without_processes() -> None:
     """Home Assistant's Bluetooth serves local adapters too."""
-    way, kind, reason = choose((HCI0, GARAGE), "hci0", WantedPath.AUTOMATIC, processes=False)
-    assert (way, kind) == (HCI0, PathKind.IN_PROCESS)
+    way, kind, reason = choose((HCI0, GARAGE), "hci0", RouteChoice.AUTOMATIC, processes=False)
+    assert (way, kind) == (HCI0, RouteKind.IN_PROCESS)
     assert reason == "heard best by hci0; no reader process can be started"
-    way, kind, reason = choose((HCI0, GARAGE), "garage", WantedPath.AUTOMATIC, processes=False)
-    assert (way, kind, reason) == (GARAGE, PathKind.IN_PROCESS, f"heard best by garage, {SERVED}")
-    _, kind, _ = choose((HCI0,), "hci0", WantedPath.ISOLATED, processes=False)
-    assert kind is PathKind.ISOLATED
+    way, kind, reason = choose((HCI0, GARAGE), "garage", RouteChoice.AUTOMATIC, processes=False)
+    assert (way, kind, reason) == (GARAGE, RouteKind.IN_PROCESS, f"heard best by garage, {SERVED}")
+    _, kind, _ = choose((HCI0,), "hci0", RouteChoice.ISOLATED, processes=False)
+    assert kind is RouteKind.ISOLATED
 
 
-@pytest.mark.parametrize("wanted", list(WantedPath))
-def test_choice_among_full_ones(wanted: WantedPath) -> None:
+@pytest.mark.parametrize("wanted", list(RouteChoice))
+def test_choice_among_full_ones(wanted: RouteChoice) -> None:
     """None of them has a connection left."""
     ways = (a_way("hci0", -60, local=True, full=True), a_way("hci1", -70, local=True, full=True))
     with pytest.raises(ReaderError) as caught:

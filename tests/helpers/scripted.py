@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from custom_components.blupow.bluetooth import FindPlan, Path, ReadPlan
-from custom_components.blupow.const import PathKind
+from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.protocol.errors import (
     ErrorCode,
     ReaderCannotStart,
@@ -80,7 +80,7 @@ class ScriptedReader:
         script.most_at_once = max(script.most_at_once, script.at_once)
         try:
             await script.gate.wait()
-            if script.no_process and path.kind is PathKind.ISOLATED:
+            if script.no_process and path.kind is RouteKind.ISOLATED:
                 raise ReaderCannotStart("scripted sandbox")
             if path.source in script.deaf:
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bleak.backends.device import BLEDevice
 
-from ..const import PathKind
+from ..const import RouteKind
 from ..lib.blupow_ble.profiles.declaration import Span
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.reader.messages import Device
@@ -18,7 +18,7 @@ from ..lib.blupow_ble.reader.timeouts import PROBE_BUDGET, read_budget, within_d
 class Path:
     """The way that one reading takes, and why."""
 
-    kind: PathKind
+    kind: RouteKind
     reason: str
     device: Device
     source: str
@@ -36,7 +36,7 @@ class ReadPlan:
     """Registers of the first unit asked for by number, instead of the blocks."""
     look_at: int | None = None
     """A unit address that is asked at the end, whether another unit is there."""
-    fresh_services: bool = False
+    bypass_service_cache: bool = False
     """In-process, nothing that was remembered of the device's services is used.
 
     A process of its own remembers none; BlueZ forgets its own memory with the device.
@@ -65,7 +65,7 @@ class FindPlan:
         return within_deadline(PROBE_BUDGET, self.connect_timeout)
 
 
-class NoWay(ReaderError):
+class NoRoute(ReaderError):
     """A way turned out to be none before anything was tried over it: it is full, or gone."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:

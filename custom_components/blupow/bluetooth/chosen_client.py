@@ -11,14 +11,14 @@ import bleak_retry_connector
 from habluetooth import BluetoothManager
 
 from ..lib.blupow_ble.protocol.errors import ErrorCode
-from . import NoWay
+from . import NoRoute
 
 
 def client_over(address: str, source: str) -> type[BleakClient]:
     """Return a client class that connects to a device over one adapter or proxy.
 
     Slots, connects in progress and failures are accounted for by Home Assistant as ever. Its `connect`
-    raises NoWay where that way is gone or has no connection left.
+    raises NoRoute where that way is gone or has no connection left.
     """
     # looked up by its module: Home Assistant puts its own class there when its Bluetooth is set up
     base: Any = bleak_retry_connector.BleakClientWithServiceCache
@@ -36,8 +36,8 @@ def client_over(address: str, source: str) -> type[BleakClient]:
                 if backend is not None:
                     return backend
                 text = f"{item.scanner.name} has no free connection"
-                raise NoWay(ErrorCode.NO_SLOT, text)
+                raise NoRoute(ErrorCode.NO_SLOT, text)
             text = f"{source} does not hear the device any more"
-            raise NoWay(ErrorCode.NOT_ADVERTISING, text)
+            raise NoRoute(ErrorCode.NOT_ADVERTISING, text)
 
     return ChosenClient

@@ -9,12 +9,12 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import DOMAIN, PathKind
+from ..const import DOMAIN, RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode
-from . import NoWay, Path
+from . import NoRoute, Path
 from .scanners import connections
 
-_TURNS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
+_LOCKS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
 
 
 START_SPREAD: Final = 2.0
@@ -35,14 +35,14 @@ def start_delay(hass: HomeAssistant) -> float:
 @callback
 def turn(hass: HomeAssistant, name: str) -> asyncio.Lock:
     """Return the lock of an adapter, a proxy or a device."""
-    return hass.data.setdefault(_TURNS, defaultdict(asyncio.Lock))[name]
+    return hass.data.setdefault(_LOCKS, defaultdict(asyncio.Lock))[name]
 
 
-async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
+async def acquire_connection_lock(hass: HomeAssistant, path: Path) -> Callable[[], None]:
     """Wait until neither the device nor the way to it is in use; return what ends the turn.
 
     First come, first served: devices that are set up at the same time connect one after the other.
-    Raises NoWay(no_slot) when somebody else has taken the last connection meanwhile.
+    Raises NoRoute(no_slot) when somebody else has taken the last connection meanwhile.
     """
     taken: list[asyncio.Lock] = []
 
@@ -55,7 +55,7 @@ async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
             lock = turn(hass, name)
             await lock.acquire()
             taken.append(lock)
-        if path.kind is not PathKind.VIRTUAL:
+        if path.kind is not RouteKind.VIRTUAL:
             _check_connections(hass, path.source)
     except BaseException:
         end()
@@ -64,9 +64,9 @@ async def take_turn(hass: HomeAssistant, path: Path) -> Callable[[], None]:
 
 
 def _check_connections(hass: HomeAssistant, source: str) -> None:
-    """Raise NoWay(no_slot) when an adapter or proxy has no connection left."""
+    """Raise NoRoute(no_slot) when an adapter or proxy has no connection left."""
     scanner = bluetooth.async_scanner_by_source(hass, source)
     slots, free = connections(scanner)
     if scanner is not None and slots and free <= 0:
         text = f"no free connection: {scanner.name} ({slots} in use)"
-        raise NoWay(ErrorCode.NO_SLOT, text)
+        raise NoRoute(ErrorCode.NO_SLOT, text)

@@ -9,22 +9,22 @@ from typing import Any, Final
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 
-from ..const import PathKind
+from ..const import RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from ..lib.blupow_ble.reader.messages import VIRTUAL
 from ..lib.blupow_ble.reader.result import Finding, Reading
-from ..lib.blupow_ble.supervisor.policies import SourceRecord
-from ..options import WantedPath
-from . import FindPlan, NoWay, Path, Reader, ReadPlan
+from ..lib.blupow_ble.supervisor.policies import ScannerRecord
+from ..options import RouteChoice
+from . import FindPlan, NoRoute, Path, Reader, ReadPlan
 from .in_process import InProcessReader
 from .isolated import IsolatedReader
 from .processes import note_no_process, try_processes, why_no_process
-from .route import choose, find_path, virtual_path
-from .scanners import ways_to
+from .route import choose, find_route, virtual_route
+from .scanners import scanners_hearing
 
 _LOGGER = logging.getLogger(__name__)
 
-NO_FAULT_OF_THE_WAY: Final = frozenset(
+NOT_THE_ROUTES_FAULT: Final = frozenset(
     {
         ErrorCode.NO_SLOT,
         ErrorCode.PAIRING_REQUIRED,
@@ -39,7 +39,7 @@ NO_FAULT_OF_THE_WAY: Final = frozenset(
 class DeviceReader:
     """Knows the ways to one device, and how the readings over each of them have gone."""
 
-    def __init__(self, hass: HomeAssistant, address: str, name: str, wanted: WantedPath) -> None:
+    def __init__(self, hass: HomeAssistant, address: str, name: str, wanted: RouteChoice) -> None:
         """Prepare to read a device."""
         self._hass = hass
         self._address = address
@@ -47,7 +47,7 @@ class DeviceReader:
         self._wanted = wanted
         self._isolated = IsolatedReader(hass)
         self._in_process = InProcessReader(hass)
-        self._records: dict[str, SourceRecord] = {}
+        self._records: dict[str, ScannerRecord] = {}
         self._failed_source: str | None = None
 
     async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Path, Reading]:
@@ -56,7 +56,7 @@ class DeviceReader:
         `elsewhere`: not over the adapter or proxy that has just failed, where another one is there.
         """
         failed, self._failed_source = self._failed_source, None
-        path, (taken, reading) = await self._by_best_way(
+        path, (taken, reading) = await self._by_best_route(
             lambda reader, path: reader.read(path, plan), failed if elsewhere else None
         )
         if elsewhere and failed not in (None, path.source):
@@ -66,7 +66,7 @@ class DeviceReader:
 
     async def find(self, plan: FindPlan) -> list[Finding]:
         """Find units; nothing but reads is sent. Raises ReaderError."""
-        _, found = await self._by_best_way(lambda reader, path: reader.find(path, plan))
+        _, found = await self._by_best_route(lambda reader, path: reader.find(path, plan))
         return found
 
     async def stop(self) -> None:
@@ -75,7 +75,7 @@ class DeviceReader:
         await self._in_process.stop()
 
     @property
-    def has_another_way(self) -> bool:
+    def has_another_route(self) -> bool:
         """Whether the way that has just failed rests, and the next reading takes another one."""
         avoided, following = self._avoided(), self._following()
         return self._failed_source in avoided and following not in (None, *avoided)
@@ -87,7 +87,7 @@ class DeviceReader:
         heard = bluetooth.async_last_service_info(self._hass, self._address, connectable=True)
         if heard is None:
             return None
-        ways = ways_to(self._hass, self._address)
+        ways = scanners_hearing(self._hass, self._address)
         try:
             way, _, _ = choose(ways, heard.source, self._wanted, avoid=self._avoided())
         except ReaderError:
@@ -97,7 +97,7 @@ class DeviceReader:
     @property
     def why_no_process(self) -> str | None:
         """Why no reader process could be started where one is wanted; None: there is nothing against it."""
-        return why_no_process(self._hass) if self._wanted is WantedPath.AUTOMATIC else None
+        return why_no_process(self._hass) if self._wanted is RouteChoice.AUTOMATIC else None
 
     @callback
     def try_process(self) -> None:
@@ -113,21 +113,21 @@ class DeviceReader:
             way.as_dict()
             | {
                 "failed_in_a_row": self._record(way.source).strikes,
-                "avoided_for": max(0, round(self._record(way.source).rests_until - now)),
+                "avoided_for": max(0, round(self._record(way.source).cooldown_until - now)),
             }
-            for way in ways_to(self._hass, self._address)
+            for way in scanners_hearing(self._hass, self._address)
         ]
 
-    async def _by_best_way[T](
-        self, errand: Callable[[Reader, Path], Awaitable[T]], not_over: str | None = None
+    async def _by_best_route[T](
+        self, job: Callable[[Reader, Path], Awaitable[T]], not_over: str | None = None
     ) -> tuple[Path, T]:
         """Have something done; begin once more where the way turned out to be none."""
         for again in (True, False):
             path = await self._path(not_over)
             try:
-                return path, await errand(self._reader(path), path)
+                return path, await job(self._reader(path), path)
             except ReaderError as err:
-                if again and self._is_no_way(err):
+                if again and self._is_no_route(err):
                     continue
                 self._note_failure(path, err)
                 raise
@@ -135,9 +135,9 @@ class DeviceReader:
 
     async def _path(self, not_over: str | None) -> Path:
         if self._address == VIRTUAL:
-            return virtual_path()
+            return virtual_route()
         await self.stop()  # a link of ours that is still being ended is nobody else's
-        return await find_path(
+        return await find_route(
             self._hass,
             self._address,
             self._name,
@@ -147,18 +147,18 @@ class DeviceReader:
         )
 
     def _reader(self, path: Path) -> Reader:
-        if path.kind is PathKind.IN_PROCESS:
+        if path.kind is RouteKind.IN_PROCESS:
             return self._in_process
-        in_process = self._wanted is WantedPath.IN_PROCESS or self.why_no_process is not None
-        if path.kind is PathKind.VIRTUAL and in_process:
+        in_process = self._wanted is RouteChoice.IN_PROCESS or self.why_no_process is not None
+        if path.kind is RouteKind.VIRTUAL and in_process:
             return self._in_process
         return self._isolated
 
-    def _is_no_way(self, err: ReaderError) -> bool:
+    def _is_no_route(self, err: ReaderError) -> bool:
         """Whether nothing was tried over the air, and there may be another way."""
-        if isinstance(err, NoWay):
+        if isinstance(err, NoRoute):
             return True  # taken by somebody else, or gone, while this reading waited for its turn
-        if self._wanted is not WantedPath.AUTOMATIC or not isinstance(err, ReaderCannotStart):
+        if self._wanted is not RouteChoice.AUTOMATIC or not isinstance(err, ReaderCannotStart):
             return False
         if self.why_no_process is None:
             _LOGGER.warning("[path] no reader process can be started: %s", err.message)
@@ -166,7 +166,7 @@ class DeviceReader:
         return True
 
     def _note_failure(self, path: Path, err: ReaderError) -> None:
-        if err.code in NO_FAULT_OF_THE_WAY or err.stage is Stage.START:
+        if err.code in NOT_THE_ROUTES_FAULT or err.stage is Stage.START:
             return
         self._failed_source = path.source
         record = self._record(path.source)
@@ -174,15 +174,15 @@ class DeviceReader:
         if self._following() in self._avoided():
             self._records.clear()  # where all fail, none of them is to blame
 
-    def _record(self, source: str) -> SourceRecord:
-        return self._records.get(source, SourceRecord())
+    def _record(self, source: str) -> ScannerRecord:
+        return self._records.get(source, ScannerRecord())
 
     def _avoided(self, not_over: str | None = None) -> Mapping[str, float]:
         """Return which adapters and proxies rest, and until when."""
         now = time.monotonic()
-        resting = {
-            source: record.rests_until
+        on_cooldown = {
+            source: record.cooldown_until
             for source, record in self._records.items()
-            if record.resting(now)
+            if record.on_cooldown(now)
         }
-        return resting | ({not_over: math.inf} if not_over else {})
+        return on_cooldown | ({not_over: math.inf} if not_over else {})

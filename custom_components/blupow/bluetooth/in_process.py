@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from homeassistant.core import HomeAssistant
 
-from ..const import PathKind
+from ..const import RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from ..lib.blupow_ble.protocol.session import Link
 from ..lib.blupow_ble.reader.link import BleLink
@@ -17,13 +17,13 @@ from ..lib.blupow_ble.reader.timeouts import child_deadline
 from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
 from . import FindPlan, Path, ReadPlan
 from .chosen_client import client_over
-from .connection_locks import take_turn
+from .connection_locks import acquire_connection_lock
 from .scanners import connected_by
 
 
 def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
     """Return the link that a path leads over."""
-    if path.kind is PathKind.VIRTUAL:
+    if path.kind is RouteKind.VIRTUAL:
         assert isinstance(plan, ReadPlan)
         return VirtualLink(virtual_device(plan.units[0].profile.key))
     assert path.ble_device is not None
@@ -31,7 +31,7 @@ def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
         path.ble_device,
         plan.connect_timeout,
         client_class=client_over(path.device.address, path.source),
-        fresh_services=isinstance(plan, ReadPlan) and plan.fresh_services,
+        bypass_service_cache=isinstance(plan, ReadPlan) and plan.bypass_service_cache,
     )
 
 
@@ -46,25 +46,25 @@ class InProcessReader:
     async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
         """Take one reading; return it with the way that it really took. Raises ReaderError."""
 
-        async def errand(link: Link) -> tuple[Path, Reading]:
+        async def job(link: Link) -> tuple[Path, Reading]:
             reader = LibraryReader(link, plan.units, budget=plan.budget, look_at=plan.look_at)
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
             return self._really_taken(path), reading
 
-        return await self._have_done(path, _link(path, plan), plan, errand)
+        return await self._have_done(path, _link(path, plan), plan, job)
 
     async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""
 
-        async def errand(link: Link) -> list[Finding]:
+        async def job(link: Link) -> list[Finding]:
             prober = Prober(link, plan.budget, plan.addresses)
             return await prober.sweep() if plan.everything else [await prober.identify()]
 
-        return await self._have_done(path, _link(path, plan), plan, errand)
+        return await self._have_done(path, _link(path, plan), plan, job)
 
     def _really_taken(self, path: Path) -> Path:
         """Return the way to a device that is connected: Home Assistant has the last word."""
-        virtual = path.kind is PathKind.VIRTUAL
+        virtual = path.kind is RouteKind.VIRTUAL
         scanner = None if virtual else connected_by(self._hass, path.device.address)
         if scanner is None or scanner.source == path.source:
             return path
@@ -76,30 +76,30 @@ class InProcessReader:
         path: Path,
         link: Link,
         plan: ReadPlan | FindPlan,
-        errand: Callable[[Link], Awaitable[T]],
+        job: Callable[[Link], Awaitable[T]],
     ) -> T:
         """Do something over a link in the adapter's or proxy's turn."""
         await self.stop()
-        end_turn = await take_turn(self._hass, path)
+        release = await acquire_connection_lock(self._hass, path)
         deadline = child_deadline(plan.connect_timeout, plan.budget)
         try:
             async with asyncio.timeout(deadline):
-                return await errand(link)
+                return await job(link)
         except TimeoutError:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT, f"the reading was not done within {deadline:g} s"
             ) from None
         finally:
             self._finishing = asyncio.create_task(
-                self._finish(link, end_turn), name="blupow disconnecting"
+                self._finish(link, release), name="blupow disconnecting"
             )
 
-    async def _finish(self, link: Link, end_turn: Callable[[], None]) -> None:
+    async def _finish(self, link: Link, release: Callable[[], None]) -> None:
         """Disconnect, then let the next one have the adapter or proxy."""
         try:
             await link.disconnect()
         finally:
-            end_turn()
+            release()
 
     async def stop(self) -> None:
         """Wait until the last link is closed; a reading under way is cancelled by its own task."""

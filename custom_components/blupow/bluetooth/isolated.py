@@ -13,7 +13,7 @@ from ..lib.blupow_ble.reader.process import ReaderProcess
 from ..lib.blupow_ble.reader.result import Finding, Reading
 from ..lib.blupow_ble.reader.timeouts import child_deadline
 from . import FindPlan, Path, ReadPlan
-from .connection_locks import take_turn
+from .connection_locks import acquire_connection_lock
 
 _LOGGER = logging.getLogger(__name__)
 _NUMBERS: Final = count(1)
@@ -60,28 +60,28 @@ class IsolatedReader:
         return await self._have_done(path, request, ReaderProcess.findings)
 
     async def _have_done[T](
-        self, path: Path, request: Request, errand: Callable[[ReaderProcess], Awaitable[T]]
+        self, path: Path, request: Request, job: Callable[[ReaderProcess], Awaitable[T]]
     ) -> T:
         """Start a child for a request in the adapter's turn, and return its answer."""
         if self._finishing is not None:
             await asyncio.wait((self._finishing,))
-        end_turn = await take_turn(self._hass, path)
+        release = await acquire_connection_lock(self._hass, path)
         process = ReaderProcess(request)
         self._process = process
         try:
-            return await errand(process)
+            return await job(process)
         finally:
             # nobody waits for the child to disconnect and end but the adapter's next turn
             self._finishing = asyncio.create_task(
-                self._finish(process, end_turn), name="blupow reader ending"
+                self._finish(process, release), name="blupow reader ending"
             )
 
-    async def _finish(self, process: ReaderProcess, end_turn: Callable[[], None]) -> None:
+    async def _finish(self, process: ReaderProcess, release: Callable[[], None]) -> None:
         """See the child end, then let the next one have the adapter."""
         try:
             await process.close()
         finally:
-            end_turn()
+            release()
             self._process = None
 
     async def stop(self) -> None:

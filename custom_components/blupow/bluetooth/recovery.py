@@ -12,7 +12,7 @@ from homeassistant.util.hass_dict import HassKey
 from ..const import DOMAIN
 from ..lib.blupow_ble.reader import bluez, link_claim
 from .holder import refuse_held
-from .scanners import ways_to
+from .scanners import scanners_hearing
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ _BLUETOOTH: Final = "bluetooth"
 
 async def is_connectable(hass: HomeAssistant, address: str) -> bool:
     """Whether somebody hears a device, and BlueZ has an object to connect to if it is BlueZ's to do."""
-    ways = ways_to(hass, address)
-    paths = {way.bluez_path for way in ways}
+    ways = scanners_hearing(hass, address)
+    paths = {way.object_path for way in ways}
     if not ways or None in paths:
         return bool(ways)
     known = await bluez.known_paths(address)

@@ -9,35 +9,35 @@ from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
-from ..const import PathKind
+from ..const import RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.reader import bluez, link_claim
 from ..lib.blupow_ble.reader.messages import VIRTUAL, Device
-from ..options import WantedPath
+from ..options import RouteChoice
 from . import Path
 from .holder import refuse_held, refuse_other_integration
-from .scanners import Way, ways_to
+from .scanners import Way, scanners_hearing
 
 _LOGGER = logging.getLogger(__name__)
 
 NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
-def virtual_path() -> Path:
+def virtual_route() -> Path:
     """Return the path to the virtual device."""
     return Path(
-        kind=PathKind.VIRTUAL,
+        kind=RouteKind.VIRTUAL,
         reason="virtual device",
         device=Device(address=VIRTUAL, name=VIRTUAL),
         source="no radio",
     )
 
 
-async def find_path(
+async def find_route(
     hass: HomeAssistant,
     address: str,
     name: str,
-    wanted: WantedPath,
+    wanted: RouteChoice,
     *,
     avoid: Mapping[str, float] = NOBODY,
     processes: bool = True,
@@ -56,14 +56,14 @@ async def find_path(
             stage=Stage.START,
         )
     heard = bluetooth.async_last_service_info(hass, address, connectable=True)
-    ways = ways_to(hass, address) if heard is not None else []
+    ways = scanners_hearing(hass, address) if heard is not None else []
     if heard is None or not ways:
-        return await _leftover_path(hass, address, name, wanted, processes=processes)
+        return await _leftover_route(hass, address, name, wanted, processes=processes)
     way, kind, reason = choose(ways, heard.source, wanted, avoid=avoid, processes=processes)
     return Path(
         kind=kind,
         reason=reason,
-        device=Device(address=address, name=name, path=way.bluez_path, adapter=way.adapter),
+        device=Device(address=address, name=name, path=way.object_path, adapter=way.adapter),
         source=way.source,
         ble_device=way.device,
     )
@@ -72,18 +72,18 @@ async def find_path(
 def choose(
     ways: Sequence[Way],
     heard_best: str,
-    wanted: WantedPath,
+    wanted: RouteChoice,
     *,
     avoid: Mapping[str, float] = NOBODY,
     processes: bool = True,
-) -> tuple[Way, PathKind, str]:
+) -> tuple[Way, RouteKind, str]:
     """Return the way to take, how, and why. A pure rule.
 
     `heard_best` is the adapter or proxy that Home Assistant takes for the best: it does not change
     with each advertisement. Raises ReaderError: not_advertising, no_slot.
     """
-    if wanted is WantedPath.ISOLATED:
-        ways = [way for way in ways if way.bluez_path]
+    if wanted is RouteChoice.ISOLATED:
+        ways = [way for way in ways if way.object_path]
         if not ways:
             raise ReaderError(
                 ErrorCode.NOT_ADVERTISING,
@@ -96,14 +96,14 @@ def choose(
     if way is not first:
         why = "has no free connection" if first.full else "failed"
         reason = f"{first.name} {why}, heard by {way.name} too"
-    if wanted is not WantedPath.AUTOMATIC:
-        how = PathKind.ISOLATED if wanted is WantedPath.ISOLATED else PathKind.IN_PROCESS
+    if wanted is not RouteChoice.AUTOMATIC:
+        how = RouteKind.ISOLATED if wanted is RouteChoice.ISOLATED else RouteKind.IN_PROCESS
         return way, how, f"set in the options; {reason}"
-    if way.bluez_path is None:
-        return way, PathKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
+    if way.object_path is None:
+        return way, RouteKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
     if not processes:
-        return way, PathKind.IN_PROCESS, f"{reason}; no reader process can be started"
-    return way, PathKind.ISOLATED, reason
+        return way, RouteKind.IN_PROCESS, f"{reason}; no reader process can be started"
+    return way, RouteKind.ISOLATED, reason
 
 
 def _free(ways: Sequence[Way]) -> list[Way]:
@@ -123,8 +123,8 @@ def _preferred(ways: Sequence[Way], heard_best: str, avoid: Mapping[str, float])
     return best or max(able, key=lambda way: way.rssi)
 
 
-async def _leftover_path(
-    hass: HomeAssistant, address: str, name: str, wanted: WantedPath, *, processes: bool
+async def _leftover_route(
+    hass: HomeAssistant, address: str, name: str, wanted: RouteChoice, *, processes: bool
 ) -> Path:
     """Close a link that BlueZ kept for a client that died: it keeps the device from advertising.
 
@@ -133,11 +133,11 @@ async def _leftover_path(
     In-process the device must be heard anew first, which brings a poll at once.
     """
     await refuse_held(hass, address)
-    if wanted is WantedPath.IN_PROCESS or not (paths := await bluez.release(address)):
+    if wanted is RouteChoice.IN_PROCESS or not (paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
     await hass.async_add_executor_job(link_claim.forget, address)
     _LOGGER.debug("[path] %s: a leftover link was closed", name)
-    if wanted is WantedPath.AUTOMATIC and not processes:
+    if wanted is RouteChoice.AUTOMATIC and not processes:
         raise _not_advertising(hass, address)
     adapter = paths[0].split("/")[3]
     scanner = next(
@@ -149,7 +149,7 @@ async def _leftover_path(
         None,
     )
     return Path(
-        kind=PathKind.ISOLATED,
+        kind=RouteKind.ISOLATED,
         reason="not heard, but BlueZ still held a link to it",
         device=Device(address=address, name=name, path=paths[0], adapter=adapter),
         source=scanner.source if scanner else adapter,

@@ -27,7 +27,7 @@ class Way:
     """What people call it."""
     device: BLEDevice
     rssi: int
-    bluez_path: str | None
+    object_path: str | None
     """The device's BlueZ object path; None if BlueZ of this machine does not serve this way."""
     adapter: str | None
     """The adapter's name in BlueZ, hci0 for instance."""
@@ -44,13 +44,13 @@ class Way:
         """Return what there is to say of it, for a report."""
         return {
             "name": self.name,
-            "local": self.bluez_path is not None,
+            "local": self.object_path is not None,
             "signal_strength": None if self.rssi == UNKNOWN_RSSI else self.rssi,
             "free_connections": self.free if self.slots else None,
         }
 
 
-def ways_to(hass: HomeAssistant, address: str) -> list[Way]:
+def scanners_hearing(hass: HomeAssistant, address: str) -> list[Way]:
     """Return who hears a device and can connect to it, the strongest signal first."""
     heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
     heard.sort(key=lambda item: item.advertisement.rssi, reverse=True)
@@ -66,7 +66,7 @@ def _way(item: BluetoothScannerDevice) -> Way:
         name=item.scanner.name,
         device=item.ble_device,
         rssi=item.advertisement.rssi,
-        bluez_path=path,
+        object_path=path,
         adapter=item.scanner.adapter if path else None,
         slots=slots,
         free=free,

@@ -10,7 +10,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.battery import BATTERY
 from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
 from custom_components.blupow.lib.blupow_ble.profiles.dcdc import DCDC
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
-    NOT_THERE,
+    NO_VALUE,
     Field,
     Kind,
     Model,
@@ -137,7 +137,7 @@ def test_no_fault() -> None:
 
 def test_not_there_is_no_value() -> None:
     """0xFFFF says that this machine has no such value; nothing is made up and nothing is dropped."""
-    decoded = decode(INVERTER.register_map(), {4000: NOT_THERE, 4328: NOT_THERE, 4332: NOT_THERE})
+    decoded = decode(INVERTER.register_map(), {4000: NO_VALUE, 4328: NO_VALUE, 4332: NO_VALUE})
     assert decoded.values == {}
     assert decoded.dropped == []
 
@@ -385,7 +385,7 @@ def test_alternator_alone() -> None:
 
 def test_minus_one_is_a_number_where_nothing_says_otherwise() -> None:
     """0xFFFF is "not there" in the inverter's map alone."""
-    assert decode(BATTERY.register_map(), {5042: NOT_THERE}).values == {"battery_current": -0.01}
+    assert decode(BATTERY.register_map(), {5042: NO_VALUE}).values == {"battery_current": -0.01}
 
 
 def test_computed_values_need_their_parts() -> None:
@@ -409,8 +409,8 @@ def test_worst_fault() -> None:
 def test_days_that_are_not_there_or_cannot_be() -> None:
     """Nothing of them is shown, or added to statistics."""
     assert INVERTER.history is not None
-    registers = {4529: (NOT_THERE, 4801, 4800, *(0,) * 11)}
-    days = decode_history(INVERTER.history, registers, NOT_THERE)
+    registers = {4529: (NO_VALUE, 4801, 4800, *(0,) * 11)}
+    days = decode_history(INVERTER.history, registers, NO_VALUE)
     assert "load_energy" not in days[1]
     assert "load_energy" not in days[2]
     assert days[3] == {"load_energy": 480.0, "mains_load_energy": 0.0}

@@ -11,7 +11,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLL
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
     LIFETIME,
     NO_SENSOR,
-    NOT_THERE,
+    NO_VALUE,
     UNKNOWN_FAULT,
     Counter,
     Field,
@@ -19,7 +19,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
     Model,
     Profile,
     RegisterMap,
-    Unit,
+    UnitOfMeasurement,
     WordOrder,
 )
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import Decoded, decode
@@ -86,11 +86,11 @@ def test_number_through_bytes_and_back(
     order = data.draw(st.sampled_from(orders))
     around = data.draw(st.integers(0, (1 << 16 * field.words) - 1))
     declared = replace(field, order=order, counted=None)
-    only = RegisterMap(blocks=(), fields=(declared,), not_there=profile.not_there)
+    only = RegisterMap(blocks=(), fields=(declared,), no_value=profile.no_value)
     registers = encoded(field, number, order, around)
     decoded = through_bytes(only, registers)
     value = number * field.scale
-    if (profile.not_there is not None and set(registers.values()) == {NOT_THERE}) or (
+    if (profile.no_value is not None and set(registers.values()) == {NO_VALUE}) or (
         field.no_sensor is not None and registers[field.register] == field.no_sensor
     ):
         assert decoded == Decoded()
@@ -117,7 +117,7 @@ def test_both_signs_can_be_shown(profile: Profile, model: Model, field: Field) -
 @pytest.mark.parametrize(("profile", "model", "field"), EVERY_FIELD, ids=name)
 def test_temperatures_know_frost(profile: Profile, model: Model, field: Field) -> None:
     """Every temperature has a sign."""
-    if field.unit is Unit.CELSIUS:
+    if field.unit is UnitOfMeasurement.CELSIUS:
         assert field.signed is not field.sign_magnitude
 
 
@@ -172,8 +172,8 @@ def test_number_without_a_name_is_told(profile: Profile, model: Model) -> None:
         if field.kind is Kind.ENUM:
             width = (field.bits or (0, 16))[1]
             number = next(n for n in reversed(range(1 << width)) if n not in field.names)
-            number -= 1 if number == NOT_THERE else 0
-            only = RegisterMap(blocks=(), fields=(field,), not_there=profile.not_there)
+            number -= 1 if number == NO_VALUE else 0
+            only = RegisterMap(blocks=(), fields=(field,), no_value=profile.no_value)
             decoded = decode(only, encoded(field, number, WordOrder.HIGH_FIRST))
             assert decoded == Decoded(unknown={field.key: number})
 

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import NOT_THERE, WordOrder
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import NO_VALUE, WordOrder
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
 from custom_components.blupow.lib.blupow_ble.profiles.word_order import order_told
@@ -48,8 +48,8 @@ def told(first: int, second: int, today: int = 0) -> WordOrder | None:
         (0, 1, 12, WordOrder.LOW_FIRST),
         # 6555.6 or 131072.1 kWh: both can be
         (1, 20, 12, WordOrder.HIGH_FIRST),
-        (NOT_THERE, NOT_THERE, NOT_THERE, WordOrder.HIGH_FIRST),
-        (735, 0, NOT_THERE, WordOrder.LOW_FIRST),
+        (NO_VALUE, NO_VALUE, NO_VALUE, WordOrder.HIGH_FIRST),
+        (735, 0, NO_VALUE, WordOrder.LOW_FIRST),
     ],
 )
 def test_told_by_one_total(first: int, second: int, today: int, order: WordOrder) -> None:

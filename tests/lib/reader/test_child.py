@@ -11,7 +11,7 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module
-from custom_components.blupow.lib.blupow_ble.reader.child import Errand, JsonLines, emit
+from custom_components.blupow.lib.blupow_ble.reader.child import Job, JsonLines, emit
 from custom_components.blupow.lib.blupow_ble.reader.messages import MAX_LINE, Device, Request
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 
@@ -143,13 +143,13 @@ def test_hung_child_ends_by_its_alarm() -> None:
 
 async def test_stop_twice() -> None:
     """A parent closes its end and sends SIGTERM: the second does not cut the disconnect short."""
-    errand = Errand(REQUEST)
+    job = Job(REQUEST)
     await asyncio.sleep(0)
-    errand.stop()
-    errand.stop()
+    job.stop()
+    job.stop()
     with pytest.raises(asyncio.CancelledError):
-        await errand.task
-    assert errand.task.cancelling() == 1
+        await job.task
+    assert job.task.cancelling() == 1
 
 
 def test_log_lines() -> None:

@@ -486,7 +486,7 @@ async def test_fresh_services_are_really_forgotten(
         return clients[-1]
 
     monkeypatch.setattr(link_module, "establish_connection", establish)
-    link = BleLink(BLEDevice(ADDRESS, "x", {"source": "proxy"}), 5, fresh_services=True)
+    link = BleLink(BLEDevice(ADDRESS, "x", {"source": "proxy"}), 5, bypass_service_cache=True)
     await link.connect()
     assert [client.cleared for client in clients] == [1, 0][:connections]
     await link.disconnect()

@@ -323,7 +323,7 @@ async def test_cancelled_stop_still_reaps(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_log_that_something_else_holds_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that the child left behind is ended, and does not keep its end from being seen."""
-    monkeypatch.setattr(process_module, "LAST_WORDS_WAIT", 0.05)
+    monkeypatch.setattr(process_module, "STDERR_TAIL_WAIT", 0.05)
     code = (
         "import subprocess, sys;"
         "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"

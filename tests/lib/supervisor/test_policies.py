@@ -15,8 +15,8 @@ from custom_components.blupow.lib.blupow_ble.supervisor.policies import (
     BlockRecord,
     ConnectionStatus,
     Freshness,
-    Rung,
-    SourceRecord,
+    RecoveryStep,
+    ScannerRecord,
     WatchdogRule,
 )
 
@@ -215,8 +215,12 @@ HOUR = 3600.0
 
 
 def test_the_ladder() -> None:
-    """Three rungs, the gentlest first."""
-    assert list(Rung) == [Rung.CLOSE_LINK, Rung.LOOK_AGAIN, Rung.REDISCOVER] == [1, 2, 3]
+    """Three steps, the gentlest first."""
+    assert (
+        list(RecoveryStep)
+        == [RecoveryStep.CLOSE_LINK, RecoveryStep.LOOK_AGAIN, RecoveryStep.REDISCOVER]
+        == [1, 2, 3]
+    )
 
 
 @pytest.mark.parametrize(
@@ -278,33 +282,33 @@ def test_availability_is_a_share(looks: list[tuple[float, bool]]) -> None:
 
 def test_way_that_fails() -> None:
     """Two failures in a row bring a rest; after it one is enough for one twice as long, 4 h at most."""
-    record = SourceRecord()
-    assert not record.resting(0)
+    record = ScannerRecord()
+    assert not record.on_cooldown(0)
     record = record.after_failure(100)
-    assert not record.resting(100)
+    assert not record.on_cooldown(100)
     record = record.after_failure(200)
-    assert record.resting(200)
-    assert record.resting(1999.9)
-    assert not record.resting(2000)
+    assert record.on_cooldown(200)
+    assert record.on_cooldown(1999.9)
+    assert not record.on_cooldown(2000)
     rests = []
     for _ in range(4):
-        now = record.rests_until
+        now = record.cooldown_until
         record = record.after_failure(now)
-        rests.append(record.rests_until - now)
+        rests.append(record.cooldown_until - now)
     assert rests == [3600, 7200, 14400, 14400]
 
 
 def test_way_that_fails_while_it_rests() -> None:
     """It was tried for want of another one: its rest does not grow."""
-    record = SourceRecord().after_failure(0).after_failure(10)
-    until = record.rests_until
+    record = ScannerRecord().after_failure(0).after_failure(10)
+    until = record.cooldown_until
     for now in range(20, 500, 10):
         record = record.after_failure(now)
-    assert record.rests_until == until
+    assert record.cooldown_until == until
     assert record.strikes == 50
 
 
 def test_way_that_failed_where_another_one_worked() -> None:
     """Once is enough."""
-    record = SourceRecord().after_failure(0).blamed(10)
-    assert record.rests_until == 1810
+    record = ScannerRecord().after_failure(0).blamed(10)
+    assert record.cooldown_until == 1810

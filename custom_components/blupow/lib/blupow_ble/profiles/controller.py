@@ -12,7 +12,6 @@ from .declaration import (
     ANY_UNKNOWN_FAULT,
     HIGH_BYTE,
     LOW_BYTE,
-    About,
     Block,
     Counter,
     Fault,
@@ -20,11 +19,12 @@ from .declaration import (
     Field,
     History,
     HistoryField,
+    Info,
     Kind,
     Model,
     Profile,
     Span,
-    Unit,
+    UnitOfMeasurement,
 )
 
 CHARGING_STATUS: Final = {
@@ -125,13 +125,13 @@ BLOCKS: Final = (
 
 IDENTITY_FIELDS: Final = (
     Field(key="device_id", register=0x001A, bits=LOW_BYTE, valid=(1, 247)),
-    Field(key="model", register=0x000C, words=8, kind=Kind.TEXT, about=About.MODEL),
+    Field(key="model", register=0x000C, words=8, kind=Kind.TEXT, about=Info.MODEL),
     Field(
         key="version",
         register=0x0014,
         words=2,
         kind=Kind.VERSION,
-        about=About.VERSION,
+        about=Info.VERSION,
         optional=True,
     ),
     Field(
@@ -139,7 +139,7 @@ IDENTITY_FIELDS: Final = (
         register=0x0016,
         words=2,
         kind=Kind.VERSION,
-        about=About.HARDWARE_VERSION,
+        about=Info.HARDWARE_VERSION,
         optional=True,
     ),
     Field(
@@ -147,14 +147,14 @@ IDENTITY_FIELDS: Final = (
         register=0x0018,
         words=2,
         kind=Kind.HEX,
-        about=About.SERIAL_NUMBER,
+        about=Info.SERIAL_NUMBER,
         optional=True,
     ),
     Field(
         key="maximum_system_voltage",
         register=0x000A,
         bits=HIGH_BYTE,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=(12, 96),
         optional=True,
     ),
@@ -162,14 +162,16 @@ IDENTITY_FIELDS: Final = (
         key="rated_charging_current",
         register=0x000A,
         bits=LOW_BYTE,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
         optional=True,
     ),
 )
 
 
-def _setting(key: str, register: int, unit: Unit | None, most: float, scale: float = 1) -> Field:
+def _setting(
+    key: str, register: int, unit: UnitOfMeasurement | None, most: float, scale: float = 1
+) -> Field:
     return Field(key=key, register=register, scale=scale, unit=unit, valid=(0, most), optional=True)
 
 
@@ -179,7 +181,7 @@ def _battery_type(names: Mapping[int, str]) -> Field:
 
 # Voltages are those of a 12 V battery: a 24 V system has twice as much.
 SETTINGS: Final = (
-    _setting("battery_capacity", 0xE002, Unit.AMPERE_HOUR, 65_535),
+    _setting("battery_capacity", 0xE002, UnitOfMeasurement.AMPERE_HOUR, 65_535),
     Field(
         key="system_voltage_setting",
         register=0xE003,
@@ -189,34 +191,44 @@ SETTINGS: Final = (
         optional=True,
     ),
     _battery_type(BATTERY_TYPE),
-    _setting("over_voltage_threshold", 0xE005, Unit.VOLT, 20, 0.1),
-    _setting("charging_limit_voltage", 0xE006, Unit.VOLT, 20, 0.1),
-    _setting("equalization_voltage", 0xE007, Unit.VOLT, 20, 0.1),
-    _setting("boost_voltage", 0xE008, Unit.VOLT, 20, 0.1),
-    _setting("float_voltage", 0xE009, Unit.VOLT, 20, 0.1),
-    _setting("boost_recovery_voltage", 0xE00A, Unit.VOLT, 20, 0.1),
-    _setting("over_discharge_recovery_voltage", 0xE00B, Unit.VOLT, 20, 0.1),
-    _setting("under_voltage_warning_level", 0xE00C, Unit.VOLT, 20, 0.1),
-    _setting("over_discharge_voltage", 0xE00D, Unit.VOLT, 20, 0.1),
-    _setting("discharge_limit_voltage", 0xE00E, Unit.VOLT, 20, 0.1),
-    _setting("over_discharge_delay", 0xE010, Unit.SECOND, 600),
-    _setting("equalization_time", 0xE011, Unit.MINUTE, 600),
-    _setting("boost_time", 0xE012, Unit.MINUTE, 600),
-    _setting("equalization_interval", 0xE013, Unit.DAY, 255),
+    _setting("over_voltage_threshold", 0xE005, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("charging_limit_voltage", 0xE006, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("equalization_voltage", 0xE007, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("boost_voltage", 0xE008, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("float_voltage", 0xE009, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("boost_recovery_voltage", 0xE00A, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("over_discharge_recovery_voltage", 0xE00B, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("under_voltage_warning_level", 0xE00C, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("over_discharge_voltage", 0xE00D, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("discharge_limit_voltage", 0xE00E, UnitOfMeasurement.VOLT, 20, 0.1),
+    _setting("over_discharge_delay", 0xE010, UnitOfMeasurement.SECOND, 600),
+    _setting("equalization_time", 0xE011, UnitOfMeasurement.MINUTE, 600),
+    _setting("boost_time", 0xE012, UnitOfMeasurement.MINUTE, 600),
+    _setting("equalization_interval", 0xE013, UnitOfMeasurement.DAY, 255),
     _setting("temperature_compensation", 0xE014, None, 10),
 )
 
 FIELDS: Final = (
-    Field(key="battery_percentage", register=0x0100, unit=Unit.PERCENT, valid=(0, 100)),
-    Field(key="battery_voltage", register=0x0101, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
-    Field(key="charging_current", register=0x0102, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
+    Field(
+        key="battery_percentage", register=0x0100, unit=UnitOfMeasurement.PERCENT, valid=(0, 100)
+    ),
+    Field(
+        key="battery_voltage", register=0x0101, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+    ),
+    Field(
+        key="charging_current",
+        register=0x0102,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
     # sign and magnitude: two's complement would show -1 as -127 (an owner's report)
     Field(
         key="temperature",
         register=0x0103,
         bits=HIGH_BYTE,
         sign_magnitude=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_HEAT,
     ),
@@ -225,79 +237,109 @@ FIELDS: Final = (
         register=0x0103,
         bits=LOW_BYTE,
         sign_magnitude=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_HEAT,
     ),
-    Field(key="load_voltage", register=0x0104, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
-    Field(key="load_current", register=0x0105, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
-    Field(key="load_power", register=0x0106, unit=Unit.WATT, valid=_WATTS),
-    Field(key="solar_voltage", register=0x0107, scale=0.1, unit=Unit.VOLT, valid=_SOLAR_VOLTS),
-    Field(key="solar_current", register=0x0108, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
+    Field(
+        key="load_voltage", register=0x0104, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+    ),
+    Field(
+        key="load_current",
+        register=0x0105,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
+    Field(key="load_power", register=0x0106, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="solar_voltage",
+        register=0x0107,
+        scale=0.1,
+        unit=UnitOfMeasurement.VOLT,
+        valid=_SOLAR_VOLTS,
+    ),
+    Field(
+        key="solar_current",
+        register=0x0108,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
     # documented as charging power; what real ones send is the product of voltage and current above
-    Field(key="solar_power", register=0x0109, unit=Unit.WATT, valid=_WATTS),
+    Field(key="solar_power", register=0x0109, unit=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="minimum_battery_voltage_today",
         register=0x010B,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_battery_voltage_today",
         register=0x010C,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_charging_current_today",
         register=0x010D,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
     Field(
         key="maximum_discharging_current_today",
         register=0x010E,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="maximum_charging_power_today", register=0x010F, unit=Unit.WATT, valid=_WATTS),
-    Field(key="maximum_discharging_power_today", register=0x0110, unit=Unit.WATT, valid=_WATTS),
+    Field(
+        key="maximum_charging_power_today",
+        register=0x010F,
+        unit=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
+    Field(
+        key="maximum_discharging_power_today",
+        register=0x0110,
+        unit=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
     Field(
         key="charged_today",
         register=0x0111,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
     ),
     Field(
         key="discharged_today",
         register=0x0112,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
     ),
     Field(
         key="solar_energy_today",
         register=0x0113,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
     Field(
         key="load_energy_today",
         register=0x0114,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
     Field(
         key="operating_days",
         register=0x0115,
-        unit=Unit.DAY,
+        unit=UnitOfMeasurement.DAY,
         valid=(0, 20 * 366),
         counter=Counter.EVENTS,
     ),
@@ -307,7 +349,7 @@ FIELDS: Final = (
         key="charged_total",
         register=0x0118,
         words=2,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         evidence=_CHARGED,
         per_hour=_MOST_AMPERES,
@@ -316,7 +358,7 @@ FIELDS: Final = (
         key="discharged_total",
         register=0x011A,
         words=2,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_AMPERES,
@@ -325,7 +367,7 @@ FIELDS: Final = (
         key="solar_energy_total",
         register=0x011C,
         words=2,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.TOTAL,
         evidence=_ENERGY,
         per_hour=_MOST_WATTS,
@@ -334,7 +376,7 @@ FIELDS: Final = (
         key="load_energy_total",
         register=0x011E,
         words=2,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_WATTS,
@@ -344,7 +386,7 @@ FIELDS: Final = (
         key="load_brightness",
         register=0x0120,
         bits=(8, 7),
-        unit=Unit.PERCENT,
+        unit=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
     ),
     Field(
@@ -360,7 +402,7 @@ FIELDS: Final = (
         key="end_of_charge_percentage",
         register=0xE00F,
         bits=HIGH_BYTE,
-        unit=Unit.PERCENT,
+        unit=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
         optional=True,
     ),
@@ -368,7 +410,7 @@ FIELDS: Final = (
         key="end_of_discharge_percentage",
         register=0xE00F,
         bits=LOW_BYTE,
-        unit=Unit.PERCENT,
+        unit=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
         optional=True,
     ),
@@ -384,7 +426,13 @@ FIELDS: Final = (
 
 
 def _day(
-    key: str, word: int, unit: Unit, most: float, scale: float = 1, *, summed: bool = False
+    key: str,
+    word: int,
+    unit: UnitOfMeasurement,
+    most: float,
+    scale: float = 1,
+    *,
+    summed: bool = False,
 ) -> HistoryField:
     return HistoryField(
         key=key,
@@ -404,16 +452,16 @@ HISTORY: Final = History(
     days=8,
     spans=tuple(Span(start=0xF000 + day, words=10) for day in range(8)),
     fields=(
-        _day("minimum_battery_voltage", 0, Unit.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_battery_voltage", 1, Unit.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_charging_current", 2, Unit.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_discharging_current", 3, Unit.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_charging_power", 4, Unit.WATT, _WATTS[1]),
-        _day("maximum_discharging_power", 5, Unit.WATT, _WATTS[1]),
-        _day("charged", 6, Unit.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("discharged", 7, Unit.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("solar_energy", 8, Unit.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
-        _day("load_energy", 9, Unit.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        _day("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
+        _day("maximum_discharging_current", 3, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
+        _day("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
+        _day("maximum_discharging_power", 5, UnitOfMeasurement.WATT, _WATTS[1]),
+        _day("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        _day("discharged", 7, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        _day("solar_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        _day("load_energy", 9, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
     ),
 )
 

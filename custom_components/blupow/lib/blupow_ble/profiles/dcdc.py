@@ -25,7 +25,7 @@ from .declaration import (
     Profile,
     Rule,
     Span,
-    Unit,
+    UnitOfMeasurement,
 )
 
 CHARGING_STATUS: Final = {
@@ -106,15 +106,25 @@ BLOCKS: Final = (
 )
 
 FIELDS: Final = (
-    Field(key="battery_percentage", register=0x0100, unit=Unit.PERCENT, valid=(0, 100)),
-    Field(key="battery_voltage", register=0x0101, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
-    Field(key="charging_current", register=0x0102, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
+    Field(
+        key="battery_percentage", register=0x0100, unit=UnitOfMeasurement.PERCENT, valid=(0, 100)
+    ),
+    Field(
+        key="battery_voltage", register=0x0101, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+    ),
+    Field(
+        key="charging_current",
+        register=0x0102,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
     Field(
         key="temperature",
         register=0x0103,
         bits=HIGH_BYTE,
         sign_magnitude=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_DOCUMENT,
     ),
@@ -123,56 +133,81 @@ FIELDS: Final = (
         register=0x0103,
         bits=LOW_BYTE,
         sign_magnitude=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_DOCUMENT,
     ),
-    Field(key="alternator_voltage", register=0x0104, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
-    Field(key="alternator_current", register=0x0105, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
-    Field(key="alternator_power", register=0x0106, unit=Unit.WATT, valid=_WATTS),
-    Field(key="solar_voltage", register=0x0107, scale=0.1, unit=Unit.VOLT, valid=_VOLTS),
-    Field(key="solar_current", register=0x0108, scale=0.01, unit=Unit.AMPERE, valid=_AMPERES),
-    Field(key="total_charging_power", register=0x0109, unit=Unit.WATT, valid=_WATTS),
+    Field(
+        key="alternator_voltage",
+        register=0x0104,
+        scale=0.1,
+        unit=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
+    ),
+    Field(
+        key="alternator_current",
+        register=0x0105,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
+    Field(key="alternator_power", register=0x0106, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="solar_voltage", register=0x0107, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+    ),
+    Field(
+        key="solar_current",
+        register=0x0108,
+        scale=0.01,
+        unit=UnitOfMeasurement.AMPERE,
+        valid=_AMPERES,
+    ),
+    Field(key="total_charging_power", register=0x0109, unit=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="minimum_battery_voltage_today",
         register=0x010B,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_battery_voltage_today",
         register=0x010C,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_charging_current_today",
         register=0x010D,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="maximum_charging_power_today", register=0x010F, unit=Unit.WATT, valid=_WATTS),
+    Field(
+        key="maximum_charging_power_today",
+        register=0x010F,
+        unit=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
     Field(
         key="charged_today",
         register=0x0111,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
     ),
     Field(
         key="charged_energy_today",
         register=0x0113,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
     Field(
         key="operating_days",
         register=0x0115,
-        unit=Unit.DAY,
+        unit=UnitOfMeasurement.DAY,
         valid=(0, 20 * 366),
         counter=Counter.EVENTS,
     ),
@@ -182,7 +217,7 @@ FIELDS: Final = (
         key="charged_total",
         register=0x0118,
         words=2,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_AMPERES,
@@ -191,7 +226,7 @@ FIELDS: Final = (
         key="charged_energy_total",
         register=0x011C,
         words=2,
-        unit=Unit.WATT_HOUR,
+        unit=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_WATTS,
@@ -211,7 +246,13 @@ FIELDS: Final = (
         names=MORE_FAULT_BITS,
         optional=True,
     ),
-    Field(key="output_power", register=0x0124, unit=Unit.WATT, valid=_WATTS, optional=True),
+    Field(
+        key="output_power",
+        register=0x0124,
+        unit=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+        optional=True,
+    ),
     Field(key="mode", register=0x0125, kind=Kind.ENUM, names=MODE, optional=True),
     Field(key="ignition", register=0x0126, kind=Kind.FLAG, bits=(0, 1), optional=True),
     *SETTINGS,
@@ -219,7 +260,7 @@ FIELDS: Final = (
         key="reverse_charging_voltage",
         register=0xE020,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=(0, 20),
         optional=True,
     ),
@@ -227,7 +268,7 @@ FIELDS: Final = (
         key="solar_cut_off_current",
         register=0xE038,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=(0, 60),
         optional=True,
     ),
@@ -236,7 +277,13 @@ FIELDS: Final = (
 
 
 def _day(
-    key: str, word: int, unit: Unit, most: float, scale: float = 1, *, summed: bool = False
+    key: str,
+    word: int,
+    unit: UnitOfMeasurement,
+    most: float,
+    scale: float = 1,
+    *,
+    summed: bool = False,
 ) -> HistoryField:
     return HistoryField(
         key=key,
@@ -255,12 +302,12 @@ HISTORY: Final = History(
     days=8,
     spans=tuple(Span(start=0xF000 + day, words=10) for day in range(8)),
     fields=(
-        _day("minimum_battery_voltage", 0, Unit.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_battery_voltage", 1, Unit.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_charging_current", 2, Unit.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_charging_power", 4, Unit.WATT, _WATTS[1]),
-        _day("charged", 6, Unit.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("charged_energy", 8, Unit.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        _day("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        _day("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
+        _day("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
+        _day("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        _day("charged_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
     ),
 )
 
@@ -284,7 +331,7 @@ DCDC: Final = Profile(
             key="solar_power",
             rule=Rule.PRODUCT,
             of=("solar_voltage", "solar_current"),
-            unit=Unit.WATT,
+            unit=UnitOfMeasurement.WATT,
             scale=1,
             valid=_WATTS,
         ),

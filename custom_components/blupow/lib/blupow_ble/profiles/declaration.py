@@ -9,7 +9,7 @@ from ..protocol.push import PushFrame
 
 type Value = bool | int | float | str | list[str]
 
-NOT_THERE: Final = 0xFFFF
+NO_VALUE: Final = 0xFFFF
 """How an inverter says that it has no such value. In other families this is a number as any other."""
 
 PAIR_ENDINGS: Final[Mapping[int, str]] = {1: "below", 2: "above", 3: "other"}
@@ -33,7 +33,7 @@ LONGEST_DAY: Final = 48
 """Hours that a daily counter may count: devices begin their days when they like."""
 
 
-class Unit(StrEnum):
+class UnitOfMeasurement(StrEnum):
     """Units of measurement, spelled as Home Assistant spells them."""
 
     VOLT = "V"
@@ -84,7 +84,7 @@ class WordOrder(StrEnum):
     """As the numbers themselves tell; high first, as documented, where they do not."""
 
 
-class About(StrEnum):
+class Info(StrEnum):
     """What a field tells about the device itself."""
 
     MODEL = "model"
@@ -165,7 +165,7 @@ class Field:
     order: WordOrder = WordOrder.HIGH_FIRST
     no_sensor: int | None = None
     """The word that says that there is no sensor."""
-    unit: Unit | None = None
+    unit: UnitOfMeasurement | None = None
     valid: tuple[float, float] | None = None
     """Smallest and largest value that can be true; anything else is dropped, never clamped."""
     names: Mapping[int, str] = field(default_factory=dict)
@@ -180,7 +180,7 @@ class Field:
     """The daily counter that counts the same as this total: a total is never below it."""
     evidence: tuple[str, ...] = ()
     """Independent sources of the sign of a signed value, or of the order and the scale of a total."""
-    about: About | None = None
+    about: Info | None = None
     optional: bool = False
     """Not every model answers it."""
 
@@ -256,7 +256,7 @@ class Computed:
     key: str
     rule: Rule
     of: tuple[str, str]
-    unit: Unit
+    unit: UnitOfMeasurement
     scale: float
     """Its last digit."""
     valid: tuple[float, float]
@@ -324,7 +324,7 @@ class HistoryField:
     word_step: int = 0
     """From a day to the one before it, within a span."""
     scale: float = 1
-    unit: Unit
+    unit: UnitOfMeasurement
     most: float
     """What a day can hold; more cannot be true."""
     summed: bool = False
@@ -360,7 +360,7 @@ class Model:
     blocks: tuple[Block, ...] = ()
     """Added, or in place of the family's block of the same key."""
     without_fields: frozenset[str] = frozenset()
-    only_own: bool = False
+    standalone: bool = False
     """Nothing of the family's blocks and fields applies: another map altogether."""
     fields: tuple[Field, ...] = ()
     """Added, or in place of the family's field of the same key."""
@@ -374,7 +374,7 @@ class RegisterMap:
     blocks: tuple[Block, ...]
     fields: tuple[Field, ...]
     computed: tuple[Computed, ...] = ()
-    not_there: int | None = None
+    no_value: int | None = None
     """The word that says that there is no such value."""
 
     def fields_of(self, block: Block) -> tuple[Field, ...]:
@@ -408,13 +408,13 @@ class Profile:
     history: History | None = None
     push: PushFrame | None = None
     """The device is listened to; it is not asked, and speaks no Modbus."""
-    not_there: int | None = None
+    no_value: int | None = None
     """The word that says that there is no such value."""
 
     @property
     def model_field(self) -> Field | None:
         """The field that names the model; None where the family does not."""
-        return next((item for item in self.fields if item.about is About.MODEL), None)
+        return next((item for item in self.fields if item.about is Info.MODEL), None)
 
     @property
     def other_model(self) -> Model | None:
@@ -451,10 +451,10 @@ class Profile:
                 blocks=self.blocks,
                 fields=self.fields,
                 computed=self.computed,
-                not_there=self.not_there,
+                no_value=self.no_value,
             )
-        own_blocks = () if model.only_own else self.blocks
-        own_fields = () if model.only_own else self.fields
+        own_blocks = () if model.standalone else self.blocks
+        own_fields = () if model.standalone else self.fields
         blocks = {block.key: block for block in own_blocks if block.key not in model.without_blocks}
         blocks |= {block.key: block for block in model.blocks}
         fields = {item.key: item for item in own_fields if item.key not in model.without_fields}
@@ -462,7 +462,7 @@ class Profile:
         everything = RegisterMap(
             blocks=tuple(blocks.values()),
             fields=tuple(fields.values()),
-            not_there=self.not_there,
+            no_value=self.no_value,
         )
         covered = {item.key for block in everything.blocks for item in everything.fields_of(block)}
         return replace(

@@ -53,7 +53,7 @@ def decode(register_map: RegisterMap, registers: Mapping[int, int]) -> Decoded:
         order = told if field.order is WordOrder.TOLD else field.order
         try:
             words = _high_first(field, registers, order)
-            value = decode_field(field, words, register_map.not_there)
+            value = decode_field(field, words, register_map.no_value)
         except OutOfRange:
             decoded.dropped.append(field.key)
             continue
@@ -91,21 +91,21 @@ def _is_there(field: Field, registers: Mapping[int, int]) -> bool:
     return registers.get(counter, 0) >= number
 
 
-def decode_field(field: Field, words: Sequence[int], not_there: int | None = None) -> Value | None:
+def decode_field(field: Field, words: Sequence[int], no_value: int | None = None) -> Value | None:
     """Decode one field from its words, the high one first; None where the device has no such value.
 
     Raises OutOfRange when the words cannot be a true value, Unnamed when an enumeration lacks the number.
     """
     if field.kind is Kind.TEXT:
         return _text(field, words)
-    if not_there is not None and all(word == not_there for word in words):
+    if no_value is not None and all(word == no_value for word in words):
         return None
     if field.no_sensor is not None and words[0] == field.no_sensor:
         return None
     match field.kind:
         case Kind.CODES:
             return [
-                field.names.get(word, unknown(word)) for word in words if word not in (0, not_there)
+                field.names.get(word, unknown(word)) for word in words if word not in (0, no_value)
             ]
         case Kind.HEX:
             return "".join(f"{word:04X}" for word in words)
@@ -147,7 +147,7 @@ def compute(computed: Computed, values: Mapping[str, Value]) -> Value | None:
 
 
 def decode_history(
-    history: History, registers: Mapping[int, Sequence[int]], not_there: int | None = None
+    history: History, registers: Mapping[int, Sequence[int]], no_value: int | None = None
 ) -> dict[int, dict[str, int | float]]:
     """Return the values of each day (by how many days ago it was) from the spans that were read."""
     days: dict[int, dict[str, int | float]] = {}
@@ -157,7 +157,7 @@ def decode_history(
                 continue
             word = words[field.word + day * field.word_step]
             value = _rounded(word * field.scale, field.scale)
-            if word != not_there and value <= field.most:
+            if word != no_value and value <= field.most:
                 days.setdefault(history.first_day + day, {})[field.key] = value
     return days
 

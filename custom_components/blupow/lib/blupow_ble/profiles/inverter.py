@@ -10,9 +10,8 @@ from typing import Final
 from .declaration import (
     ANY_UNKNOWN_FAULT,
     LOW_BYTE,
-    NOT_THERE,
+    NO_VALUE,
     OTHER_MODEL,
-    About,
     Block,
     Counter,
     Fault,
@@ -20,11 +19,12 @@ from .declaration import (
     Field,
     History,
     HistoryField,
+    Info,
     Kind,
     Model,
     Profile,
     Span,
-    Unit,
+    UnitOfMeasurement,
     WordOrder,
 )
 
@@ -174,8 +174,10 @@ _MOST_KILOWATTS: Final = 20.0
 _MOST_AMPERES: Final = 500.0
 
 
-def _days(key: str, span: int, word: int, unit: Unit, scale: float = 1) -> HistoryField:
-    per_hour = _MOST_KILOWATTS if unit is Unit.KILOWATT_HOUR else _MOST_AMPERES
+def _days(
+    key: str, span: int, word: int, unit: UnitOfMeasurement, scale: float = 1
+) -> HistoryField:
+    per_hour = _MOST_KILOWATTS if unit is UnitOfMeasurement.KILOWATT_HOUR else _MOST_AMPERES
     return HistoryField(
         key=key,
         span=span,
@@ -203,29 +205,41 @@ BLOCKS: Final = (
 )
 
 FIELDS: Final = (
-    Field(key="input_voltage", register=4000, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
+    Field(
+        key="input_voltage", register=4000, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+    ),
     Field(
         key="input_current",
         register=4001,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(key="input_frequency", register=4009, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
-    Field(key="output_voltage", register=4002, scale=0.1, unit=Unit.VOLT, valid=_AC_VOLTS),
+    Field(
+        key="input_frequency", register=4009, scale=0.01, unit=UnitOfMeasurement.HERTZ, valid=_HERTZ
+    ),
+    Field(
+        key="output_voltage", register=4002, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+    ),
     Field(
         key="output_current",
         register=4003,
         scale=0.01,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(key="output_frequency", register=4004, scale=0.01, unit=Unit.HERTZ, valid=_HERTZ),
+    Field(
+        key="output_frequency",
+        register=4004,
+        scale=0.01,
+        unit=UnitOfMeasurement.HERTZ,
+        valid=_HERTZ,
+    ),
     Field(
         key="battery_voltage",
         register=4005,
         scale=0.1,
-        unit=Unit.VOLT,
+        unit=UnitOfMeasurement.VOLT,
         valid=_BATTERY_VOLTS,
     ),
     Field(
@@ -233,7 +247,7 @@ FIELDS: Final = (
         register=4006,
         scale=0.1,
         signed=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8", "map of a RIV1230PCH"),
     ),
@@ -245,19 +259,23 @@ FIELDS: Final = (
         names=STATUS_BITS,
         quiet=QUIET_STATUS_BITS,
     ),
-    Field(key="battery_percentage", register=4327, unit=Unit.PERCENT, valid=_PERCENT),
+    Field(key="battery_percentage", register=4327, unit=UnitOfMeasurement.PERCENT, valid=_PERCENT),
     Field(
         key="charging_current",
         register=4328,
         scale=0.1,
         signed=True,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_BATTERY_AMPERES,
         evidence=("vendor's protocol V1.8", "reading of a charging RIV1230RCH-SPS"),
     ),
-    Field(key="solar_voltage", register=4329, scale=0.1, unit=Unit.VOLT, valid=(0, 600)),
-    Field(key="solar_current", register=4330, scale=0.1, unit=Unit.AMPERE, valid=(0, 200)),
-    Field(key="solar_power", register=4331, unit=Unit.WATT, valid=_WATTS),
+    Field(
+        key="solar_voltage", register=4329, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=(0, 600)
+    ),
+    Field(
+        key="solar_current", register=4330, scale=0.1, unit=UnitOfMeasurement.AMPERE, valid=(0, 200)
+    ),
+    Field(key="solar_power", register=4331, unit=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="charging_status",
         register=4332,
@@ -265,25 +283,27 @@ FIELDS: Final = (
         bits=LOW_BYTE,
         names=CHARGING_STATUS,
     ),
-    Field(key="charging_power", register=4333, unit=Unit.WATT, valid=_WATTS),
+    Field(key="charging_power", register=4333, unit=UnitOfMeasurement.WATT, valid=_WATTS),
     # V1.8 and a REGO reading (raw 12 at 150 VA and 124.9 V) agree on 0.1 A
     Field(
         key="load_current",
         register=4408,
         scale=0.1,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(key="load_active_power", register=4409, unit=Unit.WATT, valid=_WATTS),
-    Field(key="load_apparent_power", register=4410, unit=Unit.VOLT_AMPERE, valid=_WATTS),
+    Field(key="load_active_power", register=4409, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="load_apparent_power", register=4410, unit=UnitOfMeasurement.VOLT_AMPERE, valid=_WATTS
+    ),
     Field(
         key="line_charging_current",
         register=4412,
         scale=0.1,
-        unit=Unit.AMPERE,
+        unit=UnitOfMeasurement.AMPERE,
         valid=(0, 500),
     ),
-    Field(key="load_percentage", register=4413, unit=Unit.PERCENT, valid=(0, 300)),
+    Field(key="load_percentage", register=4413, unit=UnitOfMeasurement.PERCENT, valid=(0, 300)),
     Field(
         key="faults",
         register=4398,
@@ -302,7 +322,7 @@ FIELDS: Final = (
     Field(
         key="charged_today",
         register=4543,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -310,7 +330,7 @@ FIELDS: Final = (
     Field(
         key="discharged_today",
         register=4544,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -319,7 +339,7 @@ FIELDS: Final = (
         key="solar_energy_today",
         register=4545,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -328,7 +348,7 @@ FIELDS: Final = (
         key="load_energy_today",
         register=4546,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -337,7 +357,7 @@ FIELDS: Final = (
         key="charged_total",
         register=4550,
         words=2,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="charged_today",
@@ -349,7 +369,7 @@ FIELDS: Final = (
         key="discharged_total",
         register=4552,
         words=2,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="discharged_today",
@@ -362,7 +382,7 @@ FIELDS: Final = (
         register=4554,
         words=2,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="solar_energy_today",
@@ -375,7 +395,7 @@ FIELDS: Final = (
         register=4556,
         words=2,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="load_energy_today",
@@ -386,7 +406,7 @@ FIELDS: Final = (
     Field(
         key="mains_charged_today",
         register=4558,
-        unit=Unit.AMPERE_HOUR,
+        unit=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -395,7 +415,7 @@ FIELDS: Final = (
         key="mains_load_energy_today",
         register=4559,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -403,7 +423,7 @@ FIELDS: Final = (
     Field(
         key="inverter_time_today",
         register=4560,
-        unit=Unit.MINUTE,
+        unit=UnitOfMeasurement.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
         per_hour=60,
@@ -412,7 +432,7 @@ FIELDS: Final = (
     Field(
         key="bypass_time_today",
         register=4561,
-        unit=Unit.MINUTE,
+        unit=UnitOfMeasurement.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
         per_hour=60,
@@ -423,7 +443,7 @@ FIELDS: Final = (
         register=4564,
         words=2,
         scale=0.1,
-        unit=Unit.KILOWATT_HOUR,
+        unit=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="mains_load_energy_today",
@@ -434,7 +454,7 @@ FIELDS: Final = (
     Field(
         key="inverter_time_total",
         register=4566,
-        unit=Unit.HOUR,
+        unit=UnitOfMeasurement.HOUR,
         counter=Counter.TOTAL,
         evidence=("vendor's protocol V1.8",),
         per_hour=1,
@@ -443,7 +463,7 @@ FIELDS: Final = (
     Field(
         key="bypass_time_total",
         register=4567,
-        unit=Unit.HOUR,
+        unit=UnitOfMeasurement.HOUR,
         counter=Counter.TOTAL,
         evidence=("vendor's protocol V1.8",),
         per_hour=1,
@@ -454,7 +474,7 @@ FIELDS: Final = (
         register=4414,
         scale=0.1,
         signed=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8",),
         optional=True,
@@ -464,19 +484,19 @@ FIELDS: Final = (
         register=4415,
         scale=0.1,
         signed=True,
-        unit=Unit.CELSIUS,
+        unit=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8",),
         optional=True,
     ),
     Field(key="device_id", register=4109, valid=(1, 247)),
-    Field(key="model", register=4311, words=8, kind=Kind.TEXT, about=About.MODEL),
+    Field(key="model", register=4311, words=8, kind=Kind.TEXT, about=Info.MODEL),
     Field(
         key="serial_number",
         register=4112,
         words=9,
         kind=Kind.TEXT,
-        about=About.SERIAL_NUMBER,
+        about=Info.SERIAL_NUMBER,
         optional=True,
     ),
     Field(
@@ -484,7 +504,7 @@ FIELDS: Final = (
         register=4319,
         words=8,
         kind=Kind.TEXT,
-        about=About.VERSION,
+        about=Info.VERSION,
         optional=True,
     ),
 )
@@ -499,12 +519,12 @@ HISTORY: Final = History(
         Span(start=4529, words=14),
     ),
     fields=(
-        _days("solar_charged", 4501, 0, Unit.AMPERE_HOUR),
-        _days("charged", 4501, 7, Unit.AMPERE_HOUR),
-        _days("discharged", 4515, 0, Unit.AMPERE_HOUR),
-        _days("mains_charged", 4515, 7, Unit.AMPERE_HOUR),
-        _days("load_energy", 4529, 0, Unit.KILOWATT_HOUR, 0.1),
-        _days("mains_load_energy", 4529, 7, Unit.KILOWATT_HOUR, 0.1),
+        _days("solar_charged", 4501, 0, UnitOfMeasurement.AMPERE_HOUR),
+        _days("charged", 4501, 7, UnitOfMeasurement.AMPERE_HOUR),
+        _days("discharged", 4515, 0, UnitOfMeasurement.AMPERE_HOUR),
+        _days("mains_charged", 4515, 7, UnitOfMeasurement.AMPERE_HOUR),
+        _days("load_energy", 4529, 0, UnitOfMeasurement.KILOWATT_HOUR, 0.1),
+        _days("mains_load_energy", 4529, 7, UnitOfMeasurement.KILOWATT_HOUR, 0.1),
     ),
 )
 
@@ -532,7 +552,7 @@ RIV4835CSH1S: Final = Model(
             register=4328,
             scale=-0.1,
             signed=True,
-            unit=Unit.AMPERE,
+            unit=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=(
                 "capture while charging with 2535 W",
@@ -582,7 +602,7 @@ RIV1230PCH: Final = Model(
             key="input_frequency",
             register=4001,
             scale=0.1,
-            unit=Unit.HERTZ,
+            unit=UnitOfMeasurement.HERTZ,
             valid=_HERTZ,
         ),
         Field(
@@ -590,7 +610,7 @@ RIV1230PCH: Final = Model(
             register=4328,
             scale=-0.1,
             signed=True,
-            unit=Unit.AMPERE,
+            unit=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=("map of a RIV1230PCH",),
         ),
@@ -619,12 +639,14 @@ SRNE_MACHINE_STATE: Final = {
 }
 
 
-def _number(key: str, register: int, scale: float, unit: Unit, valid: tuple[float, float]) -> Field:
+def _number(
+    key: str, register: int, scale: float, unit: UnitOfMeasurement, valid: tuple[float, float]
+) -> Field:
     return Field(key=key, register=register, scale=scale, unit=unit, valid=valid)
 
 
-def _srne_counter(key: str, register: int, counter: Counter, unit: Unit) -> Field:
-    total, energy = counter is Counter.TOTAL, unit is Unit.KILOWATT_HOUR
+def _srne_counter(key: str, register: int, counter: Counter, unit: UnitOfMeasurement) -> Field:
+    total, energy = counter is Counter.TOTAL, unit is UnitOfMeasurement.KILOWATT_HOUR
     return Field(
         key=key,
         register=register,
@@ -657,7 +679,7 @@ SRNE: Final = Model(
     matches=("SRNE",),
     devices="hybrid inverters that answer the maker's own map alone",
     source="SRNE protocols V1.7 to V2.08; log of a SMX-II of the same maker",
-    only_own=True,
+    standalone=True,
     without_history=True,
     blocks=(
         Block(key="live", start=0x0100, words=18, required=True),
@@ -669,47 +691,47 @@ SRNE: Final = Model(
         Block(key="serial", start=0x0035, words=20, identity=True),
     ),
     fields=(
-        _number("battery_percentage", 0x0100, 1, Unit.PERCENT, _PERCENT),
-        _number("battery_voltage", 0x0101, 0.1, Unit.VOLT, _BATTERY_VOLTS),
+        _number("battery_percentage", 0x0100, 1, UnitOfMeasurement.PERCENT, _PERCENT),
+        _number("battery_voltage", 0x0101, 0.1, UnitOfMeasurement.VOLT, _BATTERY_VOLTS),
         Field(
             key="charging_current",
             register=0x0102,
             scale=-0.1,  # positive when discharging
             signed=True,
-            unit=Unit.AMPERE,
+            unit=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=_SRNE_CURRENT,
         ),
-        _number("solar_voltage", 0x0107, 0.1, Unit.VOLT, (0, 600)),
-        _number("solar_current", 0x0108, 0.1, Unit.AMPERE, (0, 200)),
-        _number("solar_power", 0x0109, 1, Unit.WATT, _WATTS),
+        _number("solar_voltage", 0x0107, 0.1, UnitOfMeasurement.VOLT, (0, 600)),
+        _number("solar_current", 0x0108, 0.1, UnitOfMeasurement.AMPERE, (0, 200)),
+        _number("solar_power", 0x0109, 1, UnitOfMeasurement.WATT, _WATTS),
         Field(
             key="charging_status",
             register=0x010B,
             kind=Kind.ENUM,
             names=SRNE_CHARGING_STATUS,
         ),
-        _number("charging_power", 0x010E, 1, Unit.WATT, _WATTS),
-        _number("solar_2_voltage", 0x010F, 0.1, Unit.VOLT, (0, 600)),
-        _number("solar_2_current", 0x0110, 0.1, Unit.AMPERE, (0, 200)),
-        _number("solar_2_power", 0x0111, 1, Unit.WATT, _WATTS),
-        _number("input_voltage", 0x0213, 0.1, Unit.VOLT, _AC_VOLTS),
-        _number("input_current", 0x0214, 0.1, Unit.AMPERE, _AC_AMPERES),
-        _number("input_frequency", 0x0215, 0.01, Unit.HERTZ, _HERTZ),
-        _number("output_voltage", 0x0216, 0.1, Unit.VOLT, _AC_VOLTS),
-        _number("output_current", 0x0217, 0.1, Unit.AMPERE, _AC_AMPERES),
-        _number("output_frequency", 0x0218, 0.01, Unit.HERTZ, _HERTZ),
-        _number("load_current", 0x0219, 0.1, Unit.AMPERE, _AC_AMPERES),
-        _number("load_active_power", 0x021B, 1, Unit.WATT, _WATTS),
-        _number("load_apparent_power", 0x021C, 1, Unit.VOLT_AMPERE, _WATTS),
-        _number("line_charging_current", 0x021E, 0.1, Unit.AMPERE, (0, 500)),
-        _number("load_percentage", 0x021F, 1, Unit.PERCENT, (0, 300)),
+        _number("charging_power", 0x010E, 1, UnitOfMeasurement.WATT, _WATTS),
+        _number("solar_2_voltage", 0x010F, 0.1, UnitOfMeasurement.VOLT, (0, 600)),
+        _number("solar_2_current", 0x0110, 0.1, UnitOfMeasurement.AMPERE, (0, 200)),
+        _number("solar_2_power", 0x0111, 1, UnitOfMeasurement.WATT, _WATTS),
+        _number("input_voltage", 0x0213, 0.1, UnitOfMeasurement.VOLT, _AC_VOLTS),
+        _number("input_current", 0x0214, 0.1, UnitOfMeasurement.AMPERE, _AC_AMPERES),
+        _number("input_frequency", 0x0215, 0.01, UnitOfMeasurement.HERTZ, _HERTZ),
+        _number("output_voltage", 0x0216, 0.1, UnitOfMeasurement.VOLT, _AC_VOLTS),
+        _number("output_current", 0x0217, 0.1, UnitOfMeasurement.AMPERE, _AC_AMPERES),
+        _number("output_frequency", 0x0218, 0.01, UnitOfMeasurement.HERTZ, _HERTZ),
+        _number("load_current", 0x0219, 0.1, UnitOfMeasurement.AMPERE, _AC_AMPERES),
+        _number("load_active_power", 0x021B, 1, UnitOfMeasurement.WATT, _WATTS),
+        _number("load_apparent_power", 0x021C, 1, UnitOfMeasurement.VOLT_AMPERE, _WATTS),
+        _number("line_charging_current", 0x021E, 0.1, UnitOfMeasurement.AMPERE, (0, 500)),
+        _number("load_percentage", 0x021F, 1, UnitOfMeasurement.PERCENT, (0, 300)),
         Field(
             key="dc_heatsink_temperature",
             register=0x0220,
             scale=0.1,
             signed=True,
-            unit=Unit.CELSIUS,
+            unit=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_SRNE_HEAT,
             optional=True,
@@ -719,7 +741,7 @@ SRNE: Final = Model(
             register=0x0221,
             scale=0.1,
             signed=True,
-            unit=Unit.CELSIUS,
+            unit=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_SRNE_HEAT,
             optional=True,
@@ -739,29 +761,29 @@ SRNE: Final = Model(
             names=SRNE_MACHINE_STATE,
             optional=True,
         ),
-        _srne_counter("charged_today", 0xF02D, Counter.DAILY, Unit.AMPERE_HOUR),
-        _srne_counter("discharged_today", 0xF02E, Counter.DAILY, Unit.AMPERE_HOUR),
-        _srne_counter("solar_energy_today", 0xF02F, Counter.DAILY, Unit.KILOWATT_HOUR),
-        _srne_counter("load_energy_today", 0xF030, Counter.DAILY, Unit.KILOWATT_HOUR),
+        _srne_counter("charged_today", 0xF02D, Counter.DAILY, UnitOfMeasurement.AMPERE_HOUR),
+        _srne_counter("discharged_today", 0xF02E, Counter.DAILY, UnitOfMeasurement.AMPERE_HOUR),
+        _srne_counter("solar_energy_today", 0xF02F, Counter.DAILY, UnitOfMeasurement.KILOWATT_HOUR),
+        _srne_counter("load_energy_today", 0xF030, Counter.DAILY, UnitOfMeasurement.KILOWATT_HOUR),
         Field(
             key="operating_days",
             register=0xF031,
-            unit=Unit.DAY,
+            unit=UnitOfMeasurement.DAY,
             valid=(0, 20 * 366),
             counter=Counter.EVENTS,
             optional=True,
         ),
-        _srne_counter("charged_total", 0xF034, Counter.TOTAL, Unit.AMPERE_HOUR),
-        _srne_counter("discharged_total", 0xF036, Counter.TOTAL, Unit.AMPERE_HOUR),
-        _srne_counter("solar_energy_total", 0xF038, Counter.TOTAL, Unit.KILOWATT_HOUR),
-        _srne_counter("load_energy_total", 0xF03A, Counter.TOTAL, Unit.KILOWATT_HOUR),
+        _srne_counter("charged_total", 0xF034, Counter.TOTAL, UnitOfMeasurement.AMPERE_HOUR),
+        _srne_counter("discharged_total", 0xF036, Counter.TOTAL, UnitOfMeasurement.AMPERE_HOUR),
+        _srne_counter("solar_energy_total", 0xF038, Counter.TOTAL, UnitOfMeasurement.KILOWATT_HOUR),
+        _srne_counter("load_energy_total", 0xF03A, Counter.TOTAL, UnitOfMeasurement.KILOWATT_HOUR),
         Field(
             key="serial_number",
             register=0x0035,
             words=20,
             bits=LOW_BYTE,
             kind=Kind.TEXT,
-            about=About.SERIAL_NUMBER,
+            about=Info.SERIAL_NUMBER,
             optional=True,
         ),
     ),
@@ -786,5 +808,5 @@ INVERTER: Final = Profile(
     models=(RIV1230RCH, RIV4835CSH1S, RIV1230PCH, SRNE, OTHER),
     faults=FAULTS,
     history=HISTORY,
-    not_there=NOT_THERE,
+    no_value=NO_VALUE,
 )

@@ -7,7 +7,17 @@ Source: a live capture, and the offsets that several readers of the same frames 
 from typing import Final
 
 from ..protocol.push import PushFrame
-from .declaration import NO_SENSOR, Block, Computed, Estimate, Field, Model, Profile, Rule, Unit
+from .declaration import (
+    NO_SENSOR,
+    Block,
+    Computed,
+    Estimate,
+    Field,
+    Model,
+    Profile,
+    Rule,
+    UnitOfMeasurement,
+)
 
 _BASE: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
 
@@ -53,7 +63,7 @@ SHUNT: Final = Profile(
             bits=(0, 24),
             scale=0.001,
             signed=True,
-            unit=Unit.AMPERE,
+            unit=UnitOfMeasurement.AMPERE,
             valid=(-500, 500),
             evidence=("live capture: -8.719 A", "5000 frames that agree with the app"),
         ),
@@ -63,15 +73,21 @@ SHUNT: Final = Profile(
             words=2,
             bits=(0, 24),
             scale=0.001,
-            unit=Unit.VOLT,
+            unit=UnitOfMeasurement.VOLT,
             valid=(1, 100),
         ),
-        Field(key="starter_voltage", register=15, scale=0.001, unit=Unit.VOLT, valid=(0, 65)),
+        Field(
+            key="starter_voltage",
+            register=15,
+            scale=0.001,
+            unit=UnitOfMeasurement.VOLT,
+            valid=(0, 65),
+        ),
         Field(
             key="battery_percentage",
             register=17,
             scale=0.1,
-            unit=Unit.PERCENT,
+            unit=UnitOfMeasurement.PERCENT,
             valid=(0, 100),
         ),
         Field(
@@ -80,7 +96,7 @@ SHUNT: Final = Profile(
             scale=0.1,
             signed=True,
             no_sensor=NO_SENSOR,
-            unit=Unit.CELSIUS,
+            unit=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_TEMPERATURES,
             optional=True,
@@ -91,7 +107,7 @@ SHUNT: Final = Profile(
             scale=0.1,
             signed=True,
             no_sensor=NO_SENSOR,
-            unit=Unit.CELSIUS,
+            unit=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_TEMPERATURES,
             optional=True,
@@ -103,7 +119,7 @@ SHUNT: Final = Profile(
             key="battery_power",
             rule=Rule.PRODUCT,
             of=("battery_voltage", "battery_current"),
-            unit=Unit.WATT,
+            unit=UnitOfMeasurement.WATT,
             scale=0.1,
             valid=(-40_000, 40_000),
         ),

@@ -32,7 +32,7 @@ def _today(register_map: RegisterMap, total: Field, registers: Mapping[int, int]
     """Return what a total has counted today, in its last digit; 0 where that is not known."""
     for field in register_map.fields:
         if field.key == total.today and (word := registers.get(field.register)) is not None:
-            return 0 if word == register_map.not_there else word
+            return 0 if word == register_map.no_value else word
     return 0
 
 

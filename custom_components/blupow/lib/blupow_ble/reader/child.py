@@ -85,12 +85,12 @@ async def _serve() -> int:
         emit(messages.error(None, err))
         return EXIT_BAD_REQUEST
     signal.alarm(math.ceil(request.deadline) + ALARM_MARGIN)
-    errand = Errand(request)
+    job = Job(request)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, errand.stop)
-    parent = asyncio.create_task(_parent_gone(stdin, errand.stop))
+        loop.add_signal_handler(number, job.stop)
+    parent = asyncio.create_task(_parent_gone(stdin, job.stop))
     try:
-        return await errand.task
+        return await job.task
     except asyncio.CancelledError:
         return EXIT_STOPPED
     finally:
@@ -103,7 +103,7 @@ async def _parent_gone(stdin: asyncio.StreamReader, stop: Callable[[], None]) ->
     stop()
 
 
-class Errand:
+class Job:
     """One request being carried out; it can be stopped, but its disconnect is never cut short."""
 
     def __init__(self, request: Request) -> None:

@@ -89,17 +89,17 @@ class BleLink:
         timeout: float,
         *,
         client_class: type[BleakClient] | None = None,
-        fresh_services: bool = False,
+        bypass_service_cache: bool = False,
         on_attempt: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Prepare a link. Without client_class, bleak itself is given the whole timeout for a connect.
 
-        fresh_services: the services are asked for anew, whatever was remembered of them.
+        bypass_service_cache: the services are asked for anew, whatever was remembered of them.
         """
         self._device = device
         self._timeout = timeout
         self._client_class = client_class
-        self._fresh_services = fresh_services
+        self._fresh_services = bypass_service_cache
         self._on_attempt = on_attempt
         self._client: BleakClient | None = None
         self._claim: LinkClaim | None = None

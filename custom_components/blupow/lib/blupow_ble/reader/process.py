@@ -24,7 +24,7 @@ LIB: Final = Path(__file__).resolve().parents[2]
 PACKAGE: Final = "blupow_ble"
 """The only directory that a child gets on its path."""
 
-LAST_WORDS_WAIT: Final = 1.0
+STDERR_TAIL_WAIT: Final = 1.0
 MOST_LAST_LINES: Final = 100
 """A child says a line or two after its answer."""
 SHORTAGES: Final = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
@@ -210,11 +210,11 @@ class ReaderProcess:
         """Hear the ended child's last words; a process that it left behind, and holds its log open, is ended."""
         assert self._logs is not None
         assert self._process is not None
-        _, listening = await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
+        _, listening = await asyncio.wait((self._logs,), timeout=STDERR_TAIL_WAIT)
         if listening:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            await asyncio.wait((self._logs,), timeout=LAST_WORDS_WAIT)
+            await asyncio.wait((self._logs,), timeout=STDERR_TAIL_WAIT)
         self._logs.cancel()
 
     async def close(self) -> None:

@@ -34,16 +34,16 @@ AVAILABILITY_WINDOW: Final = 24 * 3600.0
 TICK: Final = 0.001
 """Just past a limit."""
 
-BLOCK_STRIKES: Final = 3
+BLOCK_MISSES: Final = 3
 """A block that was missing so often in a row is left out of the polls for a while."""
-BLOCK_REST: Final = 3600.0
+BLOCK_COOLDOWN: Final = 3600.0
 
 
-SOURCE_STRIKES: Final = 2
+SCANNER_FAILURES: Final = 2
 """So many readings that fail in a row over an adapter or proxy, and another one is taken."""
-SOURCE_REST: Final = 1800.0
+SCANNER_COOLDOWN: Final = 1800.0
 """For so long; doubled when it still fails afterwards."""
-SOURCE_REST_CAP: Final = 4 * 3600.0
+SCANNER_COOLDOWN_CAP: Final = 4 * 3600.0
 
 
 class ConnectionStatus(StrEnum):
@@ -120,7 +120,7 @@ class BlockRecord:
     """How a block has been answered lately."""
 
     strikes: int = 0
-    rests_until: float = 0.0
+    cooldown_until: float = 0.0
     answered: bool = False
     """The device has this block: silence is the radio's fault, not a sign that it is not there."""
 
@@ -136,50 +136,50 @@ class BlockRecord:
         if self.answered and not refused:
             return self
         strikes = self.strikes + 1
-        rest = now + BLOCK_REST if strikes >= BLOCK_STRIKES else 0.0
-        return replace(self, strikes=strikes, rests_until=rest)
+        rest = now + BLOCK_COOLDOWN if strikes >= BLOCK_MISSES else 0.0
+        return replace(self, strikes=strikes, cooldown_until=rest)
 
     def due(self, now: float) -> bool:
         """Whether the block is to be asked for."""
-        return now >= self.rests_until
+        return now >= self.cooldown_until
 
 
-KNOWN_BLOCK: Final = BlockRecord(rests_until=float("inf"), answered=True)
+KNOWN_BLOCK: Final = BlockRecord(cooldown_until=float("inf"), answered=True)
 """The record of a block that need not be read again."""
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRecord:
+class ScannerRecord:
     """How readings over one adapter or proxy have gone lately."""
 
     strikes: int = 0
     """Readings that failed in a row."""
     rest: float = 0.0
     """How long it has rested the last time; 0 if it did not since it last worked."""
-    rests_until: float = 0.0
+    cooldown_until: float = 0.0
 
-    def after_failure(self, now: float) -> SourceRecord:
+    def after_failure(self, now: float) -> ScannerRecord:
         """Return the record after a reading that failed over it.
 
         Two in a row bring a rest; after one, the next failure is enough for a rest twice as long.
         What fails while it rests, because there was no other way, does not make the rest longer.
         """
         failed = replace(self, strikes=self.strikes + 1)
-        due = self.rest or failed.strikes >= SOURCE_STRIKES
-        return failed.blamed(now) if due and not self.resting(now) else failed
+        due = self.rest or failed.strikes >= SCANNER_FAILURES
+        return failed.blamed(now) if due and not self.on_cooldown(now) else failed
 
-    def blamed(self, now: float) -> SourceRecord:
+    def blamed(self, now: float) -> ScannerRecord:
         """Return the record after it failed where another one worked at once: it rests."""
-        rest = min(2 * self.rest, SOURCE_REST_CAP) if self.rest else SOURCE_REST
-        return replace(self, rest=rest, rests_until=now + rest)
+        rest = min(2 * self.rest, SCANNER_COOLDOWN_CAP) if self.rest else SCANNER_COOLDOWN
+        return replace(self, rest=rest, cooldown_until=now + rest)
 
-    def resting(self, now: float) -> bool:
+    def on_cooldown(self, now: float) -> bool:
         """Whether another one is taken, where another one hears the device."""
-        return now < self.rests_until
+        return now < self.cooldown_until
 
 
-class Rung(IntEnum):
-    """The ladder of a recovery, gentlest first. A rung has worked only when a fresh reading came."""
+class RecoveryStep(IntEnum):
+    """The ladder of a recovery, gentlest first. A step has worked only when a fresh reading came."""
 
     CLOSE_LINK = 1
     """What is under way is ended, leftover links are closed, cached services forgotten."""

@@ -4,7 +4,7 @@ import math
 import time
 from typing import Final
 
-from ..profiles.declaration import NOT_THERE
+from ..profiles.declaration import NO_VALUE
 from .waves import DAY, EPOCH, Wave, captured, double, flat, low_first, midnight, signed, text
 
 UNIT: Final = 32
@@ -49,7 +49,7 @@ def inverter_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict
             0,
             0,
         ),
-        4100: (0, 0, 1, *(0,) * 6, unit, *(NOT_THERE,) * 2, *text(SERIAL, 9)),
+        4100: (0, 0, 1, *(0,) * 6, unit, *(NO_VALUE,) * 2, *text(SERIAL, 9)),
         4300: (0, 0, 0, *text("RENOGY", 8), *text(model, 8), *text(VERSION, 8)),
         4327: (
             round(SOC.at(now)),
