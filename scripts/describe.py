@@ -60,7 +60,7 @@ def registers() -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         yield from _fields(profile)
         for item in profile.computed:
-            yield f"| {item.key} | computed | | {_rule(item)} | {item.unit} | |"
+            yield f"| {item.key} | computed | | {_rule(item)} | {item.unit_of_measurement} | |"
         if profile.history is not None:
             yield ""
             yield "Days that it keeps: " + ", ".join(map(_day, profile.history.fields)) + "."
@@ -128,7 +128,7 @@ def _fields(profile: Profile) -> Iterator[str]:
         for field, models in variants:
             yield (
                 f"| {key} | {_register(profile, field)} | {field.words} | {_read_as(field)} "
-                f"| {field.unit or ''} | {_only(profile, models)} |"
+                f"| {field.unit_of_measurement or ''} | {_only(profile, models)} |"
             )
 
 
@@ -166,7 +166,7 @@ def _rule(item: Computed) -> str:
 
 
 def _day(field: HistoryField) -> str:
-    return f"{field.key} ({field.unit})"
+    return f"{field.key} ({field.unit_of_measurement})"
 
 
 def written() -> dict[Path, str]:

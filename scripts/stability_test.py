@@ -247,7 +247,7 @@ async def measure(
             Request(
                 id=number,
                 device=device,
-                units=(UnitPlan(profile=PROFILES[options.profile], unit=unit),),
+                units=(UnitPlan(profile=PROFILES[options.profile], unit_id=unit),),
                 connect_timeout=timeout,
                 deadline=child_deadline(timeout),
             )
@@ -260,7 +260,7 @@ async def measure(
             report.errors[err.code.value] += 1
         else:
             failures = 0
-            unit = reading.main.unit
+            unit = reading.main.unit_id
             report.connects.append(reading.timings.connect)
             report.totals.append(time.monotonic() - started)
         await process.close()

@@ -117,13 +117,13 @@ async def run(options: argparse.Namespace) -> None:
         finally:
             await link.disconnect()
         steps.begin("connecting again and reading all blocks")
-        reader = Reader(link, [UnitPlan(profile=PROFILES["inverter"], unit=options.unit)])
+        reader = Reader(link, [UnitPlan(profile=PROFILES["inverter"], unit_id=options.unit)])
         try:
             reading = (await reader.read()).main
         finally:
             await reader.close()
         steps.done(
-            f"unit {reading.unit}, model {reading.model or 'not told'}, {len(reading.values)} values"
+            f"unit {reading.unit_id}, model {reading.model or 'not told'}, {len(reading.values)} values"
         )
         for key, value in reading.values.items():
             print(f"   {key:<26}{value}")

@@ -84,7 +84,7 @@ class Control:
             case "unit":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address) and isinstance(item.device, VirtualDevice):
-                        item.device.unit = int(options["unit"])
+                        item.device.unit_id = int(options["unit"])
             case "signal":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):

@@ -109,7 +109,7 @@ async def test_discovered(hass: HomeAssistant, script: Script) -> None:
     assert result["title"] == INVERTER_NAME
     assert result["data"] == DATA
     assert result["result"].unique_id == INVERTER_ADDRESS
-    assert script.plans[0].units[0].unit is None
+    assert script.plans[0].units[0].unit_id is None
     assert script.plans[0].units[0].blocks is None
 
 

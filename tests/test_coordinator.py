@@ -191,10 +191,10 @@ async def test_manual_connect_timeout_and_unit(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """Both options reach the reader."""
-    script.device = VirtualDevice(unit=7, clock=lambda: NOW)
+    script.device = VirtualDevice(unit_id=7, clock=lambda: NOW)
     await set_up(hass, entry, connect_timeout=55, unit=7)
     assert script.plans[0].connect_timeout == 55
-    assert script.plans[0].units[0].unit == 7
+    assert script.plans[0].units[0].unit_id == 7
     assert entry.data["unit"] == 32
     assert state(hass, STATUS) == "connected"
 
@@ -342,8 +342,8 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     await set_up(hass, entry)
     assert entry.data["unit"] == 32
     assert entry.data["model"] == "RIV1230PCH"
-    assert script.plans[0].units[0].unit is None
-    assert script.plans[-1].units[0].unit == 32
+    assert script.plans[0].units[0].unit_id is None
+    assert script.plans[-1].units[0].unit_id == 32
     assert script.plans[-1].units[0].model is not None
     assert entry.runtime_data.coordinator.own.value("battery_voltage") is None
 

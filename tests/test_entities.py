@@ -94,11 +94,11 @@ async def test_device(
 
 
 ENERGY = {
-    (field.key, field.unit): describe(field)
+    (field.key, field.unit_of_measurement): describe(field)
     for profile in PROFILES.values()
     for model in profile.models
     for field in profile.register_map(model).fields
-    if field.unit in (UnitOfMeasurement.WATT_HOUR, UnitOfMeasurement.KILOWATT_HOUR)
+    if field.unit_of_measurement in (UnitOfMeasurement.WATT_HOUR, UnitOfMeasurement.KILOWATT_HOUR)
 }
 
 

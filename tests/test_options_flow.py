@@ -74,7 +74,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         cache_time=120,
         grace_time=200,
         path=RouteChoice.ISOLATED,
-        unit=7,
+        unit_id=7,
         heartbeat_interval=30,
         stale_age=150,
         stale_checks=2,

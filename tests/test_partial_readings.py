@@ -31,7 +31,7 @@ class Partly(VirtualDevice):
     @override
     def answer(self, request: bytes) -> bytes | None:
         if int.from_bytes(request[2:4]) != 4000:
-            return seal(bytes((self.unit, 0x83, 4)))
+            return seal(bytes((self.unit_id, 0x83, 4)))
         return VirtualDevice.answer(self, request)
 
 

@@ -294,12 +294,12 @@ async def test_other_unit(
     unit: int,
 ) -> None:
     """The one that is entered, or the one that is found by trying."""
-    script.device = VirtualDevice(unit=99, clock=lambda: NOW)
+    script.device = VirtualDevice(unit_id=99, clock=lambda: NOW)
     await lose(hass, entry, script, freezer, ErrorCode.NO_RESPONSE, unit=99, stale_checks=10)
     result = await flow.begin("unit_not_found")
     assert [field["name"] for field in result["data_schema"]] == ["unit"]
     script.error = None
-    script.device = VirtualDevice(unit=unit, clock=lambda: NOW)
+    script.device = VirtualDevice(unit_id=unit, clock=lambda: NOW)
     result = await flow.submit(**answers)
     assert result["type"] == "create_entry"
     assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
 BATTERY = FAMILIES["battery"]
 FOUND = Finding(
-    unit=49,
+    unit_id=49,
     profile="battery",
     model="SMART",
     model_text="RBT100LFP12-BT",
@@ -46,7 +46,7 @@ class Finds(ScriptedReader):
     async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
         """Take one reading."""
         path, told = await super().read(path, plan)
-        found = (FOUND,) if plan.look_at == FOUND.unit else ()
+        found = (FOUND,) if plan.look_at == FOUND.unit_id else ()
         return path, Reading(
             units=told.units, timings=told.timings, attempts=told.attempts, found=found
         )
@@ -91,7 +91,7 @@ def test_each_tenth_good_poll_asks_one_address() -> None:
 def test_bus_whose_every_address_is_known() -> None:
     """There is nothing to ask, and nothing that goes on for ever."""
     (unit,) = units_of(BATTERY.entry())
-    looks = Looks([replace(unit, unit=address) for address in likely_units()])
+    looks = Looks([replace(unit, unit_id=address) for address in likely_units()])
     for _ in range(100):
         assert looks.due() is None
         looks.poll_was_good()
@@ -106,7 +106,7 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
     add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.data["unit"] == 48
-    assert [plan.unit for plan in script.plans[-1].units] == [48, 49]
+    assert [plan.unit_id for plan in script.plans[-1].units] == [48, 49]
 
 
 def test_device_that_only_sends_is_never_asked() -> None:
@@ -244,7 +244,7 @@ async def test_reading_looks_for_another_unit(script: Script) -> None:
     """Over the same connection, after its own blocks; a silent address costs nothing else."""
     script.device = FAMILIES["hub"].device()
     (unit,) = units_of(BATTERY.entry())
-    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     for address, found in ((49, [FOUND]), (97, [])):
         reader = Reader(VirtualLink(script.device), [plan], look_at=address)
         told = await reader.read()
@@ -257,7 +257,7 @@ async def test_no_look_where_little_time_is_left(script: Script) -> None:
     """It must not cost a good reading its deadline."""
     script.device = FAMILIES["hub"].device()
     (unit,) = units_of(BATTERY.entry())
-    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     reader = Reader(VirtualLink(script.device), [plan], look_at=49, budget=5.9)
     told = await reader.read()
     await reader.close()
@@ -268,7 +268,7 @@ async def test_look_that_fails_spoils_no_reading(monkeypatch: pytest.MonkeyPatch
     """The link drops, or the unit names no model where families are alike."""
     device = virtual_bus([("battery", 48), ("controller", 96)], lambda: NOW)
     (unit,) = units_of(BATTERY.entry())
-    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit=unit.unit)
+    plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     device.devices[1].overrides = dict.fromkeys(range(0x000C, 0x0014), 0)
     reader = Reader(VirtualLink(device), [plan], look_at=96)
     told = await reader.read()

@@ -149,7 +149,7 @@ async def test_units_that_were_added_meanwhile(hass: HomeAssistant, script: Scri
     entry = BATTERY.entry()
     await set_up(hass, entry)
     result = await search(hass, entry)
-    found = Finding(unit=49, profile="battery", model="SMART", serial_number="VIRTUAL-BATT-049")
+    found = Finding(unit_id=49, profile="battery", model="SMART", serial_number="VIRTUAL-BATT-049")
     add_units(hass, entry, entry.runtime_data.coordinator.own, [found])
     await hass.async_block_till_done(wait_background_tasks=True)
     result = await hass.config_entries.subentries.async_configure(
@@ -207,7 +207,7 @@ async def test_batteries_that_were_plugged_in_again(hass: HomeAssistant, script:
     await set_up(hass, entry)
     await add(hass, await search(hass, entry), "49")
     first, second = script.device.devices
-    first.unit, second.unit = 50, 48
+    first.unit_id, second.unit_id = 50, 48
     first.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-048"), strict=True))
     second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
     script.device.devices += bus(("battery", 51)).devices
@@ -347,21 +347,21 @@ def test_serial_number_that_several_have_is_none() -> None:
     """Two controllers with the number of the document are two, known by their addresses."""
     units = units_of(FAMILIES["hub"].entry())
     same = [
-        Finding(unit=unit, profile="controller", model="Rover", serial_number="1501FFFF")
+        Finding(unit_id=unit, profile="controller", model="Rover", serial_number="1501FFFF")
         for unit in (96, 97)
     ]
-    assert [finding.unit for finding in new_units(units, same)] == [97]
-    alone = [replace(same[1], unit=17)]
+    assert [finding.unit_id for finding in new_units(units, same)] == [97]
+    alone = [replace(same[1], unit_id=17)]
     assert new_units(units, alone) == []
     nameless = [replace(finding, serial_number=None) for finding in same]
-    assert [finding.unit for finding in new_units(units, nameless)] == [97]
+    assert [finding.unit_id for finding in new_units(units, nameless)] == [97]
 
 
 def test_keys_are_never_used_twice() -> None:
     """A battery that took another one's address gets a key of its own."""
     entry = FAMILIES["hub"].entry()
     units = units_of(entry)
-    found = [Finding(unit=49, profile="battery", serial_number="NEW")]
+    found = [Finding(unit_id=49, profile="battery", serial_number="NEW")]
     assert new_units(units, found) == found
     taken = [subentry.unique_id for subentry in entry.subentries.values()]
     assert [item.unique_id for item in new_subentries([*found, *found], taken)] == ["49_2", "49_3"]
@@ -406,7 +406,7 @@ async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Scri
     await set_up(hass, entry)
     await add(hass, await search(hass, entry), "49")
     second = script.device.devices[1]
-    second.unit = 53
+    second.unit_id = 53
     second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
     result = await search(hass, entry)
     assert result["reason"] == "units_moved"

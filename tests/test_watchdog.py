@@ -93,7 +93,7 @@ class Moved(VirtualDevice):
 
     @override
     def answer(self, request: bytes) -> bytes | None:
-        if request[0] != self.unit:
+        if request[0] != self.unit_id:
             return seal(bytes((request[0], request[1] | EXCEPTION_FLAG, 11)))
         return super().answer(request)
 
@@ -245,10 +245,10 @@ async def test_third_step_probes_the_unit_again(
 ) -> None:
     """A device that has another unit address now is found under it, and remembered."""
     await set_up(hass, entry, stale_checks=1)
-    script.device = Moved(unit=1, clock=lambda: NOW)
+    script.device = Moved(unit_id=1, clock=lambda: NOW)
     await pass_time(hass, freezer, 362)
     assert ladder.steps == list(STEPS)
-    assert [plan.units[0].unit for plan in script.plans[-3:]] == [32, 32, None]
+    assert [plan.units[0].unit_id for plan in script.plans[-3:]] == [32, 32, None]
     assert state(hass, STATUS) == "connected"
     assert entry.data["unit"] == 1
 
@@ -263,7 +263,7 @@ async def test_unit_of_the_options_is_not_probed(
     """The user knows better."""
     await lose(hass, entry, script, unit=32, stale_checks=1)
     await pass_time(hass, freezer, 362)
-    assert [plan.units[0].unit for plan in script.plans[-3:]] == [32, 32, 32]
+    assert [plan.units[0].unit_id for plan in script.plans[-3:]] == [32, 32, 32]
 
 
 async def test_pauses_grow_to_the_slow_pace_and_never_end(

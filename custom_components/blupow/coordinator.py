@@ -72,7 +72,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
     def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
         """Prepare to poll the device of an entry."""
         self.settings = Options.from_options(entry.options)
-        units = units_of(entry, self.settings.unit)
+        units = units_of(entry, self.settings.unit_id)
         kept = forget(hass, entry.entry_id)
         if kept is None or not _same(kept.units.get(OWN_UNIT), units[0]):
             kept = LinkState(log=ConnectionLog(entry.title), since=time.monotonic())
@@ -80,7 +80,7 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         known, kept.units = kept.units, {}
         for unit in units:
             if (before := known.get(unit.key)) is not None and _same(before, unit):
-                before.unit = unit.unit
+                before.unit_id = unit.unit_id
                 unit = before
             kept.units[unit.key] = unit
         self.units: Final = list(kept.units.values())
@@ -418,15 +418,15 @@ class BluPowCoordinator(DataUpdateCoordinator[Snapshot]):
         if told is not None and not another:
             unit.keep(told, dt_util.utcnow(), now)
             if before is not None:
-                self.link.log.note(Topic.POLL, f"unit {unit.unit} answers again")
+                self.link.log.note(Topic.POLL, f"unit {unit.unit_id} answers again")
             return
         unit.verified = False
         unit.silent = reading.silent.get(unit.key, ErrorCode.WRONG_UNIT)
         if another and before is not ErrorCode.WRONG_UNIT:
-            text = f"unit {unit.unit} has another serial number now: search for units again"
+            text = f"unit {unit.unit_id} has another serial number now: search for units again"
             self.link.log.note(Topic.POLL, text)
         elif before is None:
-            text = f"unit {unit.unit} does not answer while others do: {unit.silent}"
+            text = f"unit {unit.unit_id} does not answer while others do: {unit.silent}"
             self.link.log.note(Topic.POLL, text)
 
     def _failed(self, err: ReaderError, started: float) -> None:

@@ -168,7 +168,7 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
             entity_category=category,
             entity_registry_enabled_default=enabled,
         )
-    if field.unit is None:
+    if field.unit_of_measurement is None:
         return SensorEntityDescription(
             key=field.key,
             translation_key=field.key,
@@ -176,12 +176,12 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
             entity_category=category,
             entity_registry_enabled_default=enabled,
         )
-    shown_in = _shown_in(field.unit, field.counter)
+    shown_in = _shown_in(field.unit_of_measurement, field.counter)
     return SensorEntityDescription(
         key=field.key,
         translation_key=translation_of(field.key)[0],
-        device_class=_device_class(field.key, field.unit),
-        native_unit_of_measurement=field.unit.value,
+        device_class=_device_class(field.key, field.unit_of_measurement),
+        native_unit_of_measurement=field.unit_of_measurement.value,
         suggested_unit_of_measurement=shown_in,
         state_class=_state_class(field),
         suggested_display_precision=field.digits_of(value) + (KILO if shown_in else 0),
@@ -195,8 +195,8 @@ def describe_computed(computed: Computed) -> SensorEntityDescription:
     return SensorEntityDescription(
         key=computed.key,
         translation_key=computed.key,
-        device_class=_device_class(computed.key, computed.unit),
-        native_unit_of_measurement=computed.unit.value,
+        device_class=_device_class(computed.key, computed.unit_of_measurement),
+        native_unit_of_measurement=computed.unit_of_measurement.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=digits(computed.scale),
     )

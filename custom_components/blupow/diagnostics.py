@@ -99,7 +99,7 @@ def _unit(unit: UnitState) -> dict[str, Any]:
         "key": unit.key,
         "profile": unit.profile.key,
         "model": unit.model.key if unit.model else None,
-        "unit": unit.unit,
+        "unit": unit.unit_id,
         "identity": unit.identity,
         "silent": unit.silent,
         "doubted": dict(unit.doubted),

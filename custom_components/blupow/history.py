@@ -138,7 +138,7 @@ class HistoryImport:
                 try:
                     await self._import_unit(unit, history)
                 except ReaderError as err:
-                    text = f"unit {unit.unit}: no history was read: {err}"
+                    text = f"unit {unit.unit_id}: no history was read: {err}"
                     self._coordinator.link.log.detail(Topic.POLL, text)
                     if err.code is not ErrorCode.MODBUS_EXCEPTION:
                         self._not_before = dt_util.now() + PAUSE
@@ -195,8 +195,8 @@ class HistoryImport:
             name=f"{name} {field.key.replace('_', ' ')} (daily history)",
             source=DOMAIN,
             statistic_id=statistic_id,
-            unit_class=EnergyConverter.UNIT_CLASS if field.unit in _ENERGY else None,
-            unit_of_measurement=field.unit.value,
+            unit_class=EnergyConverter.UNIT_CLASS if field.unit_of_measurement in _ENERGY else None,
+            unit_of_measurement=field.unit_of_measurement.value,
         )
         async_add_external_statistics(self._hass, metadata, rows)
 

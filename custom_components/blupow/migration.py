@@ -201,7 +201,7 @@ async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> Non
     told = {
         CONF_PROFILE: found.profile.key,
         CONF_MODEL: model.key if model else None,
-        CONF_UNIT: found.unit,
+        CONF_UNIT: found.unit_id,
     }
     hass.config_entries.async_update_entry(entry, data={**entry.data, **told})
 

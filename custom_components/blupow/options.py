@@ -77,7 +77,7 @@ class Options:
     cache_time: int = int(CACHE_TIME)
     grace_time: int = int(GRACE_TIME)
     path: RouteChoice = RouteChoice.AUTOMATIC
-    unit: int | None = None
+    unit_id: int | None = None
     heartbeat_interval: int = int(HEARTBEAT)
     stale_age: int = int(STALE_AGE)
     stale_checks: int = STALE_CHECKS

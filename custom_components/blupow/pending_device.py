@@ -30,7 +30,7 @@ class PendingDevice:
     name: str
     profile: Profile | None
     model: Model | None = None
-    unit: int | None = None
+    unit_id: int | None = None
     settings: Options = field(default_factory=Options)
 
 
@@ -45,7 +45,7 @@ async def identify(hass: HomeAssistant, candidate: PendingDevice) -> PendingDevi
     await reader.stop()
     profile = PROFILES[found.profile]
     model = profile.model(found.model) if found.model else None
-    return replace(candidate, profile=profile, model=model, unit=found.unit)
+    return replace(candidate, profile=profile, model=model, unit_id=found.unit_id)
 
 
 async def read_once(hass: HomeAssistant, candidate: PendingDevice, profile: Profile) -> UnitReading:
@@ -53,7 +53,7 @@ async def read_once(hass: HomeAssistant, candidate: PendingDevice, profile: Prof
     settings = candidate.settings
     plan = ReadPlan(
         units=(
-            UnitPlan(profile=profile, model=candidate.model, unit=settings.unit or candidate.unit),
+            UnitPlan(profile=profile, model=candidate.model, unit_id=settings.unit_id or candidate.unit_id),
         ),
         connect_timeout=connect_timeout(0, settings.connect_timeout),
     )
@@ -87,7 +87,7 @@ def pending_device_as(
             candidate = replace(candidate, profile=known, model=None)
     return replace(
         candidate,
-        unit=unit if same or several else None,
+        unit_id=unit if same or several else None,
         settings=Options.from_options(entry.options),
     )
 
@@ -106,5 +106,5 @@ def entry_data(candidate: PendingDevice, reading: UnitReading) -> dict[str, Any]
         CONF_NAME: candidate.name,
         CONF_PROFILE: candidate.profile.key,
         CONF_MODEL: reading.model,
-        CONF_UNIT: reading.unit,
+        CONF_UNIT: reading.unit_id,
     }

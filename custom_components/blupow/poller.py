@@ -98,7 +98,7 @@ class Poller:
                     await look_again(self._hass, self.address)
                 case RecoveryStep.REDISCOVER:
                     if len(self._units) == 1:  # of several, another one could be taken for it
-                        self._units[0].unit = self._settings.unit
+                        self._units[0].unit_id = self._settings.unit_id
                     await rediscover(self._hass, self.address)
 
     def _plan(self, failures: int, step: RecoveryStep | None = None) -> ReadPlan:
@@ -117,7 +117,7 @@ class Poller:
             key=unit.key,
             profile=unit.profile,
             model=unit.model,
-            unit=unit.unit,
+            unit_id=unit.unit_id,
             blocks=tuple(
                 block.key
                 for block in unit.register_map.blocks
@@ -190,9 +190,9 @@ class Poller:
         """Keep the entry's own address and model that were found, over restarts too."""
         found: dict[str, str | int | None] = {}
         own = self._units[0]
-        if self._settings.unit is None and self._entry.data.get(CONF_UNIT) != reading.unit:
-            found[CONF_UNIT] = reading.unit
-        own.unit = self._settings.unit or reading.unit
+        if self._settings.unit_id is None and self._entry.data.get(CONF_UNIT) != reading.unit_id:
+            found[CONF_UNIT] = reading.unit_id
+        own.unit_id = self._settings.unit_id or reading.unit_id
         model = reading.model or self._unlisted(reading)
         new_model = model is not None and own.model is None
         if new_model:

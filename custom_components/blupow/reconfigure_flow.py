@@ -113,7 +113,7 @@ class ReconfigureSteps(DeviceFlow):
                 model = kind.model(model_key) if model_key else None
                 candidate = replace(pending_device_as(entry, None), address=address, profile=kind)
                 return await self._wait_for(
-                    self._read(replace(candidate, model=model, unit=entry.data.get(CONF_UNIT))),
+                    self._read(replace(candidate, model=model, unit_id=entry.data.get(CONF_UNIT))),
                     self._address_read,
                     entry.title,
                     READ,

@@ -228,7 +228,7 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
         raise failure(err, runtime.coordinator.name) from err
     words = reading.registers[span.start]
     return {
-        "unit": reading.unit,
+        "unit": reading.unit_id,
         "start": span.start,
         "words": list(words),
         "hex": " ".join(f"{word:04X}" for word in words),
@@ -254,5 +254,5 @@ async def _get_history(call: ServiceCall) -> ServiceResponse:
         "days": [
             {"date": day.date.isoformat(), "days_ago": day.days_ago, **day.values} for day in days
         ],
-        "units": {field.key: field.unit.value for field in history.fields},
+        "units": {field.key: field.unit_of_measurement.value for field in history.fields},
     }

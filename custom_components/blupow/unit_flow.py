@@ -94,7 +94,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
         units = entry.runtime_data.coordinator.units
-        found = {str(finding.unit): finding for finding in new_units(units, self._found)}
+        found = {str(finding.unit_id): finding for finding in new_units(units, self._found)}
         if user_input is not None and user_input[CONF_UNITS]:
             if chosen := [found[key] for key in user_input[CONF_UNITS] if key in found]:
                 return self._add(chosen)

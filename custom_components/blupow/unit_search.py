@@ -44,7 +44,7 @@ class Looks:
         if self._good_polls < POLLS_BETWEEN_LOOKS - 1:
             return None
         self._good_polls = -1
-        known = {unit.unit for unit in self._units}
+        known = {unit.unit_id for unit in self._units}
         for _ in range(self._number):
             if (unit := next(self._addresses)) not in known:
                 return unit
@@ -58,11 +58,11 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
     ir.async_create_issue(
         hass,
         DOMAIN,
-        _issue_id(entry, finding.unit),
+        _issue_id(entry, finding.unit_id),
         data={
             "kind": kind.value,
             "entry_id": entry.entry_id,
-            "unit": finding.unit,
+            "unit": finding.unit_id,
             "profile": finding.profile,
             "model": finding.model,
             "model_text": finding.model_text,
@@ -78,7 +78,7 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
 def offered(data: dict[str, Any]) -> Finding:
     """Return the unit that an issue offers."""
     return Finding(
-        unit=int(data["unit"]),
+        unit_id=int(data["unit"]),
         profile=PROFILES[data["profile"]].key,
         model=data["model"],
         model_text=data["model_text"],
@@ -129,4 +129,4 @@ def label(finding: Finding) -> str:
         finding.model_text if listed else f"{finding.model_text or 'no name'} (unconfirmed)",
         f"serial number {finding.serial_number}" if finding.serial_number else None,
     )
-    return f"{finding.unit}: " + ", ".join(fact for fact in facts if fact)
+    return f"{finding.unit_id}: " + ", ".join(fact for fact in facts if fact)

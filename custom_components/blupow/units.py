@@ -82,7 +82,7 @@ class UnitState:
     key: str
     profile: Profile
     model: Model | None
-    unit: int | None
+    unit_id: int | None
     """Its Modbus address; None until it is found."""
     subentry_id: str | None = None
     """The subentry that it was added by; None for the entry's own unit."""
@@ -284,7 +284,7 @@ def units_of(entry: BluPowConfigEntry, unit: int | None = None) -> list[UnitStat
     """Return the units that an entry is set up with, its own first. `unit` overrules its own address."""
     own = _unit(entry.data, OWN_UNIT)
     if unit is not None:
-        own.unit = unit
+        own.unit_id = unit
     return [own, *(_unit_of_subentry(subentry) for subentry in unit_subentries(entry))]
 
 
@@ -305,7 +305,7 @@ def _unit(data: Mapping[str, Any], key: str, subentry_id: str | None = None) -> 
         key=key,
         profile=profile,
         model=profile.model(model) if model else None,
-        unit=data.get(CONF_UNIT),
+        unit_id=data.get(CONF_UNIT),
         subentry_id=subentry_id,
         set_up_serial_number=data.get(CONF_SERIAL_NUMBER),
     )
@@ -314,7 +314,7 @@ def _unit(data: Mapping[str, Any], key: str, subentry_id: str | None = None) -> 
 def unit_name(entry: BluPowConfigEntry, unit: UnitState) -> str:
     """Return the name of a unit that is one of several."""
     name = entry.data.get(CONF_NAME, entry.title)
-    number = unit.unit if unit.own else unit.key
+    number = unit.unit_id if unit.own else unit.key
     return f"{name} {unit.profile.name} {number or ''}".strip()
 
 
@@ -329,9 +329,9 @@ def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[st
     Batteries that are plugged in again may change their addresses; the serial number tells who is who.
     """
     return {
-        unit.key: finding.unit
+        unit.key: finding.unit_id
         for finding in found
-        if finding.unit is not None and (unit := _known(units, found, finding))
+        if finding.unit_id is not None and (unit := _known(units, found, finding))
     }
 
 
@@ -357,19 +357,19 @@ def new_subentries(
         key = next(
             key
             for number in count()
-            if (key := f"{finding.unit}" + (f"_{number + 1}" if number else "")) not in keys
+            if (key := f"{finding.unit_id}" + (f"_{number + 1}" if number else "")) not in keys
         )
         keys.add(key)
         added.append(
             ConfigSubentry(
                 subentry_type=SUBENTRY_UNIT,
-                title=f"{PROFILES[finding.profile].name} {finding.unit}",
+                title=f"{PROFILES[finding.profile].name} {finding.unit_id}",
                 unique_id=key,
                 data=MappingProxyType(
                     {
                         CONF_PROFILE: finding.profile,
                         CONF_MODEL: finding.model or _unlisted(finding),
-                        CONF_UNIT: finding.unit,
+                        CONF_UNIT: finding.unit_id,
                         CONF_SERIAL_NUMBER: finding.serial_number,
                     }
                 ),
@@ -401,8 +401,8 @@ def _known(
             if (unit.profile.key, unit.serial_number) == (finding.profile, number):
                 return unit
     for unit in units:
-        addresses = (unit.unit, unit.identity.get(DEVICE_ID))
-        alike = unit.profile.key == finding.profile and finding.unit in addresses
+        addresses = (unit.unit_id, unit.identity.get(DEVICE_ID))
+        alike = unit.profile.key == finding.profile and finding.unit_id in addresses
         if alike and None in (unit.serial_number, number):
             return unit
     return None

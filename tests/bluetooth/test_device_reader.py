@@ -27,7 +27,7 @@ from ..helpers.proxies import OTHER_PROXY, PROXY, Proxy
 from ..helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
 
 PLAN = ReadPlan(
-    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit_id=32, blocks=("battery",)),),
     connect_timeout=5.0,
 )
 

@@ -31,7 +31,7 @@ from ..helpers.proxies import OTHER_PROXY, PROXY, Proxy
 from ..helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
 
 PLAN = ReadPlan(
-    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit_id=32, blocks=("battery",)),),
     connect_timeout=5.0,
 )
 
@@ -212,7 +212,7 @@ async def test_services_are_asked_for_anew(
 async def test_failed_reading(hass: HomeAssistant, proxy: Proxy) -> None:
     """The link is closed all the same."""
     await InProcessReader(hass).stop()
-    plan = replace(PLAN, units=(replace(PLAN.units[0], unit=9, blocks=()),))
+    plan = replace(PLAN, units=(replace(PLAN.units[0], unit_id=9, blocks=()),))
     assert (await failure(hass, plan)).code is ErrorCode.NO_RESPONSE
     assert proxy.taken == []
 
@@ -298,7 +298,7 @@ async def test_find(
     plan = FindPlan(connect_timeout=5.0, everything=everything)
     (found,) = await reader.find(await way(hass), plan)
     await reader.stop()
-    assert (found.unit, found.profile, found.model) == (32, "inverter", "RIV1230RCH")
+    assert (found.unit_id, found.profile, found.model) == (32, "inverter", "RIV1230RCH")
     assert proxy.taken == []
 
 

@@ -19,7 +19,7 @@ from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from homeassistant.core import HomeAssistant
 
 PLAN = ReadPlan(
-    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit=32, blocks=("battery",)),),
+    units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit_id=32, blocks=("battery",)),),
     connect_timeout=5.0,
 )
 
@@ -69,12 +69,12 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
     waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
     elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
     _, reading = await other.read(elsewhere, PLAN)
-    assert reading.main.unit == 32
+    assert reading.main.unit_id == 32
     assert one._process is None
     assert two._process is None
     lock.release()
     readings = await asyncio.gather(*waiting)
-    assert [reading.main.unit for _, reading in readings] == [32, 32]
+    assert [reading.main.unit_id for _, reading in readings] == [32, 32]
     for reader in (one, two, other):
         await reader.stop()
 
@@ -94,7 +94,7 @@ async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
     """The child is gone and the turn is free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(virtual_route(), replace(PLAN, units=(replace(PLAN.units[0], unit=9),)))
+        await reader.read(virtual_route(), replace(PLAN, units=(replace(PLAN.units[0], unit_id=9),)))
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
     assert not turn(hass, virtual_route().source).locked()

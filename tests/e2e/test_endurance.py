@@ -73,7 +73,7 @@ class Marathon:
             Request(
                 id=self.left,
                 device=Device(address=address, name=address),
-                units=(UnitPlan(profile=INVERTER, unit=32, blocks=("battery",)),),
+                units=(UnitPlan(profile=INVERTER, unit_id=32, blocks=("battery",)),),
                 connect_timeout=4.0,
                 deadline=24.0,
             )

@@ -117,7 +117,7 @@ def test_both_signs_can_be_shown(profile: Profile, model: Model, field: Field) -
 @pytest.mark.parametrize(("profile", "model", "field"), EVERY_FIELD, ids=name)
 def test_temperatures_know_frost(profile: Profile, model: Model, field: Field) -> None:
     """Every temperature has a sign."""
-    if field.unit is UnitOfMeasurement.CELSIUS:
+    if field.unit_of_measurement is UnitOfMeasurement.CELSIUS:
         assert field.signed is not field.sign_magnitude
 
 

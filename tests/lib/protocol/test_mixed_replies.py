@@ -95,7 +95,7 @@ def test_interleavings_of_frames(profile: Profile, model: Model) -> None:
             size = random.choice((1, 7, 20, 244))
             got, arriving = collector.feed(arriving[:size]), arriving[size:]
         if got is not None:
-            assert (got.unit, list(got.words), got.exception) == (unit, words, None)
+            assert (got.unit_id, list(got.words), got.exception) == (unit, words, None)
             found += 1
     assert found > CASES / 2
 
@@ -169,7 +169,7 @@ async def test_readings_over_an_unreliable_link(kind: str, monkeypatch: pytest.M
         unreliable = Unreliable(device, random)
         link = FreshLink(unreliable)
         link.unreliable = unreliable
-        reader = Reader(link, [UnitPlan(profile=profile, model=model, unit=device.unit)])
+        reader = Reader(link, [UnitPlan(profile=profile, model=model, unit_id=device.unit_id)])
         try:
             reading: UnitReading = (await reader.read()).main
         except ReaderError:

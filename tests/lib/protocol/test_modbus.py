@@ -85,7 +85,7 @@ def test_captures_are_collected_from_fragments(capture: Capture, size: int) -> N
     assert [collector.feed(fragment) for fragment in first] == [None] * len(first)
     reply = collector.feed(last)
     assert reply is not None
-    assert reply.unit == frame[0]
+    assert reply.unit_id == frame[0]
     assert len(reply.words) == frame[2] // 2
 
 
@@ -137,7 +137,7 @@ def test_what_is_no_reply(sent: bytes, flaw: Flaw, other_unit: int | None) -> No
     collector = ReplyCollector(LIVE_REQUEST)
     assert collector.feed(sent) is None
     assert collector.flaw is flaw
-    assert collector.other_unit == other_unit
+    assert collector.other_unit_id == other_unit
 
 
 @given(st.lists(words, min_size=1, max_size=40), st.binary(max_size=60), st.integers(1, 30))

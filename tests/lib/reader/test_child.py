@@ -18,7 +18,7 @@ from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 REQUEST = Request(
     id=7,
     device=Device(address="virtual", name="Virtual"),
-    units=(UnitPlan(profile=INVERTER, unit=32, blocks=()),),
+    units=(UnitPlan(profile=INVERTER, unit_id=32, blocks=()),),
     connect_timeout=5,
     deadline=25,
 )

@@ -98,11 +98,11 @@ async def test_found_out_and_read(
     """What is behind the module is told by its answers; then each of its blocks is read."""
     device = await known(kind)
     (finding,) = await find(device, Operation.IDENTIFY)
-    assert (finding.profile, finding.model, finding.unit) == (family, model, unit)
+    assert (finding.profile, finding.model, finding.unit_id) == (family, model, unit)
     profile = PROFILES[family]
-    plan = UnitPlan(profile=profile, model=profile.model(model), unit=unit)
+    plan = UnitPlan(profile=profile, model=profile.model(model), unit_id=unit)
     reading = (await read(device, plan)).main
-    assert (reading.unit, reading.model) == (unit, model)
+    assert (reading.unit_id, reading.model) == (unit, model)
     assert (reading.failed, reading.dropped) == ({}, [])
     register_map = profile.register_map(plan.model)
     assert set(reading.registers) == {block.start for block in register_map.blocks}
@@ -113,7 +113,7 @@ async def test_shunt(simulated: ControlClient) -> None:
     """It pushes; nothing is asked of it."""
     device = await known("shunt")
     reading = (await read(device, UnitPlan(profile=PROFILES["shunt"]))).main
-    assert reading.unit is None
+    assert reading.unit_id is None
     assert reading.dropped == []
     assert 13 <= reading.values["battery_voltage"] <= 13.4
     state = await simulated.state()
@@ -136,16 +136,16 @@ async def test_hub(simulated: ControlClient) -> None:
     """All units are found by a sweep, and read over one connection; a silent one takes none down."""
     device = await known("hub")
     found = await find(device, Operation.SWEEP)
-    assert {(finding.unit, finding.profile) for finding in found} == {
+    assert {(finding.unit_id, finding.profile) for finding in found} == {
         (48, "battery"),
         (49, "battery"),
         (96, "controller"),
     }
     plans = [
-        UnitPlan(key=str(finding.unit), profile=PROFILES[finding.profile], unit=finding.unit)
+        UnitPlan(key=str(finding.unit_id), profile=PROFILES[finding.profile], unit_id=finding.unit_id)
         for finding in found
     ]
-    missing = UnitPlan(key="50", profile=PROFILES["battery"], unit=50)
+    missing = UnitPlan(key="50", profile=PROFILES["battery"], unit_id=50)
     before = (await simulated.state())["devices"][ADDRESSES["hub"]]["counts"]["links"]
     reading = await read(device, *plans, missing)
     after = (await simulated.state())["devices"][ADDRESSES["hub"]]["counts"]["links"]
@@ -160,7 +160,7 @@ async def test_hub(simulated: ControlClient) -> None:
 async def test_history(simulated: ControlClient) -> None:
     """Days of a controller: blocks that overlap by number, each its own."""
     device = await known("controller")
-    plan = UnitPlan(profile=PROFILES["controller"], unit=1)
+    plan = UnitPlan(profile=PROFILES["controller"], unit_id=1)
     reading = (await read(device, plan, spans=HISTORY.spans)).main
     days = decode_history(HISTORY, reading.registers)
     assert list(days) == list(range(8))

@@ -29,8 +29,8 @@ REQUEST = Request(
         adapter="hci0",
     ),
     units=(
-        UnitPlan(profile=INVERTER, model=RIV4835CSH1S, unit=32, blocks=("live", "battery")),
-        UnitPlan(key="48", profile=BATTERY, unit=48),
+        UnitPlan(profile=INVERTER, model=RIV4835CSH1S, unit_id=32, blocks=("live", "battery")),
+        UnitPlan(key="48", profile=BATTERY, unit_id=48),
     ),
     addresses=(72, 73),
     look_at=49,
@@ -38,7 +38,7 @@ REQUEST = Request(
     deadline=45.0,
 )
 UNIT = UnitReading(
-    unit=32,
+    unit_id=32,
     model="RIV1230RCH",
     values={
         "battery_voltage": 13.2,
@@ -53,12 +53,12 @@ UNIT = UnitReading(
     registers={4000: (1, 2), 4109: (32,)},
 )
 SHUNT = UnitReading(
-    unit=None, model=None, values={}, failed={}, dropped=[], unknown={}, registers={}
+    unit_id=None, model=None, values={}, failed={}, dropped=[], unknown={}, registers={}
 )
 READING = Reading(
     units={"": UNIT, "s": SHUNT},
     silent={"49": ErrorCode.NO_RESPONSE},
-    found=(Finding(unit=50, profile="battery", model="SMART", serial_number="X"),),
+    found=(Finding(unit_id=50, profile="battery", model="SMART", serial_number="X"),),
     timings=Timings(connect=0.4, read=0.6),
     attempts=2,
 )
@@ -222,9 +222,9 @@ def test_result_without_units() -> None:
 def test_units_that_were_found_arrive_as_sent() -> None:
     """With what they call themselves, as far as they do."""
     found = [
-        Finding(unit=48, profile="battery", model="RBT", model_text="RBT50", serial_number="1"),
-        Finding(unit=1, profile="controller"),
-        Finding(unit=None, profile="shunt"),
+        Finding(unit_id=48, profile="battery", model="RBT", model_text="RBT50", serial_number="1"),
+        Finding(unit_id=1, profile="controller"),
+        Finding(unit_id=None, profile="shunt"),
     ]
     message = messages.decode(messages.encode(messages.found(7, found)))
     assert (message["event"], message["id"]) == ("found", 7)

@@ -61,19 +61,19 @@ async def identify(module: Module) -> Finding:
             "inverter",
             32,
             Finding(
-                unit=32,
+                unit_id=32,
                 profile="inverter",
                 model="RIV1230RCH",
                 model_text="RIV1230RCH-SPS",
                 serial_number="VIRTUAL00000000001",
             ),
         ),
-        ("srne", 1, Finding(unit=1, profile="inverter", model="SRNE")),
+        ("srne", 1, Finding(unit_id=1, profile="inverter", model="SRNE")),
         (
             "controller",
             17,
             Finding(
-                unit=17,
+                unit_id=17,
                 profile="controller",
                 model="Rover",
                 model_text="RNG-CTRL-RVR40",
@@ -84,7 +84,7 @@ async def identify(module: Module) -> Finding:
             "dcdc",
             96,
             Finding(
-                unit=96,
+                unit_id=96,
                 profile="dcdc",
                 model="RBC",
                 model_text="RBC50D1S-G6",
@@ -95,7 +95,7 @@ async def identify(module: Module) -> Finding:
             "battery",
             33,
             Finding(
-                unit=33,
+                unit_id=33,
                 profile="battery",
                 model="SMART",
                 model_text="RBT100LFP12-BT",
@@ -116,7 +116,7 @@ async def test_identify(kind: str, unit: int, finding: Finding, universal: bool)
             )
 
     model = virtual_device(kind).model
-    bus = Listener([Deaf(unit=unit, model=model, kind=kind, clock=lambda: NOW)])
+    bus = Listener([Deaf(unit_id=unit, model=model, kind=kind, clock=lambda: NOW)])
     assert await identify(bus) == finding
     assert {request[1] for request in bus.requests} == {3}
 
@@ -125,14 +125,14 @@ async def test_unknown_name_is_its_family_without_a_model() -> None:
     """What answers as an inverter is one; who knows the model is asked."""
     device = VirtualDevice(model="XYZ", clock=lambda: NOW)
     assert await identify(device) == Finding(
-        unit=32, profile="inverter", model_text="XYZ", serial_number="VIRTUAL00000000001"
+        unit_id=32, profile="inverter", model_text="XYZ", serial_number="VIRTUAL00000000001"
     )
 
 
 async def test_unit_with_an_address_of_its_own() -> None:
     """Asked as 255 it tells an address that no family is known by."""
-    finding = await identify(VirtualDevice(unit=77, clock=lambda: NOW))
-    assert (finding.unit, finding.profile) == (77, "inverter")
+    finding = await identify(VirtualDevice(unit_id=77, clock=lambda: NOW))
+    assert (finding.unit_id, finding.profile) == (77, "inverter")
 
 
 async def test_nobody_answers() -> None:
@@ -168,7 +168,7 @@ async def test_sweep() -> None:
     prober = Prober(TestLink(listener))
     found = await prober.sweep()
     await prober.close()
-    assert {(finding.unit, finding.profile) for finding in found} == {
+    assert {(finding.unit_id, finding.profile) for finding in found} == {
         (48, "battery"),
         (50, "battery"),
         (96, "controller"),
@@ -198,7 +198,7 @@ async def test_sweep_goes_on_around_each_one_found(
     prober = Prober(TestLink(bus), addresses=addresses)
     found = await prober.sweep()
     await prober.close()
-    assert {(finding.profile, finding.unit) for finding in found} == set(units)
+    assert {(finding.profile, finding.unit_id) for finding in found} == set(units)
     assert len(bus.requests) == len(set(bus.requests))
     assert all(1 <= request[0] <= 247 for request in bus.requests)
 
@@ -207,7 +207,7 @@ async def test_address_that_is_named_is_asked_first() -> None:
     """The user knows better than the list."""
     bus = Listener(virtual_bus([("battery", 72)], lambda: NOW).devices)
     prober = Prober(TestLink(bus), addresses=(72,))
-    assert (await prober.identify()).unit == 72
+    assert (await prober.identify()).unit_id == 72
     await prober.close()
     assert {request[0] for request in bus.requests} == {72}
 
@@ -215,7 +215,7 @@ async def test_address_that_is_named_is_asked_first() -> None:
 async def test_shunt_without_a_name() -> None:
     """Its services tell it; nothing is asked of it."""
     assert await identify(VirtualShunt(clock=lambda: NOW)) == Finding(
-        unit=None, profile="shunt", model="RTMShunt300"
+        unit_id=None, profile="shunt", model="RTMShunt300"
     )
     prober = Prober(TestLink(VirtualShunt(clock=lambda: NOW)))
     assert await prober.sweep() == []

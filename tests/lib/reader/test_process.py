@@ -36,7 +36,7 @@ def request(device: Device = VIRTUAL, **options) -> Request:
     """Return a request for everything."""
     options = {"connect_timeout": 5.0, "deadline": 25.0} | options
     plan = UnitPlan(
-        profile=PROFILE, unit=options.pop("unit", 32), blocks=options.pop("blocks", None)
+        profile=PROFILE, unit_id=options.pop("unit", 32), blocks=options.pop("blocks", None)
     )
     return Request(id=7, device=device, units=(plan,), **options)
 
@@ -86,7 +86,7 @@ async def test_reads_the_virtual_device() -> None:
 
     process = ReaderProcess(request(), on_progress=note)
     reading = await process.reading()
-    assert reading.main.unit == 32
+    assert reading.main.unit_id == 32
     assert reading.main.values["model"] == "RIV1230RCH-SPS"
     assert stages == ["connect", "services", "read"]
     await process.close()
@@ -271,7 +271,7 @@ async def test_child_that_does_not_end_after_its_answer(monkeypatch: pytest.Monk
     monkeypatch.setattr(timeouts, "PARENT_MARGIN", 5)
     reading = await process.reading()
     monkeypatch.setattr(timeouts, "PARENT_MARGIN", 0.1)
-    assert reading.main.unit == 32
+    assert reading.main.unit_id == 32
     await process.close()
     assert not alive(process.pid)
 
@@ -299,7 +299,7 @@ async def test_child_that_never_stops_talking(said: str) -> None:
     )
     process = ReaderProcess(request(), command=python(code))
     reading = await process.reading()
-    assert reading.main.unit == 32
+    assert reading.main.unit_id == 32
     await process.close()
     assert not alive(process.pid)
 
@@ -369,7 +369,7 @@ async def test_debug_lines_of_the_child(
     caplog.set_level(logging.DEBUG, process_module.__name__)
     await simulated.fault("corrupt_crc", times=1)
     process = ReaderProcess(request(INVERTER, blocks=[]))
-    assert (await process.reading()).main.unit == 32
+    assert (await process.reading()).main.unit_id == 32
     await process.close()
     lines = [record.getMessage() for record in caplog.records]
     assert any(line.startswith("[reader] asking again: ") for line in lines)
@@ -486,7 +486,7 @@ async def test_killed_child_whose_link_cannot_be_ended(
     assert await simulated.links() == [INVERTER_PATH]
     await simulated.clear()
     process = ReaderProcess(request(INVERTER))
-    assert (await process.reading()).main.unit == 32
+    assert (await process.reading()).main.unit_id == 32
     await process.close()
     assert await simulated.links() == []
 
@@ -516,7 +516,7 @@ async def test_link_of_another_program(simulated: ControlClient) -> None:
         assert other.is_connected
         assert (await simulated.state())["links"] == [INVERTER_PATH]
     process = ReaderProcess(request(INVERTER))
-    assert (await process.reading()).main.unit == 32
+    assert (await process.reading()).main.unit_id == 32
     await process.close()
 
 
@@ -531,7 +531,7 @@ async def test_link_of_another_reader(simulated: ControlClient) -> None:
     error = await fails(ReaderProcess(request(INVERTER, connect_timeout=2.5)))
     assert error.code is ErrorCode.HELD_BY_OTHER
     assert error.message == "another BluPow program is connected to the device"
-    assert (await waiting).main.unit == 32
+    assert (await waiting).main.unit_id == 32
     await first.close()
 
 
@@ -548,7 +548,7 @@ async def test_link_that_a_dead_reader_left(simulated: ControlClient) -> None:
         await waiting
     await simulated.clear()
     process = ReaderProcess(request(INVERTER))
-    assert (await process.reading()).main.unit == 32
+    assert (await process.reading()).main.unit_id == 32
     await process.close()
     assert await simulated.links() == []
     await dead.stop()

@@ -56,7 +56,7 @@ async def test_everything() -> None:
     device = Misbehaving()
     stages: list[Stage] = []
     reading = await read(device, on_stage=stages.append)
-    assert reading.unit == 32
+    assert reading.unit_id == 32
     assert reading.model == "RIV1230RCH"
     assert reading.failed == {}
     assert reading.dropped == []
@@ -103,15 +103,15 @@ async def test_frame_of_another_master_after_the_last_reply() -> None:
 @pytest.mark.parametrize("unit", [1, 32, 255])
 async def test_unit_is_found(unit: int) -> None:
     """The candidates are tried in their order; a device asked as 255 tells its own address."""
-    reading = await read(Misbehaving(unit=unit), blocks=LIVE_BLOCKS)
-    assert reading.unit == unit
+    reading = await read(Misbehaving(unit_id=unit), blocks=LIVE_BLOCKS)
+    assert reading.unit_id == unit
 
 
 async def test_unit_that_only_the_universal_address_reveals() -> None:
     """A device with an odd address answers 255 under its own, which is then asked."""
-    device = Misbehaving(unit=77)
+    device = Misbehaving(unit_id=77)
     reading = await read(device, blocks=())
-    assert reading.unit == 77
+    assert reading.unit_id == 77
 
 
 async def test_wrong_unit_in_the_options() -> None:
@@ -284,7 +284,7 @@ async def test_impossible_value_is_reported_as_dropped() -> None:
 
 async def read_span(device: VirtualDevice, span: Span, unit: int | None = 32) -> UnitReading:
     """Read registers by number."""
-    reader = Reader(TestLink(device), [UnitPlan(profile=INVERTER, unit=unit)])
+    reader = Reader(TestLink(device), [UnitPlan(profile=INVERTER, unit_id=unit)])
     try:
         return (await reader.read_spans([span])).main
     finally:
@@ -302,9 +302,9 @@ async def test_registers_by_number() -> None:
 
 async def test_registers_by_number_of_an_unknown_unit() -> None:
     """The unit is found first."""
-    device = Misbehaving(unit=1)
+    device = Misbehaving(unit_id=1)
     reading = await read_span(device, Span(start=4109, words=1), unit=None)
-    assert reading.unit == 1
+    assert reading.unit_id == 1
     assert reading.registers == {4109: (1,)}
 
 
@@ -318,7 +318,7 @@ async def test_registers_that_are_not_there() -> None:
 def bus_of(*units: tuple[str, int]) -> tuple[VirtualBus, list[UnitPlan]]:
     """Return devices behind one module, and the plans to read them."""
     plans = [
-        UnitPlan(key=str(unit), profile=PROFILES[kind], model=PROFILES[kind].models[0], unit=unit)
+        UnitPlan(key=str(unit), profile=PROFILES[kind], model=PROFILES[kind].models[0], unit_id=unit)
         for kind, unit in units
     ]
     return virtual_bus(units, lambda: NOW), plans
@@ -343,7 +343,7 @@ async def test_several_units() -> None:
 async def test_silent_unit_costs_one_request(missing: int) -> None:
     """It is asked once, and does not take the others down."""
     bus, plans = bus_of(("battery", 48), ("battery", 49), ("controller", 96))
-    bus.devices = [device for device in bus.devices if device.unit != missing]
+    bus.devices = [device for device in bus.devices if device.unit_id != missing]
     asked: list[int] = []
 
     class Counting(VirtualBus):
@@ -386,7 +386,7 @@ async def test_link_that_drops_between_units() -> None:
 async def spans_of(module: Module, *spans: Span, link: TestLink | None = None) -> UnitReading:
     """Read spans of a controller."""
     link = link or TestLink(module)
-    reader = Reader(link, [UnitPlan(profile=PROFILES["controller"], unit=1)])
+    reader = Reader(link, [UnitPlan(profile=PROFILES["controller"], unit_id=1)])
     try:
         return (await reader.read_spans(spans)).main
     finally:
@@ -409,13 +409,13 @@ async def test_spans_of_the_same_length() -> None:
 
 async def test_silence_among_spans_of_the_same_length() -> None:
     """Asked once, then over a new link; after another silence nothing that comes is trusted."""
-    device = Misbehaving(kind="controller", unit=1, twist=silence(0xF001))
+    device = Misbehaving(kind="controller", unit_id=1, twist=silence(0xF001))
     link = TestLink(device)
     reading = await spans_of(device, *DAYS, link=link)
     assert list(reading.registers) == [0xF000]
     assert device.asked == [0xF000, 0xF001, 0xF001]
     assert link.attempts == 2
-    again = Misbehaving(kind="controller", unit=1, twist=once(0xF001))
+    again = Misbehaving(kind="controller", unit_id=1, twist=once(0xF001))
     assert list((await spans_of(again, *DAYS)).registers) == [0xF000, 0xF001, 0xF002]
 
 
@@ -423,12 +423,12 @@ async def test_refused_span_costs_itself_only() -> None:
     """A device that keeps fewer days says so."""
     device = Misbehaving(
         kind="controller",
-        unit=1,
+        unit_id=1,
         twist=lambda start, reply: exception(2)(start, reply) if start == 0xF001 else reply,
     )
     assert list((await spans_of(device, *DAYS)).registers) == [0xF000, 0xF002]
     with pytest.raises(ReaderError) as caught:
-        await spans_of(Misbehaving(kind="controller", unit=1, twist=exception(2)), *DAYS)
+        await spans_of(Misbehaving(kind="controller", unit_id=1, twist=exception(2)), *DAYS)
     assert caught.value.code is ErrorCode.MODBUS_EXCEPTION
 
 
@@ -450,7 +450,7 @@ async def read_shunt(shunt: Module, budget: float = 0.1) -> UnitReading:
 async def test_shunt() -> None:
     """It is not asked; the first whole frame is the reading."""
     reading = await read_shunt(virtual_device("shunt", lambda: NOW))
-    assert (reading.unit, reading.model) == (None, "RTMShunt300")
+    assert (reading.unit_id, reading.model) == (None, "RTMShunt300")
     assert reading.values["battery_voltage"] == pytest.approx(VOLTAGE.at(NOW), abs=0.001)
     assert reading.values["battery_current"] == pytest.approx(CURRENT.at(NOW), abs=0.001)
 
@@ -488,11 +488,11 @@ async def test_search_for_an_address_among_several() -> None:
             asked.append(request[0])
             return super().answer(request)
 
-    plans[0] = replace(plans[0], unit=None)
+    plans[0] = replace(plans[0], unit_id=None)
     reader = Reader(TestLink(Counting(bus.devices)), plans)
     reading = await reader.read()
     await reader.close()
-    assert reading.units["17"].unit == 17
+    assert reading.units["17"].unit_id == 17
     assert asked[0] == 49
     assert [*dict.fromkeys(asked)] == [49, 1, 16, 17]
 
@@ -501,7 +501,7 @@ async def test_another_one_is_never_taken_for_one_that_is_off() -> None:
     """Two batteries, of which one is off and its address is not known."""
     bus, plans = bus_of(("battery", 48), ("battery", 49))
     bus.devices = bus.devices[1:]
-    plans[0] = replace(plans[0], unit=None)
+    plans[0] = replace(plans[0], unit_id=None)
     reader = Reader(TestLink(bus), plans)
     reading = await reader.read()
     await reader.close()
@@ -513,7 +513,7 @@ async def test_only_address_is_taken() -> None:
     """Then there is none to try."""
     bus, plans = bus_of(("battery", 48), ("battery", 49))
     profile = replace(PROFILES["battery"], units=(255, 49))
-    plans[0] = replace(plans[0], profile=profile, unit=None)
+    plans[0] = replace(plans[0], profile=profile, unit_id=None)
     reader = Reader(TestLink(bus), plans)
     reading = await reader.read()
     await reader.close()
@@ -522,7 +522,7 @@ async def test_only_address_is_taken() -> None:
 
 async def test_silent_block_among_several_costs_no_connection() -> None:
     """A reconnect that failed would cost the others."""
-    device = Misbehaving(kind="battery", unit=48, twist=silence(5000))
+    device = Misbehaving(kind="battery", unit_id=48, twist=silence(5000))
     other = bus_of(("battery", 49))[0].devices[0]
     link = TestLink(VirtualBus([device, other]))
     reader = Reader(link, bus_of(("battery", 48), ("battery", 49))[1])

@@ -168,9 +168,9 @@ def test_signs_are_those_of_captures(kind: str, register: int, capture: Capture)
     real = words[register] - 0x10000 * (words[register] >> 15)
     device = virtual_device(kind, lambda: NOW)
     for hour in range(24):
-        registers = KINDS[kind].registers(NOW + 1000 * hour, device.unit, device.model)
+        registers = KINDS[kind].registers(NOW + 1000 * hour, device.unit_id, device.model)
         sent = registers[register] - 0x10000 * (registers[register] >> 15)
         # the virtual SRNE charges from the sun; the battery's capacity tells
-        later = KINDS[kind].registers(NOW + 1000 * hour + 60, device.unit, device.model)
+        later = KINDS[kind].registers(NOW + 1000 * hour + 60, device.unit_id, device.model)
         charges = kind == "srne" or later[5045] > registers[5045]
         assert (sent * real < 0) is charges or sent == 0

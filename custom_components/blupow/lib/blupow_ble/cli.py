@@ -256,7 +256,7 @@ def run_read(options: argparse.Namespace) -> int:
     for block, code in unit.failed.items():
         print(f"not read: block {block} [{code}]")
     print(
-        f"{profile.name}, unit {unit.unit or '-'}, connected in {reading.timings.connect:.2f} s, "
+        f"{profile.name}, unit {unit.unit_id or '-'}, connected in {reading.timings.connect:.2f} s, "
         f"read in {reading.timings.read:.2f} s"
     )
     return 0
@@ -284,10 +284,10 @@ async def _read(options: argparse.Namespace) -> tuple[Profile, Reading]:
         if (profile := profile or profile_for_name(name)) is None:
             finding = await Prober(link).identify()
             await link.disconnect()
-            profile, unit = PROFILES[finding.profile], unit or finding.unit
+            profile, unit = PROFILES[finding.profile], unit or finding.unit_id
             model = profile.model(finding.model) if finding.model else None
         model = _model(profile, options.model) or model or model_for_name(profile, name)
-        plan = UnitPlan(profile=profile, model=model, unit=unit)
+        plan = UnitPlan(profile=profile, model=model, unit_id=unit)
         budget = read_budget(1, pushed=profile.push is not None)
         return profile, await Reader(link, (plan,), budget=budget).read()
     finally:
@@ -302,7 +302,7 @@ def run_probe(options: argparse.Namespace) -> int:
     for finding in [] if options.json else found:
         name = finding.model_text or "does not name itself"
         serial = f", serial number {finding.serial_number}" if finding.serial_number else ""
-        print(f"unit {finding.unit or '-':>3}  {finding.profile:10}  {name}{serial}")
+        print(f"unit {finding.unit_id or '-':>3}  {finding.profile:10}  {name}{serial}")
     if not found:
         print("no unit answers behind the module", file=sys.stderr)
         return EXIT_FAILED
@@ -361,8 +361,8 @@ def _print_json(what: object) -> None:
 
 def _print_values(register_map: RegisterMap, values: dict[str, Value]) -> None:
     width = max((len(key) for key in values), default=0)
-    units = {item.key: item.unit for item in register_map.fields if item.kind is Kind.NUMBER}
-    units |= {item.key: item.unit for item in register_map.computed}
+    units = {item.key: item.unit_of_measurement for item in register_map.fields if item.kind is Kind.NUMBER}
+    units |= {item.key: item.unit_of_measurement for item in register_map.computed}
     for key, value in values.items():
         text = (", ".join(value) or "none") if isinstance(value, list) else str(value)
         unit = units.get(key)

@@ -154,7 +154,7 @@ IDENTITY_FIELDS: Final = (
         key="maximum_system_voltage",
         register=0x000A,
         bits=HIGH_BYTE,
-        unit=UnitOfMeasurement.VOLT,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
         valid=(12, 96),
         optional=True,
     ),
@@ -162,7 +162,7 @@ IDENTITY_FIELDS: Final = (
         key="rated_charging_current",
         register=0x000A,
         bits=LOW_BYTE,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
         optional=True,
     ),
@@ -172,7 +172,7 @@ IDENTITY_FIELDS: Final = (
 def _setting(
     key: str, register: int, unit: UnitOfMeasurement | None, most: float, scale: float = 1
 ) -> Field:
-    return Field(key=key, register=register, scale=scale, unit=unit, valid=(0, most), optional=True)
+    return Field(key=key, register=register, scale=scale, unit_of_measurement=unit, valid=(0, most), optional=True)
 
 
 def _battery_type(names: Mapping[int, str]) -> Field:
@@ -210,16 +210,16 @@ SETTINGS: Final = (
 
 FIELDS: Final = (
     Field(
-        key="battery_percentage", register=0x0100, unit=UnitOfMeasurement.PERCENT, valid=(0, 100)
+        key="battery_percentage", register=0x0100, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=(0, 100)
     ),
     Field(
-        key="battery_voltage", register=0x0101, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="battery_voltage", register=0x0101, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
     ),
     Field(
         key="charging_current",
         register=0x0102,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
     # sign and magnitude: two's complement would show -1 as -127 (an owner's report)
@@ -228,7 +228,7 @@ FIELDS: Final = (
         register=0x0103,
         bits=HIGH_BYTE,
         sign_magnitude=True,
-        unit=UnitOfMeasurement.CELSIUS,
+        unit_of_measurement=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_HEAT,
     ),
@@ -237,109 +237,109 @@ FIELDS: Final = (
         register=0x0103,
         bits=LOW_BYTE,
         sign_magnitude=True,
-        unit=UnitOfMeasurement.CELSIUS,
+        unit_of_measurement=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=_HEAT,
     ),
     Field(
-        key="load_voltage", register=0x0104, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="load_voltage", register=0x0104, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
     ),
     Field(
         key="load_current",
         register=0x0105,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="load_power", register=0x0106, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(key="load_power", register=0x0106, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="solar_voltage",
         register=0x0107,
         scale=0.1,
-        unit=UnitOfMeasurement.VOLT,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
         valid=_SOLAR_VOLTS,
     ),
     Field(
         key="solar_current",
         register=0x0108,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
     # documented as charging power; what real ones send is the product of voltage and current above
-    Field(key="solar_power", register=0x0109, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(key="solar_power", register=0x0109, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="minimum_battery_voltage_today",
         register=0x010B,
         scale=0.1,
-        unit=UnitOfMeasurement.VOLT,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_battery_voltage_today",
         register=0x010C,
         scale=0.1,
-        unit=UnitOfMeasurement.VOLT,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
         valid=_VOLTS,
     ),
     Field(
         key="maximum_charging_current_today",
         register=0x010D,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
     Field(
         key="maximum_discharging_current_today",
         register=0x010E,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
     Field(
         key="maximum_charging_power_today",
         register=0x010F,
-        unit=UnitOfMeasurement.WATT,
+        unit_of_measurement=UnitOfMeasurement.WATT,
         valid=_WATTS,
     ),
     Field(
         key="maximum_discharging_power_today",
         register=0x0110,
-        unit=UnitOfMeasurement.WATT,
+        unit_of_measurement=UnitOfMeasurement.WATT,
         valid=_WATTS,
     ),
     Field(
         key="charged_today",
         register=0x0111,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
     ),
     Field(
         key="discharged_today",
         register=0x0112,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
     ),
     Field(
         key="solar_energy_today",
         register=0x0113,
-        unit=UnitOfMeasurement.WATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
     Field(
         key="load_energy_today",
         register=0x0114,
-        unit=UnitOfMeasurement.WATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_WATTS,
     ),
     Field(
         key="operating_days",
         register=0x0115,
-        unit=UnitOfMeasurement.DAY,
+        unit_of_measurement=UnitOfMeasurement.DAY,
         valid=(0, 20 * 366),
         counter=Counter.EVENTS,
     ),
@@ -349,7 +349,7 @@ FIELDS: Final = (
         key="charged_total",
         register=0x0118,
         words=2,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         evidence=_CHARGED,
         per_hour=_MOST_AMPERES,
@@ -358,7 +358,7 @@ FIELDS: Final = (
         key="discharged_total",
         register=0x011A,
         words=2,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_AMPERES,
@@ -367,7 +367,7 @@ FIELDS: Final = (
         key="solar_energy_total",
         register=0x011C,
         words=2,
-        unit=UnitOfMeasurement.WATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.TOTAL,
         evidence=_ENERGY,
         per_hour=_MOST_WATTS,
@@ -376,7 +376,7 @@ FIELDS: Final = (
         key="load_energy_total",
         register=0x011E,
         words=2,
-        unit=UnitOfMeasurement.WATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
         counter=Counter.TOTAL,
         evidence=_DOCUMENT,
         per_hour=_MOST_WATTS,
@@ -386,7 +386,7 @@ FIELDS: Final = (
         key="load_brightness",
         register=0x0120,
         bits=(8, 7),
-        unit=UnitOfMeasurement.PERCENT,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
     ),
     Field(
@@ -402,7 +402,7 @@ FIELDS: Final = (
         key="end_of_charge_percentage",
         register=0xE00F,
         bits=HIGH_BYTE,
-        unit=UnitOfMeasurement.PERCENT,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
         optional=True,
     ),
@@ -410,7 +410,7 @@ FIELDS: Final = (
         key="end_of_discharge_percentage",
         register=0xE00F,
         bits=LOW_BYTE,
-        unit=UnitOfMeasurement.PERCENT,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
         valid=(0, 100),
         optional=True,
     ),
@@ -440,7 +440,7 @@ def _day(
         span_step=1,
         word=word,
         scale=scale,
-        unit=unit,
+        unit_of_measurement=unit,
         most=most,
         summed=summed,
     )

@@ -165,7 +165,7 @@ class Field:
     order: WordOrder = WordOrder.HIGH_FIRST
     no_sensor: int | None = None
     """The word that says that there is no sensor."""
-    unit: UnitOfMeasurement | None = None
+    unit_of_measurement: UnitOfMeasurement | None = None
     valid: tuple[float, float] | None = None
     """Smallest and largest value that can be true; anything else is dropped, never clamped."""
     names: Mapping[int, str] = field(default_factory=dict)
@@ -256,7 +256,7 @@ class Computed:
     key: str
     rule: Rule
     of: tuple[str, str]
-    unit: UnitOfMeasurement
+    unit_of_measurement: UnitOfMeasurement
     scale: float
     """Its last digit."""
     valid: tuple[float, float]
@@ -324,7 +324,7 @@ class HistoryField:
     word_step: int = 0
     """From a day to the one before it, within a span."""
     scale: float = 1
-    unit: UnitOfMeasurement
+    unit_of_measurement: UnitOfMeasurement
     most: float
     """What a day can hold; more cannot be true."""
     summed: bool = False

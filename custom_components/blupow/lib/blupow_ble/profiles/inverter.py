@@ -184,7 +184,7 @@ def _days(
         word=word,
         word_step=1,
         scale=scale,
-        unit=unit,
+        unit_of_measurement=unit,
         most=24 * per_hour,
         summed=True,
     )
@@ -206,40 +206,40 @@ BLOCKS: Final = (
 
 FIELDS: Final = (
     Field(
-        key="input_voltage", register=4000, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+        key="input_voltage", register=4000, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
     ),
     Field(
         key="input_current",
         register=4001,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
     Field(
-        key="input_frequency", register=4009, scale=0.01, unit=UnitOfMeasurement.HERTZ, valid=_HERTZ
+        key="input_frequency", register=4009, scale=0.01, unit_of_measurement=UnitOfMeasurement.HERTZ, valid=_HERTZ
     ),
     Field(
-        key="output_voltage", register=4002, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+        key="output_voltage", register=4002, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
     ),
     Field(
         key="output_current",
         register=4003,
         scale=0.01,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
     Field(
         key="output_frequency",
         register=4004,
         scale=0.01,
-        unit=UnitOfMeasurement.HERTZ,
+        unit_of_measurement=UnitOfMeasurement.HERTZ,
         valid=_HERTZ,
     ),
     Field(
         key="battery_voltage",
         register=4005,
         scale=0.1,
-        unit=UnitOfMeasurement.VOLT,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
         valid=_BATTERY_VOLTS,
     ),
     Field(
@@ -247,7 +247,7 @@ FIELDS: Final = (
         register=4006,
         scale=0.1,
         signed=True,
-        unit=UnitOfMeasurement.CELSIUS,
+        unit_of_measurement=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8", "map of a RIV1230PCH"),
     ),
@@ -259,23 +259,23 @@ FIELDS: Final = (
         names=STATUS_BITS,
         quiet=QUIET_STATUS_BITS,
     ),
-    Field(key="battery_percentage", register=4327, unit=UnitOfMeasurement.PERCENT, valid=_PERCENT),
+    Field(key="battery_percentage", register=4327, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=_PERCENT),
     Field(
         key="charging_current",
         register=4328,
         scale=0.1,
         signed=True,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_BATTERY_AMPERES,
         evidence=("vendor's protocol V1.8", "reading of a charging RIV1230RCH-SPS"),
     ),
     Field(
-        key="solar_voltage", register=4329, scale=0.1, unit=UnitOfMeasurement.VOLT, valid=(0, 600)
+        key="solar_voltage", register=4329, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=(0, 600)
     ),
     Field(
-        key="solar_current", register=4330, scale=0.1, unit=UnitOfMeasurement.AMPERE, valid=(0, 200)
+        key="solar_current", register=4330, scale=0.1, unit_of_measurement=UnitOfMeasurement.AMPERE, valid=(0, 200)
     ),
-    Field(key="solar_power", register=4331, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(key="solar_power", register=4331, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
         key="charging_status",
         register=4332,
@@ -283,27 +283,27 @@ FIELDS: Final = (
         bits=LOW_BYTE,
         names=CHARGING_STATUS,
     ),
-    Field(key="charging_power", register=4333, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(key="charging_power", register=4333, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     # V1.8 and a REGO reading (raw 12 at 150 VA and 124.9 V) agree on 0.1 A
     Field(
         key="load_current",
         register=4408,
         scale=0.1,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(key="load_active_power", register=4409, unit=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(key="load_active_power", register=4409, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
-        key="load_apparent_power", register=4410, unit=UnitOfMeasurement.VOLT_AMPERE, valid=_WATTS
+        key="load_apparent_power", register=4410, unit_of_measurement=UnitOfMeasurement.VOLT_AMPERE, valid=_WATTS
     ),
     Field(
         key="line_charging_current",
         register=4412,
         scale=0.1,
-        unit=UnitOfMeasurement.AMPERE,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=(0, 500),
     ),
-    Field(key="load_percentage", register=4413, unit=UnitOfMeasurement.PERCENT, valid=(0, 300)),
+    Field(key="load_percentage", register=4413, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=(0, 300)),
     Field(
         key="faults",
         register=4398,
@@ -322,7 +322,7 @@ FIELDS: Final = (
     Field(
         key="charged_today",
         register=4543,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -330,7 +330,7 @@ FIELDS: Final = (
     Field(
         key="discharged_today",
         register=4544,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -339,7 +339,7 @@ FIELDS: Final = (
         key="solar_energy_today",
         register=4545,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -348,7 +348,7 @@ FIELDS: Final = (
         key="load_energy_today",
         register=4546,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -357,7 +357,7 @@ FIELDS: Final = (
         key="charged_total",
         register=4550,
         words=2,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="charged_today",
@@ -369,7 +369,7 @@ FIELDS: Final = (
         key="discharged_total",
         register=4552,
         words=2,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="discharged_today",
@@ -382,7 +382,7 @@ FIELDS: Final = (
         register=4554,
         words=2,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="solar_energy_today",
@@ -395,7 +395,7 @@ FIELDS: Final = (
         register=4556,
         words=2,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="load_energy_today",
@@ -406,7 +406,7 @@ FIELDS: Final = (
     Field(
         key="mains_charged_today",
         register=4558,
-        unit=UnitOfMeasurement.AMPERE_HOUR,
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_AMPERES,
         optional=True,
@@ -415,7 +415,7 @@ FIELDS: Final = (
         key="mains_load_energy_today",
         register=4559,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.DAILY,
         per_hour=_MOST_KILOWATTS,
         optional=True,
@@ -423,7 +423,7 @@ FIELDS: Final = (
     Field(
         key="inverter_time_today",
         register=4560,
-        unit=UnitOfMeasurement.MINUTE,
+        unit_of_measurement=UnitOfMeasurement.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
         per_hour=60,
@@ -432,7 +432,7 @@ FIELDS: Final = (
     Field(
         key="bypass_time_today",
         register=4561,
-        unit=UnitOfMeasurement.MINUTE,
+        unit_of_measurement=UnitOfMeasurement.MINUTE,
         valid=(0, 1440),
         counter=Counter.DAILY,
         per_hour=60,
@@ -443,7 +443,7 @@ FIELDS: Final = (
         register=4564,
         words=2,
         scale=0.1,
-        unit=UnitOfMeasurement.KILOWATT_HOUR,
+        unit_of_measurement=UnitOfMeasurement.KILOWATT_HOUR,
         counter=Counter.TOTAL,
         order=WordOrder.TOLD,
         today="mains_load_energy_today",
@@ -454,7 +454,7 @@ FIELDS: Final = (
     Field(
         key="inverter_time_total",
         register=4566,
-        unit=UnitOfMeasurement.HOUR,
+        unit_of_measurement=UnitOfMeasurement.HOUR,
         counter=Counter.TOTAL,
         evidence=("vendor's protocol V1.8",),
         per_hour=1,
@@ -463,7 +463,7 @@ FIELDS: Final = (
     Field(
         key="bypass_time_total",
         register=4567,
-        unit=UnitOfMeasurement.HOUR,
+        unit_of_measurement=UnitOfMeasurement.HOUR,
         counter=Counter.TOTAL,
         evidence=("vendor's protocol V1.8",),
         per_hour=1,
@@ -474,7 +474,7 @@ FIELDS: Final = (
         register=4414,
         scale=0.1,
         signed=True,
-        unit=UnitOfMeasurement.CELSIUS,
+        unit_of_measurement=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8",),
         optional=True,
@@ -484,7 +484,7 @@ FIELDS: Final = (
         register=4415,
         scale=0.1,
         signed=True,
-        unit=UnitOfMeasurement.CELSIUS,
+        unit_of_measurement=UnitOfMeasurement.CELSIUS,
         valid=_CELSIUS,
         evidence=("vendor's protocol V1.8",),
         optional=True,
@@ -552,7 +552,7 @@ RIV4835CSH1S: Final = Model(
             register=4328,
             scale=-0.1,
             signed=True,
-            unit=UnitOfMeasurement.AMPERE,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=(
                 "capture while charging with 2535 W",
@@ -602,7 +602,7 @@ RIV1230PCH: Final = Model(
             key="input_frequency",
             register=4001,
             scale=0.1,
-            unit=UnitOfMeasurement.HERTZ,
+            unit_of_measurement=UnitOfMeasurement.HERTZ,
             valid=_HERTZ,
         ),
         Field(
@@ -610,7 +610,7 @@ RIV1230PCH: Final = Model(
             register=4328,
             scale=-0.1,
             signed=True,
-            unit=UnitOfMeasurement.AMPERE,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=("map of a RIV1230PCH",),
         ),
@@ -642,7 +642,7 @@ SRNE_MACHINE_STATE: Final = {
 def _number(
     key: str, register: int, scale: float, unit: UnitOfMeasurement, valid: tuple[float, float]
 ) -> Field:
-    return Field(key=key, register=register, scale=scale, unit=unit, valid=valid)
+    return Field(key=key, register=register, scale=scale, unit_of_measurement=unit, valid=valid)
 
 
 def _srne_counter(key: str, register: int, counter: Counter, unit: UnitOfMeasurement) -> Field:
@@ -652,7 +652,7 @@ def _srne_counter(key: str, register: int, counter: Counter, unit: UnitOfMeasure
         register=register,
         words=2 if total else 1,
         scale=0.1 if energy else 1,
-        unit=unit,
+        unit_of_measurement=unit,
         counter=counter,
         per_hour=_MOST_KILOWATTS if energy else _MOST_AMPERES,
         order=WordOrder.LOW_FIRST if total else WordOrder.HIGH_FIRST,
@@ -698,7 +698,7 @@ SRNE: Final = Model(
             register=0x0102,
             scale=-0.1,  # positive when discharging
             signed=True,
-            unit=UnitOfMeasurement.AMPERE,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
             valid=_BATTERY_AMPERES,
             evidence=_SRNE_CURRENT,
         ),
@@ -731,7 +731,7 @@ SRNE: Final = Model(
             register=0x0220,
             scale=0.1,
             signed=True,
-            unit=UnitOfMeasurement.CELSIUS,
+            unit_of_measurement=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_SRNE_HEAT,
             optional=True,
@@ -741,7 +741,7 @@ SRNE: Final = Model(
             register=0x0221,
             scale=0.1,
             signed=True,
-            unit=UnitOfMeasurement.CELSIUS,
+            unit_of_measurement=UnitOfMeasurement.CELSIUS,
             valid=_CELSIUS,
             evidence=_SRNE_HEAT,
             optional=True,
@@ -768,7 +768,7 @@ SRNE: Final = Model(
         Field(
             key="operating_days",
             register=0xF031,
-            unit=UnitOfMeasurement.DAY,
+            unit_of_measurement=UnitOfMeasurement.DAY,
             valid=(0, 20 * 366),
             counter=Counter.EVENTS,
             optional=True,

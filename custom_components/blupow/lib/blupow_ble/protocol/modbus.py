@@ -78,14 +78,14 @@ def is_sealed(frame: bytes) -> bool:
 class ReadRequest:
     """A request for `words` registers (16 bits each) from `start` of the device `unit`."""
 
-    unit: int
+    unit_id: int
     start: int
     words: int
 
     def __post_init__(self) -> None:
         """Refuse what the protocol cannot express; raises ValueError."""
-        if not 1 <= self.unit <= BROADCAST_UNIT:
-            raise ValueError(f"unit {self.unit} is not within 1-255")
+        if not 1 <= self.unit_id <= BROADCAST_UNIT:
+            raise ValueError(f"unit {self.unit_id} is not within 1-255")
         if not 1 <= self.words <= MAX_WORDS or not 0 <= self.start <= 0x10000 - self.words:
             raise ValueError(f"{self.words} registers from {self.start} cannot be read at once")
 
@@ -96,7 +96,7 @@ class ReadRequest:
 
     def encode(self) -> bytes:
         """Return the frame to send: unit 03 start count CRC."""
-        return seal(struct.pack(">BBHH", self.unit, READ_REGISTERS, self.start, self.words))
+        return seal(struct.pack(">BBHH", self.unit_id, READ_REGISTERS, self.start, self.words))
 
     def reply_size(self, function: int, count: int) -> int | None:
         """Return the size of a reply by its function and its byte count; None if it is none to this."""
@@ -109,14 +109,14 @@ class ReadRequest:
 class WriteRequest:
     """A request to set one register (function 6); its echo is no proof, only a read back is."""
 
-    unit: int
+    unit_id: int
     register: int
     value: int
 
     def __post_init__(self) -> None:
         """Refuse what the protocol cannot express; raises ValueError."""
-        if not 1 <= self.unit <= BROADCAST_UNIT:
-            raise ValueError(f"unit {self.unit} is not within 1-255")
+        if not 1 <= self.unit_id <= BROADCAST_UNIT:
+            raise ValueError(f"unit {self.unit_id} is not within 1-255")
         if not 0 <= self.register <= 0xFFFF or not 0 <= self.value <= 0xFFFF:
             raise ValueError(f"{self.value} cannot be written to register {self.register}")
 
@@ -127,7 +127,7 @@ class WriteRequest:
 
     def encode(self) -> bytes:
         """Return the frame to send: unit 06 register value CRC."""
-        return seal(struct.pack(">BBHH", self.unit, WRITE_REGISTER, self.register, self.value))
+        return seal(struct.pack(">BBHH", self.unit_id, WRITE_REGISTER, self.register, self.value))
 
     def reply_size(self, function: int, count: int) -> int | None:
         """Return the size of the echo. Real devices echo another register (ROVER 3.17): not compared."""
@@ -141,7 +141,7 @@ type Request = ReadRequest | WriteRequest
 class Reply:
     """A checked reply: the registers of a read (empty for a write's echo), or an exception code."""
 
-    unit: int
+    unit_id: int
     words: tuple[int, ...] = ()
     exception: int | None = None
 
@@ -174,7 +174,7 @@ class ReplyCollector:
         self._buffer = bytearray()
         self._offset = 0
         """What is before it begins no reply."""
-        self.other_unit: int | None = None
+        self.other_unit_id: int | None = None
         self.reply: bytes | None = None
         """The frame that holds the reply, once it is complete."""
 
@@ -197,8 +197,8 @@ class ReplyCollector:
             frame = bytes(buffer[offset : offset + size])
             if not is_sealed(frame):
                 self._offset += 1
-            elif frame[0] != self._request.unit:
-                self.other_unit = frame[0]
+            elif frame[0] != self._request.unit_id:
+                self.other_unit_id = frame[0]
                 self._offset += size
             else:
                 self._offset += size
@@ -220,7 +220,7 @@ class ReplyCollector:
     @property
     def flaw(self) -> Flaw:
         """What was wrong with the bytes so far, for the error message when the time is up."""
-        if self.other_unit is not None:
+        if self.other_unit_id is not None:
             return Flaw.WRONG_UNIT
         if not self._buffer:
             return Flaw.NOTHING

@@ -107,8 +107,8 @@ class Session:
 
     client: Client
     disconnected: asyncio.Event
-    unit: int
-    other_unit: int | None = None
+    unit_id: int
+    other_unit_id: int | None = None
     """The unit that answered instead of the one asked for, if one did."""
     _late: set[tuple[int, int]] = field(default_factory=set)
     """Unit and byte count of replies that may still come, after their request was given up."""
@@ -146,7 +146,7 @@ class Session:
         Raises ReaderError: no_response, bad_frame, wrong_unit, modbus_exception, connect_failed,
         held_by_other.
         """
-        request = ReadRequest(self.unit, registers.start, registers.words)
+        request = ReadRequest(self.unit_id, registers.start, registers.words)
         return (await self.ask(request, timeout, tries)).words
 
     async def ask(
@@ -157,7 +157,7 @@ class Session:
             try:
                 reply = await self._exchange(request, timeout)
             except ReaderError as err:
-                told = err.code is ErrorCode.WRONG_UNIT and request.unit == BROADCAST_UNIT
+                told = err.code is ErrorCode.WRONG_UNIT and request.unit_id == BROADCAST_UNIT
                 if not remaining or told or err.code in _FINAL:
                     raise
                 _LOGGER.debug("[reader] asking again: %s", err.message)
@@ -192,16 +192,16 @@ class Session:
                         self._check_strays(collector.strays())
                         self._replies.add(collector.reply or b"")
                         return reply
-                    if collector.other_unit is not None and request.unit == BROADCAST_UNIT:
+                    if collector.other_unit_id is not None and request.unit_id == BROADCAST_UNIT:
                         break  # it answers every address, under its own
         except TimeoutError:
             pass
         except RADIO_ERRORS as err:
             raise _link_failed(err, Stage.READ) from err
-        self.other_unit = collector.other_unit
+        self.other_unit_id = collector.other_unit_id
         late = any(self._is_late(frame) for frame in collector.strays())
         if isinstance(request, ReadRequest):
-            self._late.add((request.unit, 2 * request.words))
+            self._late.add((request.unit_id, 2 * request.words))
         raise _unanswered(collector, request, timeout, late=late)
 
     def _is_late(self, frame: bytes) -> bool:
@@ -221,7 +221,7 @@ class Session:
         comes before the first answer may still be for a program that had the link before.
         """
         for frame in frames if self._replies else ():
-            asked = frame[0] == self.unit and self.unit != BROADCAST_UNIT
+            asked = frame[0] == self.unit_id and self.unit_id != BROADCAST_UNIT
             if asked and not self._is_late(frame) and frame not in self._replies:
                 raise ReaderError(
                     ErrorCode.HELD_BY_OTHER,
@@ -286,14 +286,14 @@ class Session:
 
 
 async def open_session(
-    link: Link, unit: int, pushed: PushFrame | None = None, *, client: Client | None = None
+    link: Link, unit_id: int, pushed: PushFrame | None = None, *, client: Client | None = None
 ) -> Session:
     """Connect unless a client is connected, and have replies, or what is pushed, delivered.
 
     Services that are missing may be remembered incompletely: they are forgotten and asked for anew, once.
     Raises ReaderError.
     """
-    session = Session(client or await link.connect(), link.disconnected, unit)
+    session = Session(client or await link.connect(), link.disconnected, unit_id)
     try:
         await session.start(pushed)
     except ReaderError as err:
@@ -301,7 +301,7 @@ async def open_session(
             raise
         _LOGGER.debug("[reader] the services are asked for anew: %s", err.message)
         await link.disconnect()
-        session = Session(await link.connect(), link.disconnected, unit)
+        session = Session(await link.connect(), link.disconnected, unit_id)
         await session.start(pushed)
     return session
 
@@ -322,12 +322,12 @@ def _unanswered(
         case Flaw.WRONG_UNIT:
             return ReaderError(
                 ErrorCode.WRONG_UNIT,
-                f"unit {collector.other_unit} answered instead of unit {request.unit}",
+                f"unit {collector.other_unit_id} answered instead of unit {request.unit_id}",
             )
         case Flaw.ANOTHER if late:
             return ReaderError(
                 ErrorCode.NO_RESPONSE,
-                f"unit {request.unit} answers late: what came within {timeout:g} s answers an earlier request",
+                f"unit {request.unit_id} answers late: what came within {timeout:g} s answers an earlier request",
             )
         case Flaw.ANOTHER:
             return ReaderError(
@@ -343,5 +343,5 @@ def _unanswered(
         case _:
             return ReaderError(
                 ErrorCode.NO_RESPONSE,
-                f"unit {request.unit} did not answer within {timeout:g} s",
+                f"unit {request.unit_id} did not answer within {timeout:g} s",
             )

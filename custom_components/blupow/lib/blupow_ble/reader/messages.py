@@ -102,7 +102,7 @@ def _unit_message(plan: UnitPlan) -> Message:
         "key": plan.key,
         "profile": plan.profile.key,
         "model": plan.model.key if plan.model else None,
-        "unit": plan.unit,
+        "unit": plan.unit_id,
         "blocks": None if plan.blocks is None else list(plan.blocks),
     }
 
@@ -215,7 +215,7 @@ def _parse_unit(unit: object) -> UnitPlan:
         key=unit["key"],
         profile=profile,
         model=models[model_key] if model_key is not None else None,
-        unit=None if address is None else _parse_unit_address(address),
+        unit_id=None if address is None else _parse_unit_address(address),
         blocks=None if blocks is None else tuple(blocks),
     )
 
@@ -327,7 +327,7 @@ def _parse_unit_reading(unit: Message) -> UnitReading:
         if not is_value(value):
             raise TypeError(f"{key} is no value")
     return UnitReading(
-        unit=None if unit["unit"] is None else int(unit["unit"]),
+        unit_id=None if unit["unit"] is None else int(unit["unit"]),
         model=None if unit["model"] is None else str(unit["model"]),
         values=dict(unit["values"]),
         failed={str(block): ErrorCode(code) for block, code in unit["failed"].items()},
@@ -347,7 +347,7 @@ def parse_found(message: Message) -> list[Finding]:
 
 def _parse_finding(unit: Message) -> Finding:
     return Finding(
-        unit=None if unit["unit"] is None else int(unit["unit"]),
+        unit_id=None if unit["unit"] is None else int(unit["unit"]),
         profile=PROFILES[unit["profile"]].key,
         model=_text(unit["model"]),
         model_text=_text(unit["model_text"]),

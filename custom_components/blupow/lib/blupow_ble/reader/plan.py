@@ -15,6 +15,6 @@ class UnitPlan:
     profile: Profile
     key: str = OWN_UNIT
     model: Model | None = None
-    unit: int | None = None
+    unit_id: int | None = None
     blocks: tuple[str, ...] | None = None
     """The blocks to read beside the required ones; None is all."""

@@ -40,7 +40,7 @@ class Ambiguous(Exception):
 def likely_units() -> Iterator[int]:
     """Go through all unit addresses that devices are known by: the likeliest of each family first."""
     rows = zip_longest(*(profile.units for profile in ASKED))
-    return iter(dict.fromkeys(unit for unit in chain(*rows) if unit is not None))
+    return iter(dict.fromkeys(unit_id for unit_id in chain(*rows) if unit_id is not None))
 
 
 def _pushing(client: Client) -> Profile | None:
@@ -68,22 +68,22 @@ class Prober:
     async def identify(self) -> Finding:
         """Return the first unit that answers, and what it is. Raises ReaderError(no_response) if none does."""
         if (pushing := await self._open()) is not None:
-            return Finding(unit=None, profile=pushing.key, model=pushing.models[0].key)
+            return Finding(unit_id=None, profile=pushing.key, model=pushing.models[0].key)
         queue = list(dict.fromkeys((*self._addresses, *likely_units())))
         asked: set[int] = set()
         while queue:
-            unit = queue.pop(0)
-            asked.add(unit)
+            unit_id = queue.pop(0)
+            asked.add(unit_id)
             try:
-                finding = await self._look_at(unit, self._families_at(unit))
+                finding = await self._look_at(unit_id, self._families_at(unit_id))
             except Ambiguous as err:
-                raise ReaderError(ErrorCode.NO_RESPONSE, f"unit {unit} {err}") from err
+                raise ReaderError(ErrorCode.NO_RESPONSE, f"unit {unit_id} {err}") from err
             if finding is not None:
                 return finding
             other = self._take_other_unit()
             if other is not None and other not in asked:
                 # asked as 255 it has answered under its own address
-                queue = [other, *(unit for unit in queue if unit != other)]
+                queue = [other, *(unit_id for unit_id in queue if unit_id != other)]
         raise ReaderError(
             ErrorCode.NO_RESPONSE, "no Renogy device answers behind the module, under any address"
         )
@@ -98,36 +98,36 @@ class Prober:
         found: dict[int, Finding] = {}
         units = dict.fromkeys((*self._addresses, *likely_units()))
         # asked as 255 several would answer at once
-        queue = [(unit, self._families_at(unit)) for unit in units if unit != BROADCAST_UNIT]
+        queue = [(unit_id, self._families_at(unit_id)) for unit_id in units if unit_id != BROADCAST_UNIT]
         asked: set[tuple[int, str]] = set()
         while queue:
-            unit, families = queue.pop(0)
-            families = [family for family in families if (unit, family.key) not in asked]
-            if unit in found or not families:
+            unit_id, families = queue.pop(0)
+            families = [family for family in families if (unit_id, family.key) not in asked]
+            if unit_id in found or not families:
                 continue
-            asked.update((unit, family.key) for family in families)
+            asked.update((unit_id, family.key) for family in families)
             try:
-                finding = await self._look_at(unit, families)
+                finding = await self._look_at(unit_id, families)
             except Ambiguous as err:
-                _LOGGER.debug("[reader] unit %s is left out: %s", unit, err)
+                _LOGGER.debug("[reader] unit %s is left out: %s", unit_id, err)
                 continue
             if finding is not None:
-                found[unit] = finding
+                found[unit_id] = finding
                 family = [PROFILES[finding.profile]]
-                around = [near for near in (unit - 1, unit + 1) if near in UNIT_ADDRESSES]
+                around = [near for near in (unit_id - 1, unit_id + 1) if near in UNIT_ADDRESSES]
                 queue = [*((near, family) for near in around), *queue]
         return list(found.values())
 
-    async def look_at(self, session: Session, unit: int, deadline: float) -> Finding | None:
+    async def look_at(self, session: Session, unit_id: int, deadline: float) -> Finding | None:
         """Return what answers at one address, over a link that is open; None if nothing does.
 
         Until `deadline` by the event loop's clock. Raises ReaderError if the link fails.
         """
         self._session, self._deadline = session, deadline
         try:
-            return await self._look_at(unit, self._families_at(unit))
+            return await self._look_at(unit_id, self._families_at(unit_id))
         except Ambiguous as err:
-            _LOGGER.debug("[reader] unit %s is left out: %s", unit, err)
+            _LOGGER.debug("[reader] unit %s is left out: %s", unit_id, err)
             return None
 
     async def close(self) -> None:
@@ -143,15 +143,15 @@ class Prober:
         self._deadline = asyncio.get_running_loop().time() + self._budget
         return None
 
-    def _families_at(self, unit: int) -> list[Profile]:
+    def _families_at(self, unit_id: int) -> list[Profile]:
         """Return the families that are known to live at an address; all, if none is or it was named."""
-        known = [profile for profile in ASKED if unit in profile.units]
-        return list(ASKED) if unit in self._addresses or not known else known
+        known = [profile for profile in ASKED if unit_id in profile.units]
+        return list(ASKED) if unit_id in self._addresses or not known else known
 
-    async def _look_at(self, unit: int, families: Sequence[Profile]) -> Finding | None:
+    async def _look_at(self, unit_id: int, families: Sequence[Profile]) -> Finding | None:
         """Return what a unit is; None if it does not answer as any of these families does."""
         assert self._session is not None
-        self._session.unit = unit
+        self._session.unit_id = unit_id
         self._take_other_unit()
         asked: set[int] = set()
         for profile in families:
@@ -160,17 +160,17 @@ class Prober:
                 continue  # controllers and DC-DC chargers begin alike
             asked.add(live.start)
             if await self._answers(live):
-                return await self._describe(unit, profile)
-            if self._session.other_unit is not None:
+                return await self._describe(unit_id, profile)
+            if self._session.other_unit_id is not None:
                 return None
             if profile is INVERTER and await self._is_srne():
                 # hybrids have that map beside the other one: a lost reply must not decide
                 if await self._ask(live, REQUEST_TIMEOUT, REQUEST_TRIES):
-                    return await self._describe(unit, profile)
-                return Finding(unit=unit, profile=INVERTER.key, model=SRNE.key)
+                    return await self._describe(unit_id, profile)
+                return Finding(unit_id=unit_id, profile=INVERTER.key, model=SRNE.key)
         return None
 
-    async def _describe(self, unit: int, profile: Profile) -> Finding:
+    async def _describe(self, unit_id: int, profile: Profile) -> Finding:
         """Return what a unit calls itself. Raises Ambiguous."""
         register_map = profile.register_map()
         registers: dict[int, int] = {}
@@ -186,7 +186,7 @@ class Prober:
         if text is None and len(alike) > 1:
             raise Ambiguous(f"answers as a {' and a '.join(alike)} do, and names no model")
         return Finding(
-            unit=unit,
+            unit_id=unit_id,
             profile=(known[0] if known else profile).key,
             model=known[1].key if known else None,
             model_text=str(text) if text else None,
@@ -216,10 +216,10 @@ class Prober:
         except ReaderError as err:
             if err.code is ErrorCode.CONNECT_FAILED:
                 raise
-            _LOGGER.debug("[reader] unit %s, %s: %s", self._session.unit, block.key, err.message)
+            _LOGGER.debug("[reader] unit %s, %s: %s", self._session.unit_id, block.key, err.message)
             return ()
 
     def _take_other_unit(self) -> int | None:
         assert self._session is not None
-        other, self._session.other_unit = self._session.other_unit, None
+        other, self._session.other_unit_id = self._session.other_unit_id, None
         return other

@@ -41,7 +41,7 @@ class _Progress:
 
     plan: UnitPlan
     model: Model | None
-    unit: int | None
+    unit_id: int | None
     registers: dict[int, int] = field(default_factory=dict)
     raw: dict[int, tuple[int, ...]] = field(default_factory=dict)
     failed: dict[str, ErrorCode] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class _Progress:
     def reading(self) -> UnitReading:
         decoded = decode(self.register_map, self.registers)
         return UnitReading(
-            unit=self.unit,
+            unit_id=self.unit_id,
             model=self.model.key if self.model else None,
             values=decoded.values,
             failed=self.failed,
@@ -107,7 +107,7 @@ class Reader:
         look_at: a unit address that is asked at the end, whether another unit is there.
         """
         self._link = link
-        self._units = [_Progress(plan, plan.model, plan.unit) for plan in units]
+        self._units = [_Progress(plan, plan.model, plan.unit_id) for plan in units]
         self._budget = budget
         self._look_at = look_at
         self._on_stage = on_stage
@@ -123,13 +123,13 @@ class Reader:
         await self._begin()
         silent: dict[str, ReaderError] = {}
         # a search for an address must not use up the time of units whose address is known
-        for state in sorted(self._units, key=lambda state: state.unit is None):
+        for state in sorted(self._units, key=lambda state: state.unit_id is None):
             try:
                 await self._read_unit(state)
             except ReaderError as err:
                 if err.code in _NOT_OURS:
                     raise
-                _LOGGER.debug("[reader] unit %s is missing: %s", state.unit, err.message)
+                _LOGGER.debug("[reader] unit %s is missing: %s", state.unit_id, err.message)
                 silent[state.plan.key] = err
                 self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
         if len(silent) == len(self._units):
@@ -183,7 +183,7 @@ class Reader:
                 if err.code is not ErrorCode.MODBUS_EXCEPTION:
                     break  # without trust in the link the next reply could be this one's
         reading = UnitReading(
-            unit=state.unit,
+            unit_id=state.unit_id,
             model=state.model.key if state.model else None,
             values={},
             failed=state.failed,
@@ -237,7 +237,7 @@ class Reader:
         """Connect and have replies delivered."""
         self._on_stage(Stage.CONNECT)
         first = self._units[0]
-        unit, pushed = first.unit or BROADCAST_UNIT, first.plan.profile.push
+        unit, pushed = first.unit_id or BROADCAST_UNIT, first.plan.profile.push
         client = await self._link.connect()
         self._on_stage(Stage.SERVICES)
         self._session = await open_session(self._link, unit, pushed, client=client)
@@ -253,7 +253,7 @@ class Reader:
         if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
         await self._find_unit(state)
-        self._session.unit = state.unit or BROADCAST_UNIT
+        self._session.unit_id = state.unit_id or BROADCAST_UNIT
         await self._identify(state)
         for block in sorted(state.register_map.blocks, key=lambda block: not block.required):
             if state.asked_for(block) and block.key not in state.failed and not state.has(block):
@@ -264,7 +264,7 @@ class Reader:
 
         A device asked as 255 may answer under its own address: that one is then tried next.
         """
-        if state.unit is not None:
+        if state.unit_id is not None:
             return
         assert self._session is not None
         error: ReaderError | None = None
@@ -272,11 +272,11 @@ class Reader:
         asked: set[int] = set()
         if self._several:
             # asked as 255 all would answer at once; and none may be taken for another
-            asked = {BROADCAST_UNIT, *(other.unit for other in self._units if other.unit)}
+            asked = {BROADCAST_UNIT, *(other.unit_id for other in self._units if other.unit_id)}
             candidates = [unit for unit in candidates if unit not in asked]
         while candidates:
             self._check_time()
-            unit = self._session.unit = candidates.pop(0)
+            unit = self._session.unit_id = candidates.pop(0)
             asked.add(unit)
             try:
                 words = await self._read_over_drops(state.required, self._tries)
@@ -286,11 +286,11 @@ class Reader:
                 # silence says least; otherwise the likeliest unit's failure is the one to tell
                 if error is None or error.code is ErrorCode.NO_RESPONSE:
                     error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
-                other = self._session.other_unit
+                other = self._session.other_unit_id
                 if other is not None and other not in asked:
                     candidates = [other, *(unit for unit in candidates if unit != other)]
                 continue
-            state.unit = unit
+            state.unit_id = unit
             state.keep(state.required, words)
             return
         raise error or ReaderError(ErrorCode.NO_RESPONSE, "no address is left to try")
@@ -365,7 +365,7 @@ class Reader:
                 raise
         await self._reconnect()
         self._check_time()
-        self._session.unit = state.unit or BROADCAST_UNIT
+        self._session.unit_id = state.unit_id or BROADCAST_UNIT
         return await self._session.read(block, self._patience(), tries=1)
 
     async def _reconnect(self) -> None:
@@ -375,7 +375,7 @@ class Reader:
         """
         assert self._session is not None
         self._reconnected = True
-        unit = self._session.unit
+        unit = self._session.unit_id
         try:
             async with asyncio.timeout_at(self._deadline):
                 await self._link.disconnect()
@@ -386,7 +386,7 @@ class Reader:
             if err.code in _NOT_OURS:
                 raise
             raise _not_made_anew(err.message) from err
-        self._session.unit = unit
+        self._session.unit_id = unit
 
     def _check_time(self) -> None:
         if self._patience() <= 0:

@@ -18,7 +18,7 @@ class Timings:
 class UnitReading:
     """What one unit sent."""
 
-    unit: int | None
+    unit_id: int | None
     """Its Modbus address; None where the device speaks no Modbus."""
     model: str | None
     """The key of the model, if it is known."""
@@ -37,7 +37,7 @@ class UnitReading:
 class Finding:
     """A unit that answered, and what it is."""
 
-    unit: int | None
+    unit_id: int | None
     """Its Modbus address; None where the device speaks no Modbus."""
     profile: str
     model: str | None = None

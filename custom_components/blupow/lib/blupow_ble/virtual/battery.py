@@ -19,9 +19,9 @@ _HEATER: Final = 0x2000
 _MOSFETS_AND_LOAD: Final = 0x000E
 
 
-def battery_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
+def battery_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> dict[int, int]:
     """Return the registers of a battery at a time (seconds since 1970). Each unit has a phase of its own."""
-    now = now + 97.0 * unit
+    now = now + 97.0 * unit_id
     cell = round(VOLTAGE.at(now) / 4 * 10)
     # what the current has charged since a time when the battery was at 70 %
     swing = CURRENT.swing * CURRENT.period / math.tau / 3.6
@@ -46,7 +46,7 @@ def battery_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[
             ),
             5100: (0, 0, 0, 0, 0, 0, _MOSFETS_AND_LOAD, 0 if warm else _HEATER, 0, 0x00C0),
             5110: (
-                *text(f"VIRTUAL-BATT-{unit:03}", 8),
+                *text(f"VIRTUAL-BATT-{unit_id:03}", 8),
                 *text("01", 1),
                 *text("0001", 2),
                 *text("19", 1),
@@ -54,6 +54,6 @@ def battery_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[
                 *text("V104", 2),
                 *text("RENOGY", 10),
             ),
-            5223: (unit,),
+            5223: (unit_id,),
         }
     )

@@ -49,7 +49,7 @@ def _magnitude(value: float) -> int:
     return 0x80 | -whole if whole < 0 else whole
 
 
-def controller_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
+def controller_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> dict[int, int]:
     """Return the registers of a charge controller at a time (seconds since 1970)."""
     solar, load, battery = SOLAR.at(now), LOAD.at(now), BATTERY_VOLTAGE.at(now)
     today = midnight(now)
@@ -58,7 +58,7 @@ def controller_registers(now: float, unit: int = UNIT, model: str = MODEL) -> di
         {
             0x000A: (0x1828, 0x2800),
             0x000C: text(f"  {model}", 8),
-            0x0014: (0x0003, 0x0201, 0x0001, 0x0203, 0x1501, 0xFFFF, unit),
+            0x0014: (0x0003, 0x0201, 0x0001, 0x0203, 0x1501, 0xFFFF, unit_id),
             0x0100: (
                 round(SOC.at(now)),
                 round(battery * 10),

@@ -17,7 +17,7 @@ _MPPT: Final = 2
 _BOTH: Final = 4
 
 
-def dcdc_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
+def dcdc_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> dict[int, int]:
     """Return the registers of a DC-DC charger at a time (seconds since 1970)."""
     alternator, solar, battery = ALTERNATOR.at(now), SOLAR.at(now), BATTERY_VOLTAGE.at(now)
     charging = (alternator + solar) * 0.95
@@ -27,7 +27,7 @@ def dcdc_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[int
         {
             0x000A: (0x0C32, 0x0000),
             0x000C: text(model, 8),
-            0x0014: (0x0001, 0x0300, 0x0001, 0x0000, 0x2201, 0x0042, unit),
+            0x0014: (0x0001, 0x0300, 0x0001, 0x0000, 0x2201, 0x0042, unit_id),
             0x0100: (
                 round(SOC.at(now)),
                 round(battery * 10),

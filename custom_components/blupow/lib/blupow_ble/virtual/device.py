@@ -25,7 +25,7 @@ def _no_records(_: float) -> dict[int, tuple[int, ...]]:
 class Kind:
     """What a virtual device is."""
 
-    unit: int
+    unit_id: int
     model: str
     registers: Registers
     records: Records = _no_records
@@ -67,7 +67,7 @@ class Module(Protocol):
 class VirtualDevice:
     """A Modbus slave: answers frames as the device would, or stays silent."""
 
-    unit: int = inverter.UNIT
+    unit_id: int = inverter.UNIT
     model: str = inverter.MODEL
     kind: str = "inverter"
     clock: Callable[[], float] = time.time
@@ -76,7 +76,7 @@ class VirtualDevice:
 
     def registers(self) -> Mapping[int, int]:
         """Return all registers as they are now."""
-        registers = KINDS[self.kind].registers(self.clock(), self.unit, self.model)
+        registers = KINDS[self.kind].registers(self.clock(), self.unit_id, self.model)
         return registers | self.overrides
 
     @property
@@ -93,7 +93,7 @@ class VirtualDevice:
         if len(request) != 8 or not is_sealed(request):
             return None
         _, function, first, second = struct.unpack(">BBHH", request[:6])
-        if request[0] not in (self.unit, 255):
+        if request[0] not in (self.unit_id, 255):
             return None
         if function == READ_REGISTERS:
             return self._read(first, second)
@@ -101,7 +101,7 @@ class VirtualDevice:
             if first not in self.registers():
                 return self._refuse(function, _ILLEGAL_ADDRESS)
             self.overrides[first] = second
-            return seal(struct.pack(">BBHH", self.unit, function, first, second))
+            return seal(struct.pack(">BBHH", self.unit_id, function, first, second))
         return self._refuse(function, _ILLEGAL_FUNCTION)
 
     def _read(self, start: int, count: int) -> bytes:
@@ -113,10 +113,10 @@ class VirtualDevice:
             words = [registers[register] for register in range(start, start + count)]
         except KeyError:
             return self._refuse(READ_REGISTERS, _ILLEGAL_ADDRESS)
-        return seal(struct.pack(f">BBB{count}H", self.unit, READ_REGISTERS, 2 * count, *words))
+        return seal(struct.pack(f">BBB{count}H", self.unit_id, READ_REGISTERS, 2 * count, *words))
 
     def _refuse(self, function: int, code: int) -> bytes:
-        return seal(bytes((self.unit, function | EXCEPTION_FLAG, code)))
+        return seal(bytes((self.unit_id, function | EXCEPTION_FLAG, code)))
 
 
 class VirtualBus:
@@ -177,7 +177,7 @@ def virtual_device(
     if kind == "shunt":
         return VirtualShunt(clock)
     made = KINDS[kind]
-    return VirtualDevice(unit=made.unit, model=made.model, kind=kind, clock=clock)
+    return VirtualDevice(unit_id=made.unit_id, model=made.model, kind=kind, clock=clock)
 
 
 def virtual_bus(
@@ -186,7 +186,7 @@ def virtual_bus(
     """Return devices (kind, unit) behind one module."""
     return VirtualBus(
         [
-            VirtualDevice(unit=unit, model=KINDS[kind].model, kind=kind, clock=clock)
-            for kind, unit in devices
+            VirtualDevice(unit_id=unit_id, model=KINDS[kind].model, kind=kind, clock=clock)
+            for kind, unit_id in devices
         ]
     )

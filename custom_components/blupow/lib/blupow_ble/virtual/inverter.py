@@ -21,7 +21,7 @@ SOC: Final = Wave(72.0, 18.0, 7200.0)
 TEMPERATURE: Final = Wave(31.0, 4.0, 3600.0)
 
 
-def inverter_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict[int, int]:
+def inverter_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> dict[int, int]:
     """Return the registers of a REGO inverter at a time (seconds since 1970)."""
     load, solar = LOAD.at(now), SOLAR.at(now)
     volts, battery = OUTPUT_VOLTAGE.at(now), BATTERY_VOLTAGE.at(now)
@@ -49,7 +49,7 @@ def inverter_registers(now: float, unit: int = UNIT, model: str = MODEL) -> dict
             0,
             0,
         ),
-        4100: (0, 0, 1, *(0,) * 6, unit, *(NO_VALUE,) * 2, *text(SERIAL, 9)),
+        4100: (0, 0, 1, *(0,) * 6, unit_id, *(NO_VALUE,) * 2, *text(SERIAL, 9)),
         4300: (0, 0, 0, *text("RENOGY", 8), *text(model, 8), *text(VERSION, 8)),
         4327: (
             round(SOC.at(now)),
@@ -125,7 +125,7 @@ SRNE_COUNTERS: Final = captured(
 )
 
 
-def srne_registers(now: float, unit: int = SRNE_UNIT, model: str = SERIAL) -> dict[int, int]:
+def srne_registers(now: float, unit_id: int = SRNE_UNIT, model: str = SERIAL) -> dict[int, int]:
     """Return the registers of a hybrid inverter that answers the maker's own map alone."""
     load, solar, battery = LOAD.at(now), SOLAR.at(now), BATTERY_VOLTAGE.at(now) * 4
     volts, heat = OUTPUT_VOLTAGE.at(now), round(TEMPERATURE.at(now) * 10)
@@ -134,7 +134,7 @@ def srne_registers(now: float, unit: int = SRNE_UNIT, model: str = SERIAL) -> di
     solar_volts = SOLAR_VOLTAGE.at(now) * 3
     moving = {
         0x000A: (0x3050, 0x0004),
-        0x001A: (unit,),
+        0x001A: (unit_id,),
         0x0035: tuple(ord(character) for character in model.ljust(20)),
         # the capture discharges with a positive current: what charges is negative
         0x0100: (round(SOC.at(now)), round(battery * 10), signed(-solar / battery * 10)),
