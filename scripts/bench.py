@@ -144,7 +144,7 @@ DEFAULTS = {
     "cache_time": 300,
     "grace_time": 600,
     "may_be_off": False,
-    "path": "automatic",
+    "route": "automatic",
     "heartbeat_interval": 120,
     "stale_age": 300,
     "stale_checks": 3,

@@ -22,7 +22,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble.reader import bluez
 from blupow_ble import output
 from blupow_ble.protocol.errors import ReaderError
-from blupow_ble.reader.link import device_path, find_device
+from blupow_ble.reader.link import object_path_of, find_device
 from blupow_ble.reader.messages import Device, Request
 from blupow_ble.reader.process import ReaderProcess
 from blupow_ble.reader.plan import UnitPlan
@@ -225,7 +225,9 @@ def show_progress(report: Report, wanted: int) -> None:
 async def find(options: argparse.Namespace) -> Device:
     """Find the device to read. Raises ReaderError."""
     found = await find_device(options.address, SCAN_TIME)
-    return Device(address=found.address, name=found.name or found.address, path=device_path(found))
+    return Device(
+        address=found.address, name=found.name or found.address, object_path=object_path_of(found)
+    )
 
 
 async def measure(
@@ -268,7 +270,9 @@ async def measure(
         if process.pid is not None and alive(process.pid):
             report.leaked_processes += 1
         links = (
-            await simulated.links() if simulated else await bluez.connected_paths(device.address)
+            await simulated.links()
+            if simulated
+            else await bluez.connected_object_paths(device.address)
         )
         report.leaked_links += len(links or ())
         if before is None:

@@ -22,7 +22,8 @@ from blupow_ble.profiles import PROFILES
 from blupow_ble.reader.reading import Reader
 from blupow_ble.reader.timeouts import CONNECT_TIMEOUT
 from blupow_ble.protocol.characteristics import find_characteristics
-from blupow_ble.virtual import VirtualDevice, VirtualLink
+from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.link import VirtualLink
 from simulator.bus import BusError
 from simulator.faults import FaultName
 from simulator.process import simulator
@@ -84,7 +85,7 @@ async def find_link(options: argparse.Namespace, steps: Steps):
         return VirtualLink(VirtualDevice())
     address = options.address.strip().upper().replace("-", ":")
     steps.begin(f"looking whether a dead program left a link to {address}")
-    if paths := await bluez.connected_paths(address):
+    if paths := await bluez.connected_object_paths(address):
         steps.done(f"BlueZ holds a link at {', '.join(paths)}: it is used, and closed afterwards")
     else:
         steps.done("no")

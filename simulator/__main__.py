@@ -11,7 +11,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Final
 
-from blupow_ble.virtual import Module, VirtualDevice, virtual_bus, virtual_device
+from blupow_ble.virtual.device import Module, VirtualDevice, virtual_bus, virtual_device
 
 from .bluez import Bluez
 from .bus import BusError, address, private_bus

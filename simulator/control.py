@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from blupow_ble.virtual import VirtualDevice
+from blupow_ble.virtual.device import VirtualDevice
 from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 
@@ -81,10 +81,10 @@ class Control:
                     if address in (None, item.address):
                         values = {int(key): int(word) for key, word in options["values"].items()}
                         item.device.overrides.update(values)
-            case "unit":
+            case "unit_id":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address) and isinstance(item.device, VirtualDevice):
-                        item.device.unit_id = int(options["unit"])
+                        item.device.unit_id = int(options["unit_id"])
             case "signal":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):

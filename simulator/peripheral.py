@@ -9,7 +9,7 @@ import struct
 from typing import Final
 
 from blupow_ble.protocol.modbus import EXCEPTION_FLAG, seal
-from blupow_ble.virtual import Module
+from blupow_ble.virtual.device import Module
 from dbus_fast import Variant
 
 from . import gatt

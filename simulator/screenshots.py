@@ -31,7 +31,7 @@ IMPATIENT: Final = {
     "cache_time": 20,
     "grace_time": 20,
     "may_be_off": False,
-    "path": "automatic",
+    "route": "automatic",
     "heartbeat_interval": 10,
     "stale_age": 20,
     "stale_checks": 10,

@@ -155,7 +155,7 @@ def entry() -> MockConfigEntry:
             "name": INVERTER_NAME,
             "profile": "inverter",
             "model": "RIV1230RCH",
-            "unit": 32,
+            "unit_id": 32,
         },
     )
 
@@ -173,6 +173,6 @@ def virtual_entry() -> MockConfigEntry:
             "name": "Virtual inverter (test mode)",
             "profile": "inverter",
             "model": None,
-            "unit": None,
+            "unit_id": None,
         },
     )

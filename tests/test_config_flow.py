@@ -8,12 +8,13 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.blupow.const import DOMAIN, RouteKind
+from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.device_flow import normalised
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, virtual_device
+from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice, virtual_device
 from homeassistant.config_entries import SOURCE_BLUETOOTH, SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -30,7 +31,7 @@ DATA = {
     "name": INVERTER_NAME,
     "profile": "inverter",
     "model": "RIV1230RCH",
-    "unit": 32,
+    "unit_id": 32,
 }
 
 
@@ -149,7 +150,7 @@ async def test_hostile_name(
     script.error = ErrorCode.NO_RESPONSE
     caplog.set_level(logging.INFO, "custom_components.blupow")
     caplog.clear()
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     lines = [record.getMessage() for record in caplog.records if "blupow" in record.name]
     assert lines
     assert all(line.isprintable() for line in lines)
@@ -295,7 +296,7 @@ async def test_virtual(hass: HomeAssistant, script: Script, family: str) -> None
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["title"] == f"Virtual {PROFILES[family].name} (test mode)"
     assert result["data"]["profile"] == family
-    assert script.paths[-1].kind is RouteKind.VIRTUAL
+    assert script.routes[-1].kind is RouteKind.VIRTUAL
     result = await answer(hass, await begin(hass, "virtual"), profile=family)
     assert result["reason"] == "already_configured"
 
@@ -311,7 +312,7 @@ async def test_every_family_is_discovered_and_set_up(
     hear(hass, service_info(device.name))
     result = await answer(hass, await discovery(hass))
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    wanted = {key: device.data[key] for key in ("profile", "model", "unit")}
+    wanted = {key: device.data[key] for key in ("profile", "model", "unit_id")}
     assert result["data"] == {"address": INVERTER_ADDRESS, "name": device.name} | wanted
     assert bool(script.searches) is device.name.startswith("BT-TH-")
 
@@ -350,7 +351,7 @@ async def test_reconfigure(hass: HomeAssistant, entry: MockConfigEntry, script: 
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["model"] == "RIV4835CSH1S"
-    assert entry.runtime_data.coordinator.own.model.key == "RIV4835CSH1S"
+    assert entry.runtime_data.supervisor.own.model.key == "RIV4835CSH1S"
 
 
 @pytest.mark.usefixtures("heard")
@@ -365,8 +366,8 @@ async def test_reconfigure_to_another_family(
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done(wait_background_tasks=True)
     assert (entry.data["profile"], entry.data["model"]) == ("controller", "Rover")
-    assert entry.data["unit"] == 1
-    assert entry.runtime_data.coordinator.own.value("load_voltage") > 12
+    assert entry.data["unit_id"] == 1
+    assert entry.runtime_data.supervisor.own.value("load_voltage") > 12
 
 
 @pytest.mark.usefixtures("heard", "no_bluez")
@@ -453,14 +454,14 @@ async def test_reconfigure_keeps_a_model_that_is_not_told(
     script.device = Nameless(clock=lambda: NOW)
     entry.add_to_hass(hass)
     hass.config_entries.async_update_entry(
-        entry, options={"connect_timeout": 50, "path": "in_process"}
+        entry, options={"connect_timeout": 50, "route": "in_process"}
     )
     assert await hass.config_entries.async_setup(entry.entry_id)
     result = await answer(hass, await kind_form(hass, entry), model="automatic")
     assert result["errors"] == {"model": "model_not_told"}
     assert entry.data["model"] == "RIV1230RCH"
     assert script.plans[-1].connect_timeout == 50
-    assert script.paths[-1].kind is RouteKind.IN_PROCESS
+    assert script.routes[-1].kind is RouteKind.IN_PROCESS
 
 
 @pytest.mark.usefixtures("heard")
@@ -471,4 +472,4 @@ async def test_path_over_a_proxy(hass: HomeAssistant, script: Script) -> None:
         result = await discovered(hass)
         result = await answer(hass, result)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert script.paths[0].kind is RouteKind.IN_PROCESS
+    assert script.routes[0].kind is RouteKind.IN_PROCESS

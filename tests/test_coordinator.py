@@ -14,13 +14,14 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow.const import DOMAIN, RouteKind
-from custom_components.blupow.exceptions import Interrupted
+from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.entry_store import take_kept
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, Stage
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
-from custom_components.blupow.link_state import forget
+from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
+from custom_components.blupow.lib.blupow_ble.supervisor.exclusive import Interrupted
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import CoreState, HomeAssistant
@@ -45,8 +46,8 @@ async def test_fresh_reading(hass: HomeAssistant, entry: MockConfigEntry, script
     """Set-up reads the device; its values are there at once."""
     await set_up(hass, entry)
     assert script.polls == 1
-    assert script.paths[0].kind is RouteKind.ISOLATED
-    assert script.paths[0].reason.startswith("heard best by ")
+    assert script.routes[0].kind is RouteKind.ISOLATED
+    assert script.routes[0].reason.startswith("heard best by ")
     assert state(hass, STATUS) == "connected"
     assert state(hass, PROBLEM) == "none"
     assert 13.0 <= float(state(hass, VOLTAGE)) <= 13.8
@@ -64,7 +65,7 @@ async def test_interval(
     assert script.polls == 2
     assert set(script.plans[0].units[0].blocks) - set(script.plans[1].units[0].blocks) == {
         "model",
-        "unit",
+        "unit_id",
         "serial",
         "version",
     }
@@ -89,15 +90,15 @@ async def test_an_outage_from_beginning_to_end(
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "no_response"
     assert state(hass, VOLTAGE) == voltage
-    assert entry.runtime_data.coordinator.last_update_success
-    assert entry.runtime_data.coordinator.data.cached
+    assert entry.runtime_data.last_update_success
+    assert entry.runtime_data.supervisor.link.failures > 0
 
     await pass_time(hass, freezer, 268)
     assert state(hass, STATUS) == "offline"
     await pass_time(hass, freezer, 2)
     assert state(hass, STATUS) == "disconnected"
     assert state(hass, VOLTAGE) == voltage
-    assert not entry.runtime_data.coordinator.last_update_success
+    assert not entry.runtime_data.last_update_success
 
     await pass_time(hass, freezer, 298)
     assert state(hass, STATUS) == "disconnected"
@@ -115,7 +116,7 @@ async def test_an_outage_from_beginning_to_end(
     assert polls < script.polls
     assert state(hass, STATUS) == "connected"
     assert state(hass, VOLTAGE) == voltage
-    assert not entry.runtime_data.coordinator.data.cached
+    assert entry.runtime_data.supervisor.link.failures == 0
     assert [record.getMessage() for record in caplog.records if "blupow" in record.name] == [
         "[cache] BTRIC134000035: the last reading serves: scripted no_response",
         "[cache] BTRIC134000035: the last reading is too old to serve: scripted no_response",
@@ -192,27 +193,27 @@ async def test_manual_connect_timeout_and_unit(
 ) -> None:
     """Both options reach the reader."""
     script.device = VirtualDevice(unit_id=7, clock=lambda: NOW)
-    await set_up(hass, entry, connect_timeout=55, unit=7)
+    await set_up(hass, entry, connect_timeout=55, unit_id=7)
     assert script.plans[0].connect_timeout == 55
     assert script.plans[0].units[0].unit_id == 7
-    assert entry.data["unit"] == 32
+    assert entry.data["unit_id"] == 32
     assert state(hass, STATUS) == "connected"
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("route", "kind"),
     [
         ("automatic", RouteKind.ISOLATED),
         ("isolated", RouteKind.ISOLATED),
         ("in_process", RouteKind.IN_PROCESS),
     ],
 )
-async def test_path_option(
-    hass: HomeAssistant, entry: MockConfigEntry, script: Script, path: str, kind: RouteKind
+async def test_route_option(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, route: str, kind: RouteKind
 ) -> None:
     """The user may force the way."""
-    await set_up(hass, entry, path=path)
-    assert script.paths[0].kind is kind
+    await set_up(hass, entry, route=route)
+    assert script.routes[0].kind is kind
 
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
@@ -249,7 +250,7 @@ async def test_optional_sensors_are_remembered(
     assert float(energy) > 4000
     script.error = ErrorCode.NO_RESPONSE
     await hass.config_entries.async_unload(entry.entry_id)
-    forget(hass, entry.entry_id)  # as a restart does
+    take_kept(hass, entry.entry_id)  # as a restart does
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, ENERGY) == energy
@@ -267,7 +268,7 @@ async def test_value_that_is_missing_is_unknown(
     await pass_time(hass, freezer, 31)
     assert state(hass, VOLTAGE) == STATE_UNKNOWN
     assert state(hass, "sensor.btric134000035_battery") == STATE_UNKNOWN
-    assert entry.runtime_data.coordinator.own.snapshot.dropped == ("battery_percentage",)
+    assert entry.runtime_data.supervisor.own.snapshot.dropped == ("battery_percentage",)
     assert state(hass, FAULT) == STATE_UNKNOWN
     assert float(state(hass, "sensor.btric134000035_output_voltage")) > 100
 
@@ -335,32 +336,23 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
             "name": "BTRIC134000035",
             "profile": "inverter",
             "model": None,
-            "unit": None,
+            "unit_id": None,
         },
     )
     script.device = VirtualDevice(model="RIV1230PCH-23S", clock=lambda: NOW)
     await set_up(hass, entry)
-    assert entry.data["unit"] == 32
+    assert entry.data["unit_id"] == 32
     assert entry.data["model"] == "RIV1230PCH"
     assert script.plans[0].units[0].unit_id is None
     assert script.plans[-1].units[0].unit_id == 32
     assert script.plans[-1].units[0].model is not None
-    assert entry.runtime_data.coordinator.own.value("battery_voltage") is None
+    assert entry.runtime_data.supervisor.own.value("battery_voltage") is None
 
 
 async def test_many_devices_at_the_start_of_home_assistant(
-    hass: HomeAssistant, script: Script, monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """They begin one after the other; one that is added later waits for nothing."""
-    waited: list[float] = []
-    real = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        if seconds:
-            waited.append(seconds)
-        await real(0)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
     hass.set_state(CoreState.not_running)
     entries = [
         MockConfigEntry(
@@ -369,17 +361,19 @@ async def test_many_devices_at_the_start_of_home_assistant(
             title=name,
             unique_id=name,
             data={"address": "virtual", "name": name, "profile": "inverter"}
-            | {"model": "RIV1230RCH", "unit": 32},
+            | {"model": "RIV1230RCH", "unit_id": 32},
         )
         for name in ("one", "two", "three", "four")
     ]
     for entry in entries[:3]:
         await set_up(hass, entry)
-    assert waited == [2, 4]
-    assert script.polls == 3
+    polls = [script.polls]
+    for _ in range(4):
+        await pass_time(hass, freezer, 1)
+        polls.append(script.polls)
+    assert polls == [1, 1, 2, 2, 3]
     hass.set_state(CoreState.running)
     await set_up(hass, entries[3])
-    assert waited == [2, 4]
     assert script.polls == 4
 
 
@@ -414,7 +408,7 @@ async def test_heard_again_by_an_adapter_that_is_back(
     """While there was none at all, the device could not be heard: it is read at once, like one that had vanished."""
     await set_up(hass, entry, update_interval=300)
     script.error, script.stage = ErrorCode.ADAPTER_UNAVAILABLE, Stage.START
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     polls = script.polls
     script.error = None
     await pass_time(hass, freezer, 5, heard=False)
@@ -453,7 +447,7 @@ async def test_heard_again_while_a_poll_runs(
     await pass_time(hass, freezer, 290, heard=False)
     script.gate.clear()
     polls = script.polls
-    poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
+    poll = asyncio.create_task(entry.runtime_data.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
     hear(hass, service_info())
@@ -476,7 +470,7 @@ async def test_adverts_do_not_queue_up_polls(
     assert script.polls == 2
     not_connectable = service_info(rssi=-70)
     not_connectable.connectable = False
-    entry.runtime_data.coordinator._on_advertisement(not_connectable)
+    entry.runtime_data._on_advertisement(not_connectable)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 2
     script.error = None
@@ -491,7 +485,7 @@ async def test_adverts_do_not_queue_up_polls(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 3
     assert state(hass, STATUS) == "connected"
-    await entry.runtime_data.coordinator._poll_again()
+    await entry.runtime_data.supervisor._poll_again()
     assert script.polls == 3
 
 
@@ -505,12 +499,12 @@ async def test_other_options_do_not_lose_the_last_reading(
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 400)
     assert state(hass, STATUS) == "disconnected"
-    failures = entry.runtime_data.coordinator.link.failures
+    failures = entry.runtime_data.supervisor.link.failures
     hass.config_entries.async_update_entry(entry, options={"grace_time": 1200})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, STATUS) == "disconnected"
-    assert entry.runtime_data.coordinator.link.failures == failures + 1
+    assert entry.runtime_data.supervisor.link.failures == failures + 1
     assert (state(hass, VOLTAGE), state(hass, LAST)) == (voltage, last)
     await pass_time(hass, freezer, 700)
     assert state(hass, VOLTAGE) == voltage
@@ -528,18 +522,17 @@ async def test_another_model_forgets_the_last_reading(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
-    assert entry.runtime_data.coordinator.link.snapshot is None
+    assert entry.runtime_data.supervisor.link.snapshot is None
     await hass.config_entries.async_remove(entry.entry_id)
-    assert forget(hass, entry.entry_id) is None
+    assert take_kept(hass, entry.entry_id) is None
 
 
 async def test_values_age_when_nothing_polls(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """A user may switch polling off: old values are not shown for ever, and not as connected."""
-    await set_up(hass, entry)
-    hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
-    entry.runtime_data.coordinator._async_unsub_refresh()
+    """Old values are not shown for ever, and not as connected."""
+    await set_up(hass, entry, stale_checks=10)
+    entry.runtime_data.supervisor._cancel_due_poll()
     await pass_time(hass, freezer, 599)
     assert script.polls == 1
     assert state(hass, STATUS) == "connected"
@@ -557,13 +550,13 @@ async def test_fault_of_our_own_is_not_hidden(
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "reader_crashed"
-    assert entry.runtime_data.coordinator.link.failures == 1
+    assert entry.runtime_data.supervisor.link.failures == 1
     script.fault = None
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "connected"
 
 
-async def test_change_of_path_is_logged_once(
+async def test_change_of_route_is_logged_once(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
@@ -575,9 +568,9 @@ async def test_change_of_path_is_logged_once(
     await set_up(hass, entry)
     with patch("custom_components.blupow.bluetooth.route.bluez.available", return_value=False):
         await pass_time(hass, freezer, 62)
-    lines = [record.getMessage() for record in caplog.records if "[path]" in record.getMessage()]
+    lines = [record.getMessage() for record in caplog.records if "[route]" in record.getMessage()]
     assert len(lines) == 1
-    assert lines[0].startswith("[path] BTRIC134000035: now read in_process: heard best by")
+    assert lines[0].startswith("[route] BTRIC134000035: now read in_process: heard best by")
 
 
 async def test_slow_first_reading_does_not_hold_up_the_setup(
@@ -633,7 +626,7 @@ async def test_failures_are_counted(
     assert state(hass, counted) == "0"
     script.error = ErrorCode.NO_RESPONSE
     for number in range(1, 4):
-        await entry.runtime_data.coordinator.async_refresh()
+        await entry.runtime_data.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
         assert state(hass, counted) == str(number)
 
@@ -645,7 +638,7 @@ async def test_virtual_device(
     await set_up(hass, virtual_entry)
     prefix = "sensor.virtual_inverter_test_mode"
     assert state(hass, f"{prefix}_connection_status") == "test_mode"
-    assert script.paths[0].kind is RouteKind.VIRTUAL
+    assert script.routes[0].kind is RouteKind.VIRTUAL
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), virtual_entry.entry_id)
     assert device.connections == set()
 
@@ -655,28 +648,28 @@ async def test_pace_of_the_polls(
 ) -> None:
     """The interval, a last effort between the cache's and the grace's end, slowly once it is lost."""
     await set_up(hass, entry, heartbeat_interval=600, stale_checks=10)
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 295)
-    assert coordinator.update_interval == timedelta(seconds=30)
+    assert coordinator.supervisor.pause == 30
     assert 9 <= script.polls <= 11
     await pass_time(hass, freezer, 45)
-    assert coordinator.update_interval == timedelta(seconds=5)
+    assert coordinator.supervisor.pause == 5
     polls = script.polls
     await pass_time(hass, freezer, 60)
     # Home Assistant aligns each poll to a second: each may come up to one early or late
     assert 60 / 6 - 1 <= script.polls - polls <= 60 / 4
     await pass_time(hass, freezer, 220)
-    assert coordinator.update_interval == timedelta(seconds=120)
+    assert coordinator.supervisor.pause == 120
     polls = script.polls
     await pass_time(hass, freezer, 605)
     assert script.polls - polls in (4, 5, 6)
     script.error = ErrorCode.NOT_ADVERTISING
     await pass_time(hass, freezer, 125)
-    assert coordinator.update_interval == timedelta(seconds=300)
+    assert coordinator.supervisor.pause == 300
     script.error = None
     await coordinator.async_refresh()
-    assert coordinator.update_interval == timedelta(seconds=30)
+    assert coordinator.supervisor.pause == 30
 
 
 async def test_long_interval_does_not_delay_the_last_effort(
@@ -709,7 +702,7 @@ async def test_own_attempts_are_no_silence(
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 305)
     script.gate.clear()
-    poll = asyncio.create_task(entry.runtime_data.coordinator.async_refresh())
+    poll = asyncio.create_task(entry.runtime_data.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
     freezer.tick(timedelta(seconds=45))
@@ -727,15 +720,19 @@ async def test_poll_that_falls_due_while_registers_are_read(
     await set_up(hass, entry)
     script.gate.clear()
     spans = [Span(start=4000, words=1)]
-    coordinator = entry.runtime_data.coordinator
-    reading = asyncio.create_task(coordinator.async_read_registers(spans, coordinator.own))
+    coordinator = entry.runtime_data
+    reading = asyncio.create_task(
+        coordinator.supervisor.read_registers(spans, coordinator.supervisor.own)
+    )
     for _ in range(45):
         freezer.tick(timedelta(seconds=1))
         async_fire_time_changed(hass)
         await asyncio.sleep(0)
     assert script.polls == 2
     later = [
-        asyncio.create_task(coordinator.async_read_registers(spans, coordinator.own))
+        asyncio.create_task(
+            coordinator.supervisor.read_registers(spans, coordinator.supervisor.own)
+        )
         for _ in range(3)
     ]
     await asyncio.sleep(0)
@@ -751,15 +748,17 @@ async def test_registers_that_wait_when_home_assistant_stops(
     """They are not read any more."""
     await set_up(hass, entry)
     script.gate.clear()
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     poll = asyncio.create_task(coordinator.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
     reading = asyncio.create_task(
-        coordinator.async_read_registers([Span(start=4000, words=1)], coordinator.own)
+        coordinator.supervisor.read_registers(
+            [Span(start=4000, words=1)], coordinator.supervisor.own
+        )
     )
     await asyncio.sleep(0)
-    await entry.runtime_data.stop()
+    await entry.runtime_data.async_shutdown()
     await poll
     with pytest.raises(Interrupted):
         await reading
@@ -844,16 +843,16 @@ async def test_figures_of_the_link(
     await pass_time(hass, freezer, 305, step=5)
     assert float(state(hass, f"{prefix}success_rate")) == 100
     assert float(state(hass, f"{prefix}availability")) == 100
-    assert state(hass, f"{prefix}path") == "isolated"
-    path = hass.states.get(f"{prefix}path")
-    assert path is not None
-    assert path.attributes["via"] == "00:00:00:00:00:01"
+    assert state(hass, f"{prefix}route") == "isolated"
+    route = hass.states.get(f"{prefix}route")
+    assert route is not None
+    assert route.attributes["scanner"] == "00:00:00:00:00:01"
     assert float(state(hass, f"{prefix}signal_strength")) == -60
     assert float(state(hass, f"{prefix}connect_timeout")) == 25
     assert script.polls == 4
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 605, step=5)
-    link = entry.runtime_data.coordinator.link
+    link = entry.runtime_data.supervisor.link
     assert len(link.polls) == link.failures + 4
     assert float(state(hass, f"{prefix}success_rate")) == pytest.approx(400 / len(link.polls))
     assert float(state(hass, f"{prefix}connect_timeout")) == 45

@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.blupow.lib.blupow_ble.reader import bluez, link_claim
-from custom_components.blupow.snapshot import Snapshot
+from custom_components.blupow.lib.blupow_ble.supervisor.link_state import Snapshot
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -43,7 +43,7 @@ def day(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Day:
     day = Day(seed=request.param)
     monkeypatch.setattr(DayReader, "day", day, raising=False)
     for name in ("IsolatedReader", "InProcessReader"):
-        monkeypatch.setattr(f"custom_components.blupow.readers.device_reader.{name}", DayReader)
+        monkeypatch.setattr(f"custom_components.blupow.bluetooth.device_reader.{name}", DayReader)
     monkeypatch.setattr(bluez, "remove", forget_stale_object)
     monkeypatch.setattr(random, "uniform", random.Random(request.param).uniform)
     return day
@@ -156,7 +156,7 @@ async def test_a_day(
             await asyncio.sleep(0)
         witness.look()
 
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     total = HOURS * 3600 / STEP
     steps = Counter(event.data["step"] for event in recoveries)
     print(
@@ -170,8 +170,8 @@ async def test_a_day(
     assert len(lost) - len(restored) in (0, 1)
     assert witness.flips == len(lost) + len(restored)
     # what is kept is bounded, what is done is done
-    assert len(coordinator.link.polls) == 100
-    assert len(coordinator.link.log.lines) == 100
+    assert len(coordinator.supervisor.link.polls) == 100
+    assert len(coordinator.supervisor.link.log.lines) == 100
     # a poll, a recovery, and polls by advertisements that wait until the device can be connected to
     assert len(asyncio.all_tasks()) <= tasks + 4
     gc.collect()

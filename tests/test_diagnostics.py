@@ -37,19 +37,19 @@ async def test_diagnostics(
     assert found["data"]["address"] == found["data"]["name"] == "**REDACTED**"
     assert found["data"]["model"] == "RIV1230RCH"
     assert found["options"] == {"stale_checks": 1, "recovery_limit": 1}
-    assert found["settings"]["heartbeat_interval"] == 120
+    assert found["options_in_use"]["heartbeat_interval"] == 120
     assert found["status"] == "disconnected"
     assert found["problem"] == "no_response: scripted no_response"
     assert found["failures"] == len(found["polls"]) - 1
     assert found["polls"][0]["error"] is None
     assert found["polls"][-1]["error"] == "no_response: scripted no_response"
-    assert found["seconds_to_next_poll"] == 5
+    assert found["pause"] == 5
     assert found["partial_polls"] == 0
     assert found["recovery"]["given_up"] is True
     snapshot = found["snapshot"]
     (unit,) = found["units"]
     assert unit["values"]["battery_voltage"] > 13
-    assert snapshot["path"]["kind"] == "isolated"
+    assert snapshot["route"]["kind"] == "isolated"
     assert len(unit["registers"]["4000"]) == 10
     assert all(len(word) == 4 for word in unit["registers"]["4000"])
     serial = {word for words in unit["registers"].values() for word in words}
@@ -64,11 +64,11 @@ async def test_diagnostics(
     ]
     (scanner,) = found["bluetooth"]["scanners"]
     assert scanner["signal_strength"] == -60
-    (way,) = found["ways"]
-    assert way["name"] == "hci0 (**REDACTED**)"
-    # the only one: each time it would rest it is not to blame
-    assert way["failed_in_a_row"] == found["failures"] % 2
-    assert way["avoided_for"] == 0
+    (scanner,) = found["scanners"]
+    assert scanner["name"] == "hci0 (**REDACTED**)"
+    # the only one: it is never on cooldown
+    assert scanner["failed_in_a_row"] == found["failures"]
+    assert scanner["cooldown"] == 0
     assert found["no_reader_process"] is None
     assert found["bluetooth"]["reachability"]
     whole = json.dumps(found)
@@ -111,7 +111,7 @@ async def test_entry_that_is_not_loaded(
     await hass.config_entries.async_unload(entry.entry_id)
     found = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert set(found) == {"data", "options"}
-    assert found["data"]["unit"] == 32
+    assert found["data"]["unit_id"] == 32
 
 
 async def test_virtual_device(

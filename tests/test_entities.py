@@ -1,58 +1,93 @@
 """All entities of each family, as Home Assistant's registry and states show them."""
 
-from unittest.mock import patch
+from collections.abc import Sequence
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.blupow.descriptions import describe
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Counter, UnitOfMeasurement
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .helpers.bluetooth import hear, service_info
 from .helpers.families import FAMILIES
 from .helpers.scripted import Script
+from .helpers.simulated import INVERTER_ADDRESS
 from .helpers.timeline import set_up
+
+COLUMNS = (
+    "entity",
+    "key",
+    "name",
+    "class",
+    "state class",
+    "unit",
+    "digits",
+    "category",
+    "default",
+    "state",
+)
+
+
+def row(hass: HomeAssistant, item: er.RegistryEntry, *, enabled: bool) -> tuple[str, ...]:
+    """Return what a person checks of an entity."""
+    state = hass.states.get(item.entity_id)
+    assert state is not None, item.entity_id
+    assert item.translation_key is not None
+    return (
+        item.entity_id,
+        item.unique_id.removeprefix(f"{INVERTER_ADDRESS}_"),
+        state.attributes["friendly_name"],
+        item.original_device_class or "",
+        (item.capabilities or {}).get("state_class", ""),
+        item.unit_of_measurement or "",
+        str(item.options.get("sensor", {}).get("suggested_display_precision", "")),
+        item.entity_category or "",
+        "on" if enabled else "off",
+        state.state,
+    )
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows as a table with aligned columns."""
+    widths = [max(len(line[column]) for line in rows) for column in range(len(COLUMNS))]
+    return "\n".join(
+        " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in rows
+    )
 
 
 @pytest.mark.freeze_time("2026-11-21 12:00:00+00:00")
-@pytest.mark.usefixtures("heard", "entity_registry_enabled_by_default")
-@pytest.mark.parametrize(
-    ("family", "platform"),
-    [
-        (family, platform)
-        for family in FAMILIES
-        for platform in (Platform.SENSOR, Platform.BINARY_SENSOR, Platform.BUTTON, Platform.EVENT)
-        if (family, platform) != ("shunt", Platform.BINARY_SENSOR)
-    ],
-)
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("family", list(FAMILIES))
 async def test_entities(
     hass: HomeAssistant,
     script: Script,
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
     family: str,
-    platform: Platform,
 ) -> None:
-    """Each entity with its names, units, classes and value."""
+    """Each entity with its key, name, classes, unit, whether it is enabled by default, and its state."""
     script.device = FAMILIES[family].device()
     entry = FAMILIES[family].entry()
     hear(hass, service_info(FAMILIES[family].name))
-    entry.add_to_hass(hass)
-    early = platform is Platform.EVENT
-    with (
-        patch("custom_components.blupow.EARLY_PLATFORMS", [platform] if early else []),
-        patch("custom_components.blupow.PLATFORMS", [] if early else [platform]),
-    ):
-        await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done(wait_background_tasks=True)
-        await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
-        assert await hass.config_entries.async_unload(entry.entry_id)
+    await set_up(hass, entry)
+    disabled = {
+        item.entity_id
+        for item in er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+        if item.disabled_by is not None
+    }
+    for entity_id in disabled:
+        entity_registry.async_update_entity(entity_id, disabled_by=None)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    items = er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+    rows = sorted(row(hass, item, enabled=item.entity_id not in disabled) for item in items)
+    assert table([COLUMNS, *rows]) == snapshot
 
 
 @pytest.mark.usefixtures("heard")
@@ -80,7 +115,6 @@ async def test_device(
     entry: MockConfigEntry,
     script: Script,
     device_registry: dr.DeviceRegistry,
-    snapshot: SnapshotAssertion,
 ) -> None:
     """The device with what it says about itself."""
     entry.add_to_hass(hass)

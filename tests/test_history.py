@@ -17,10 +17,10 @@ from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import Reading
-from custom_components.blupow.lib.blupow_ble.virtual import Module
+from custom_components.blupow.lib.blupow_ble.supervisor.unit_state import DayMark
 from custom_components.blupow.lib.blupow_ble.virtual.controller import LOAD, SOLAR
+from custom_components.blupow.lib.blupow_ble.virtual.device import Module
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
-from custom_components.blupow.units import DayMark
 from homeassistant.components.recorder.statistics import (
     list_statistic_ids,
     statistics_during_period,

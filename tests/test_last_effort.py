@@ -10,11 +10,13 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.blupow.bluetooth import Path, ReadPlan, device_reader
-from custom_components.blupow.bluetooth.connection_locks import acquire_connection_lock
+from custom_components.blupow.bluetooth import device_reader
+from custom_components.blupow.bluetooth.connection_locks import acquire_connection_locks
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.reader.plan import ReadPlan
 from custom_components.blupow.lib.blupow_ble.reader.result import Reading
+from custom_components.blupow.lib.blupow_ble.reader.route import Route
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
@@ -38,12 +40,12 @@ class AdapterReader(ScriptedReader):
         self._hass = hass
 
     @override
-    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+    async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading in the adapter's turn."""
-        release = await acquire_connection_lock(self._hass, path)
+        release = await acquire_connection_locks(self._hass, route)
         try:
-            if self.script.error and path.device.address in ILL:
-                self.script.paths.append(path)
+            if self.script.error and route.device.address in ILL:
+                self.script.routes.append(route)
                 over = asyncio.Event()
 
                 @callback
@@ -56,7 +58,7 @@ class AdapterReader(ScriptedReader):
                 finally:
                     cancel()
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted", stage=Stage.CONNECT)
-            return path, await self._read(plan, healthy=True)
+            return route, await self._read(plan, healthy=True)
         finally:
             release()
 
@@ -80,7 +82,7 @@ def _entry(address: str) -> MockConfigEntry:
             "name": name,
             "profile": "inverter",
             "model": "RIV1230RCH",
-            "unit": 32,
+            "unit_id": 32,
         },
         options={"heartbeat_interval": 600},
     )
@@ -104,7 +106,7 @@ async def test_neighbor_is_read_while_others_make_their_last_effort(
         entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entries[0].entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    neighbor = entries[0].runtime_data.coordinator
+    neighbor = entries[0].runtime_data
     script.error = ErrorCode.CONNECT_TIMEOUT
     readings: list[float] = [time.monotonic()]
     attempts_before = 0
@@ -113,12 +115,12 @@ async def test_neighbor_is_read_while_others_make_their_last_effort(
         async_fire_time_changed(hass)
         for _ in range(20):
             await asyncio.sleep(0)
-        if neighbor.link.fresh_at != readings[-1]:
-            assert neighbor.link.fresh_at is not None
-            readings.append(neighbor.link.fresh_at)
+        if neighbor.supervisor.link.fresh_at != readings[-1]:
+            assert neighbor.supervisor.link.fresh_at is not None
+            readings.append(neighbor.supervisor.link.fresh_at)
         if second == CACHE:
-            attempts_before = len(script.paths)
-    assert len(script.paths) - attempts_before >= (GRACE - CACHE) // (LONGEST_CONNECT + 6)
+            attempts_before = len(script.routes)
+    assert len(script.routes) - attempts_before >= (GRACE - CACHE) // (LONGEST_CONNECT + 6)
     gaps = [after - before for before, after in pairwise(readings)]
     assert max(gaps) <= INTERVAL + ill * LONGEST_CONNECT + 2
     assert state(hass, "sensor.btric134000001_connection_status") == "connected"

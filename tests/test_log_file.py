@@ -37,9 +37,9 @@ async def test_story_of_two_devices(
         await set_up(hass, virtual_entry, log_file=True)
         script.error = ErrorCode.NO_RESPONSE
         for each in (entry, virtual_entry):
-            await each.runtime_data.coordinator.async_refresh()
+            await each.runtime_data.async_refresh()
         await hass.config_entries.async_unload(entry.entry_id)
-        await virtual_entry.runtime_data.coordinator.async_refresh()
+        await virtual_entry.runtime_data.async_refresh()
         await hass.config_entries.async_unload(virtual_entry.entry_id)
     finally:
         logging.getLogger("custom_components.blupow").setLevel(logging.NOTSET)
@@ -66,7 +66,7 @@ async def test_no_file_without_the_option(
     """Nor once the option is taken back."""
     await set_up(hass, entry)
     script.error = ErrorCode.NO_RESPONSE
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     await hass.config_entries.async_unload(entry.entry_id)
     assert list(folder.glob("*.log*")) == []
 

@@ -12,7 +12,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from custom_components.blupow.migration import KEYS_OF_RELEASE_2
 from custom_components.blupow.sensor import sensors_of
 from custom_components.blupow.units import units_of
@@ -22,6 +23,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 
+from .helpers.bluetooth import hear, service_info
 from .helpers.families import FAMILIES
 from .helpers.scripted import NOW, Script
 from .helpers.simulated import INVERTER_ADDRESS
@@ -173,7 +175,7 @@ async def test_inverter_of_release_2(
         "name": f"BluPow {typed}",
         "profile": "inverter",
         "model": "RIV1230RCH",
-        "unit": 32,
+        "unit_id": 32,
     }
     assert entry.options == {"update_interval": 30}
     after = {
@@ -234,7 +236,7 @@ async def test_release_2_without_sensors(hass: HomeAssistant, script: Script) ->
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
-    assert (entry.data["profile"], entry.data["unit"]) == ("inverter", 32)
+    assert (entry.data["profile"], entry.data["unit_id"]) == ("inverter", 32)
 
 
 async def test_asked_family_takes_the_sensors_over(hass: HomeAssistant, script: Script) -> None:
@@ -355,17 +357,23 @@ async def test_entry_of_a_later_release(hass: HomeAssistant) -> None:
 
 
 async def test_units_in_the_data_of_an_entry(hass: HomeAssistant, script: Script) -> None:
-    """They become subentries, with their devices and entities."""
+    """They become subentries, with their devices and entities; keys have their names of today."""
     script.device = FAMILIES["hub"].device()
     hub = FAMILIES["hub"]
     made = hub.entry()
-    more = [{"key": str(unit["unit"]), **unit} for unit in hub.more]
+    more = [
+        {"key": str(unit["unit_id"]), "unit": unit["unit_id"]}
+        | {key: value for key, value in unit.items() if key != "unit_id"}
+        for unit in hub.more
+    ]
+    data = {key: value for key, value in made.data.items() if key != "unit_id"}
     entry = MockConfigEntry(
         domain=DOMAIN,
         version=1,
         title=made.title,
         unique_id=made.unique_id,
-        data={**made.data, "more_units": more},
+        data={**data, "unit": made.data["unit_id"], "more_units": more},
+        options={"path": "in_process", "update_interval": 60},
     )
     entry.add_to_hass(hass)
     device = dr.async_get(hass).async_get_or_create(
@@ -381,9 +389,19 @@ async def test_units_in_the_data_of_an_entry(hass: HomeAssistant, script: Script
         device_id=device.id,
         suggested_object_id="second_battery",
     )
-    await set_up(hass, entry)
+    route = er.async_get(hass).async_get_or_create(
+        "sensor", DOMAIN, f"{INVERTER_ADDRESS}_path", config_entry=entry
+    )
+    hear(hass, service_info())
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
-    assert "more_units" not in entry.data
+    assert dict(entry.data) == dict(made.data)
+    assert entry.options == {"route": "in_process", "update_interval": 60}
+    assert script.routes[-1].kind is RouteKind.IN_PROCESS
+    now_named = er.async_get(hass).async_get(route.entity_id)
+    assert now_named is not None
+    assert now_named.unique_id == f"{INVERTER_ADDRESS}_route"
     (battery, controller) = entry.subentries.values()
     assert (battery.title, battery.unique_id) == ("Battery 49", "49")
     assert dict(battery.data) == hub.more[0]

@@ -79,7 +79,7 @@ async def test_everything_stays(hass: HomeAssistant, script: Script) -> None:
     result = await answer(hass, await form(hass, entry), "c4-d3-6a-00-00-99")
     assert result["reason"] == "reconfigure_successful"
     assert (entry.unique_id, entry.data["address"]) == (NEW, NEW)
-    assert script.paths[-1].device.address == NEW
+    assert script.routes[-1].device.address == NEW
     after = {
         item.entity_id: item.unique_id
         for item in er.async_entries_for_config_entry(entities, entry.entry_id)

@@ -6,7 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.lib.blupow_ble.reader import bluez
-from custom_components.blupow.options import Options, RouteChoice
+from custom_components.blupow.options import EntryOptions, RouteChoice
 from custom_components.blupow.options_flow import in_sections, suggested
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -18,7 +18,7 @@ OPTIONS = {
     "update_interval": 60,
     "cache_time": 120,
     "grace_time": 200,
-    "path": "isolated",
+    "route": "isolated",
     "heartbeat_interval": 30,
     "stale_age": 150,
     "stale_checks": 2,
@@ -52,7 +52,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         "update_interval": 30,
         "cache_time": 300,
         "grace_time": 600,
-        "path": "automatic",
+        "route": "automatic",
         "heartbeat_interval": 120,
         "stale_age": 300,
         "stale_checks": 3,
@@ -63,17 +63,19 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     }
     result = await hass.config_entries.options.async_configure(
         result["flow_id"],
-        in_sections(OPTIONS | {"connect_timeout": 40.0, "unit": 7, "daily_reconnect": "03:30:00"}),
+        in_sections(
+            OPTIONS | {"connect_timeout": 40.0, "unit_id": 7, "daily_reconnect": "03:30:00"}
+        ),
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.coordinator.settings == Options(
+    assert entry.runtime_data.options == EntryOptions(
         update_interval=60,
         connect_timeout=40,
         cache_time=120,
         grace_time=200,
-        path=RouteChoice.ISOLATED,
+        route=RouteChoice.ISOLATED,
         unit_id=7,
         heartbeat_interval=30,
         stale_age=150,
@@ -82,8 +84,8 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         daily_reconnect=time(3, 30),
         notify_on_recovery=True,
     )
-    shown = suggested(entry.runtime_data.coordinator.settings)
-    assert (shown["unit"], shown["daily_reconnect"]) == (7, "03:30:00")
+    shown = suggested(entry.runtime_data.options)
+    assert (shown["unit_id"], shown["daily_reconnect"]) == (7, "03:30:00")
 
 
 @pytest.mark.usefixtures("heard")
@@ -116,11 +118,11 @@ def test_times_follow_a_long_interval(
     options: dict[str, int], cache: int, grace: int, stale_age: int
 ) -> None:
     """A reading serves for two intervals at least, and is not stale before."""
-    settings = Options(**options)
-    freshness = settings.freshness()
+    made = EntryOptions(**options)
+    freshness = made.freshness()
     assert (freshness.cache, freshness.grace) == (cache, grace)
-    assert settings.watchdog.stale_age == stale_age
-    assert settings.freshness(polling=False).cache == 172_800
+    assert made.watchdog.stale_age == stale_age
+    assert made.freshness(polling=False).cache == 172_800
 
 
 @pytest.mark.usefixtures("heard")
@@ -136,10 +138,10 @@ async def test_isolated_where_there_is_no_bluez(
     flow_id = result["flow_id"]
     result = await hass.config_entries.options.async_configure(flow_id, in_sections(OPTIONS))
     assert result["errors"] == {"base": "isolated_needs_bluez"}
-    answers = OPTIONS | {"path": "automatic"}
+    answers = OPTIONS | {"route": "automatic"}
     result = await hass.config_entries.options.async_configure(flow_id, in_sections(answers))
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options["path"] == "automatic"
+    assert entry.options["route"] == "automatic"
 
 
 @pytest.mark.usefixtures("heard")
@@ -164,7 +166,7 @@ async def test_isolated_test_mode_where_there_is_no_bluez(
         ("connect_timeout", 5, 60),
         ("cache_time", 20, 3600),
         ("grace_time", 20, 7200),
-        ("unit", 1, 247),
+        ("unit_id", 1, 247),
         ("heartbeat_interval", 10, 600),
         ("stale_age", 20, 3600),
         ("stale_checks", 1, 10),

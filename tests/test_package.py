@@ -27,14 +27,15 @@ from custom_components.blupow.descriptions import (
     describe_worst_fault,
 )
 from custom_components.blupow.event import CONNECTION
-from custom_components.blupow.events import LinkEvent
+from custom_components.blupow.events import short_name
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.supervisor.policies import ConnectionStatus
+from custom_components.blupow.lib.blupow_ble.supervisor.protocols import LinkEvent
 from custom_components.blupow.link_sensors import LINK_SENSORS
-from custom_components.blupow.options import Options, RouteChoice
+from custom_components.blupow.options import EntryOptions, RouteChoice
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
 from custom_components.blupow.reconfigure_flow import AUTOMATIC
 from custom_components.blupow.services import Action
@@ -144,7 +145,7 @@ SENSORS: list[SensorEntityDescription] = [
         describe(field)
         for _, register_map in MODELS
         for field in register_map.fields
-        if field.about not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS)
+        if field.info not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS)
     ),
     *(describe_computed(item) for _, register_map in MODELS for item in register_map.computed),
     *(describe_estimate(item) for profile, _ in MODELS for item in profile.estimates),
@@ -382,9 +383,9 @@ def test_every_step_is_described() -> None:
         keys = [str(key) for key in fields]
         assert list(texts[name]["data"]) == list(texts[name]["data_description"]) == keys
     options = [str(key) for fields in sections.values() for key in fields]
-    assert sorted(options) == sorted(Options.__dataclass_fields__)
+    assert sorted(options) == sorted(EntryOptions.__dataclass_fields__)
     selectors = ENGLISH["selector"]
-    assert set(selectors["path"]["options"]) == set(RouteChoice)
+    assert set(selectors["route"]["options"]) == set(RouteChoice)
     assert set(selectors["model"]["options"]) == {AUTOMATIC}
     assert selectors["profile"]["options"] == {key: item.name for key, item in PROFILES.items()}
 
@@ -478,7 +479,7 @@ def test_every_event_has_its_text() -> None:
     texts = ENGLISH["entity"]["event"]
     assert set(texts) == {CONNECTION.key}
     states = texts[CONNECTION.key]["state_attributes"]["event_type"]["state"]
-    assert list(states) == [event.short for event in LinkEvent] == CONNECTION.event_types
+    assert list(states) == [short_name(event) for event in LinkEvent] == CONNECTION.event_types
 
 
 def test_icons() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from homeassistant.core import HomeAssistant, State
 
 from .helpers.scripted import NOW, Script
@@ -51,8 +51,8 @@ async def test_missing_blocks_keep_their_values(
 ) -> None:
     """Partial is neither a success nor a failure; after the grace what is missing is unknown."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data.coordinator
-    link, whole = coordinator.link, script.device
+    coordinator = entry.runtime_data
+    link, whole = coordinator.supervisor.link, script.device
     percent, voltage = state(hass, PERCENT), state(hass, VOLTAGE)
     script.device = Partly(clock=lambda: NOW)
     script.device.overrides = {4005: 127}
@@ -87,7 +87,7 @@ async def test_partial_does_not_end_a_series_of_failures_unseen(
     """Its values are fresh, so that the device is connected; the health check names what is missing."""
     await set_up(hass, entry)
     script.device = Partly(clock=lambda: NOW)
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     answer = await hass.services.async_call(
         "blupow",
         "health_check",

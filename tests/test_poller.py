@@ -44,30 +44,30 @@ async def proxy(hass: HomeAssistant, heard: None) -> AsyncIterator[Proxy]:
 
 def sources(script: Script) -> list[str]:
     """Return the adapters of the readings since the last call."""
-    taken = [path.source for path in script.paths]
-    script.paths.clear()
+    taken = [route.source for route in script.routes]
+    script.routes.clear()
     return taken
 
 
 @pytest.mark.usefixtures("two_adapters")
-@pytest.mark.parametrize("path", ["automatic", "isolated"])
+@pytest.mark.parametrize("route", ["automatic", "isolated"])
 async def test_adapter_that_fails_rests_while_another_one_works(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
     freezer: FrozenDateTimeFactory,
-    path: str,
+    route: str,
 ) -> None:
     """After two failed polls; half an hour, then twice as long if it still fails, for one poll each."""
-    await set_up(hass, entry, path=path)
+    await set_up(hass, entry, route=route)
     script.deaf = {ADAPTER_SOURCE}
     sources(script)
     await pass_time(hass, freezer, 110)
     assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, OTHER]
-    coordinator = entry.runtime_data.coordinator
-    assert coordinator.link.recoveries == 0
-    reason = coordinator.link.snapshot.path.reason
-    if path == "automatic":
+    coordinator = entry.runtime_data
+    assert coordinator.supervisor.link.recoveries == 0
+    reason = coordinator.supervisor.link.snapshot.route.reason
+    if route == "automatic":
         assert reason == "hci0 (00:00:00:00:00:01) failed, heard by hci1 (00:00:00:00:00:02) too"
     else:
         assert reason.startswith("set in the options; hci0 (00:00:00:00:00:01) failed")
@@ -97,12 +97,12 @@ async def test_proxy_takes_over_and_gives_back(
     await set_up(hass, entry)
     script.deaf = {ADAPTER_SOURCE}
     sources(script)
-    proxy_path = "hci0 (00:00:00:00:00:01) failed, heard by proxy 01 (AA:BB:CC:DD:EE:01) too"
+    proxy_route = "hci0 (00:00:00:00:00:01) failed, heard by proxy 01 (AA:BB:CC:DD:EE:01) too"
     await pass_time(hass, freezer, 110)
     assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, PROXY]
-    link = entry.runtime_data.coordinator.link
-    assert link.snapshot.path.kind == "in_process"
-    assert link.snapshot.path.reason.startswith(proxy_path)
+    link = entry.runtime_data.supervisor.link
+    assert link.snapshot.route.kind == "in_process"
+    assert link.snapshot.route.reason.startswith(proxy_route)
     assert any("now read in_process" in line.text for line in link.log.lines)
     script.deaf = {PROXY}
     sources(script)
@@ -110,20 +110,20 @@ async def test_proxy_takes_over_and_gives_back(
     taken = sources(script)
     assert taken[:2] == [PROXY, PROXY]
     assert set(taken[2:]) == {ADAPTER_SOURCE}
-    assert link.snapshot.path.kind == "isolated"
+    assert link.snapshot.route.kind == "isolated"
 
 
-@pytest.mark.parametrize("path", ["automatic", "isolated"])
+@pytest.mark.parametrize("route", ["automatic", "isolated"])
 @pytest.mark.usefixtures("proxy")
 async def test_polls_are_slow_where_no_way_works(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
     freezer: FrozenDateTimeFactory,
-    path: str,
+    route: str,
 ) -> None:
     """Once the device is lost the radio is spared, whatever way is tried."""
-    await set_up(hass, entry, path=path, stale_checks=10, heartbeat_interval=600)
+    await set_up(hass, entry, route=route, stale_checks=10, heartbeat_interval=600)
     script.deaf = {ADAPTER_SOURCE, PROXY}
     await pass_time(hass, freezer, 660)
     sources(script)
@@ -168,7 +168,7 @@ async def test_second_step_looks_elsewhere_at_once(
     await set_up(hass, entry, **WATCHFUL, update_interval=60)
     sources(script)
     script.deaf = {ADAPTER_SOURCE}
-    await entry.runtime_data.watchdog.async_force()
+    await entry.runtime_data.supervisor.watchdog.force()
     assert sources(script) == [ADAPTER_SOURCE, OTHER]
     await pass_time(hass, freezer, 600)
     assert set(sources(script)) == {OTHER}
@@ -184,7 +184,7 @@ async def test_adapter_that_was_not_tried_is_not_blamed(
     with patch.object(scanners, "connections", return_value=(5, 0)):
         await pass_time(hass, freezer, 125)
     assert sources(script) == []
-    assert entry.runtime_data.coordinator.link.last_error.code is ErrorCode.NO_SLOT
+    assert entry.runtime_data.supervisor.link.last_error.code is ErrorCode.NO_SLOT
     await pass_time(hass, freezer, 125)
     assert set(sources(script)) == {ADAPTER_SOURCE}
 
@@ -199,4 +199,4 @@ async def test_only_adapter_is_never_avoided(
     script.deaf = set()
     await pass_time(hass, freezer, 300)
     assert set(sources(script)) == {ADAPTER_SOURCE}
-    assert entry.runtime_data.coordinator.status == "connected"
+    assert entry.runtime_data.supervisor.health.status == "connected"

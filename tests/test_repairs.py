@@ -8,10 +8,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.blupow.const import DOMAIN, RouteKind
+from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.issues import cause
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from custom_components.blupow.repairs import ReadInProcess
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
@@ -112,7 +113,7 @@ async def test_repair_comes_and_goes_by_itself(
     kind: str,
 ) -> None:
     """Shown once the last reading is stale, gone with the first fresh one."""
-    await set_up(hass, entry, update_interval=100, heartbeat_interval=600, path="isolated")
+    await set_up(hass, entry, update_interval=100, heartbeat_interval=600, route="isolated")
     script.error, script.stage = error, stage
     await pass_time(hass, freezer, 295, heard=False)
     assert shown(hass) == {}
@@ -123,7 +124,7 @@ async def test_repair_comes_and_goes_by_itself(
     assert issue.is_fixable is (kind != "wrong_family")
     assert issue.severity is ir.IssueSeverity.WARNING
     script.error = None
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     assert shown(hass) == {}
 
 
@@ -152,7 +153,7 @@ async def test_cause_stays_until_another_one_is_known(
 ) -> None:
     """An error that says less does not take it back; another cause takes its place."""
     await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     assert set(shown(hass)) == {"held_by_other"}
     script.error = ErrorCode.CONNECT_TIMEOUT
     await coordinator.async_refresh()
@@ -169,16 +170,16 @@ async def test_recovery_given_up(
     await set_up(hass, entry, stale_checks=1, recovery_limit=2)
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 365)
-    assert entry.runtime_data.coordinator.link.failed_recoveries == 1
+    assert entry.runtime_data.supervisor.link.failed_recoveries == 1
     assert shown(hass) == {}
     await pass_time(hass, freezer, 80)
-    assert entry.runtime_data.coordinator.link.failed_recoveries == 2
+    assert entry.runtime_data.supervisor.link.failed_recoveries == 2
     assert set(shown(hass)) == {"recovery_given_up"}
     script.error = ErrorCode.NO_RESPONSE
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     assert set(shown(hass)) == {"recovery_given_up", "unit_not_found"}
     script.error = None
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     assert shown(hass) == {}
 
 
@@ -216,7 +217,7 @@ async def test_try_again(
     result = await flow.submit()
     assert result["type"] == "create_entry"
     assert shown(hass) == {}
-    assert entry.runtime_data.coordinator.status == "connected"
+    assert entry.runtime_data.supervisor.health.status == "connected"
 
 
 async def test_read_in_process(
@@ -228,14 +229,14 @@ async def test_read_in_process(
 ) -> None:
     """The option is set, and the device is read inside Home Assistant; other options stay."""
     crashed = ErrorCode.READER_CRASHED
-    await lose(hass, entry, script, freezer, crashed, stale_checks=10, path="isolated")
+    await lose(hass, entry, script, freezer, crashed, stale_checks=10, route="isolated")
     await flow.begin("reader_cannot_start")
     script.error = None
     result = await flow.submit()
     assert result["type"] == "create_entry"
-    assert entry.options["path"] == "in_process"
+    assert entry.options["route"] == "in_process"
     assert entry.options["stale_checks"] == 10
-    assert script.paths[-1].kind is RouteKind.IN_PROCESS
+    assert script.routes[-1].kind is RouteKind.IN_PROCESS
     assert shown(hass) == {}
 
 
@@ -245,25 +246,28 @@ async def test_no_process_can_be_started(
     """The device is read all the same, by the first reading; the repair tells why, and tries again."""
     script.no_process = True
     await set_up(hass, entry)
-    coordinator = entry.runtime_data.coordinator
-    assert (coordinator.status, coordinator.link.failures) == ("connected", 0)
-    assert coordinator.link.snapshot.path.kind is RouteKind.IN_PROCESS
-    assert [path.kind for path in script.paths] == [RouteKind.ISOLATED, RouteKind.IN_PROCESS]
+    coordinator = entry.runtime_data
+    assert (coordinator.supervisor.health.status, coordinator.supervisor.link.failures) == (
+        "connected",
+        0,
+    )
+    assert coordinator.supervisor.link.snapshot.route.kind is RouteKind.IN_PROCESS
+    assert [route.kind for route in script.routes] == [RouteKind.ISOLATED, RouteKind.IN_PROCESS]
     (issue,) = shown(hass).values()
     assert issue.translation_key == "read_in_process"
     assert issue.translation_placeholders == {"reason": "scripted sandbox"}
     await coordinator.async_refresh()
-    assert script.paths[-1].kind is RouteKind.IN_PROCESS
-    assert len(script.paths) == 3
+    assert script.routes[-1].kind is RouteKind.IN_PROCESS
+    assert len(script.routes) == 3
     await flow.begin("read_in_process")
     result = await flow.submit()
     assert result["errors"] == {"base": "still_failing"}
     assert "could not be started" in result["description_placeholders"]["problem"]
-    assert coordinator.status == "connected"
+    assert coordinator.supervisor.health.status == "connected"
     script.no_process = False
     result = await flow.submit()
     assert result["type"] == "create_entry"
-    assert script.paths[-1].kind is RouteKind.ISOLATED
+    assert script.routes[-1].kind is RouteKind.ISOLATED
     assert shown(hass) == {}
 
 
@@ -274,14 +278,14 @@ async def test_no_process_is_wanted(
     script.no_process = True
     await set_up(hass, entry)
     assert set(shown(hass)) == {"read_in_process"}
-    hass.config_entries.async_update_entry(entry, options={"path": "in_process"})
+    hass.config_entries.async_update_entry(entry, options={"route": "in_process"})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass) == {}
 
 
 @pytest.mark.parametrize(
-    ("answers", "options", "unit"), [({"unit": 7}, {"unit": 7}, 7), ({}, {}, 32)]
+    ("answers", "options", "unit_id"), [({"unit_id": 7}, {"unit_id": 7}, 7), ({}, {}, 32)]
 )
 async def test_other_unit(
     hass: HomeAssistant,
@@ -291,20 +295,20 @@ async def test_other_unit(
     flow: Flow,
     answers: dict[str, int],
     options: dict[str, int],
-    unit: int,
+    unit_id: int,
 ) -> None:
     """The one that is entered, or the one that is found by trying."""
     script.device = VirtualDevice(unit_id=99, clock=lambda: NOW)
-    await lose(hass, entry, script, freezer, ErrorCode.NO_RESPONSE, unit=99, stale_checks=10)
+    await lose(hass, entry, script, freezer, ErrorCode.NO_RESPONSE, unit_id=99, stale_checks=10)
     result = await flow.begin("unit_not_found")
-    assert [field["name"] for field in result["data_schema"]] == ["unit"]
+    assert [field["name"] for field in result["data_schema"]] == ["unit_id"]
     script.error = None
-    script.device = VirtualDevice(unit_id=unit, clock=lambda: NOW)
+    script.device = VirtualDevice(unit_id=unit_id, clock=lambda: NOW)
     result = await flow.submit(**answers)
     assert result["type"] == "create_entry"
     assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}
-    assert entry.runtime_data.coordinator.own.unit == unit
-    assert entry.runtime_data.coordinator.status == "connected"
+    assert entry.runtime_data.supervisor.own.unit_id == unit_id
+    assert entry.runtime_data.supervisor.health.status == "connected"
 
 
 async def test_browser_that_goes_away(
@@ -312,7 +316,7 @@ async def test_browser_that_goes_away(
 ) -> None:
     """The entry is not left half loaded, and what was begun is done."""
     crashed = ErrorCode.READER_CRASHED
-    await lose(hass, entry, script, freezer, crashed, stale_checks=10, path="isolated")
+    await lose(hass, entry, script, freezer, crashed, stale_checks=10, route="isolated")
     flow = ReadInProcess(entry)
     flow.hass = hass
     script.error = None
@@ -325,7 +329,7 @@ async def test_browser_that_goes_away(
     script.gate.set()
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.options["path"] == "in_process"
+    assert entry.options["route"] == "in_process"
     assert shown(hass) == {}
 
 

@@ -9,9 +9,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.entry_store import EntryStore
+from custom_components.blupow.entry_store import EntryStore, take_kept
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
-from custom_components.blupow.link_state import forget
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -31,7 +30,7 @@ STATUS = f"{PREFIX}_connection_status"
 async def restart(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Load the entry anew, without what Home Assistant has in its memory."""
     await hass.config_entries.async_unload(entry.entry_id)
-    forget(hass, entry.entry_id)
+    take_kept(hass, entry.entry_id)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -82,7 +81,7 @@ async def test_energy_never_steps_back(
     entity = "sensor.bt_th_6a000035_battery_energy_in_estimated"
     before = float(state(hass, entity))
     assert before > 0.019
-    energies = entry.runtime_data.coordinator.own.energies
+    energies = entry.runtime_data.supervisor.own.energies
     assert energies["battery_energy_in"] == pytest.approx(1000 * before, abs=0.001)
     await restart(hass, entry)
     assert float(state(hass, entity)) >= before
@@ -104,7 +103,7 @@ async def test_repair_that_was_ignored_stays_ignored(
     ir.async_ignore_issue(hass, DOMAIN, issue_id, ignore=True)
     if again == "night":
         script.error = None
-        await entry.runtime_data.coordinator.async_refresh()
+        await entry.runtime_data.async_refresh()
         await pass_time(hass, freezer, 60, step=5)
         assert shown(hass) == {}
         script.error = ErrorCode.NOT_ADVERTISING
@@ -113,7 +112,7 @@ async def test_repair_that_was_ignored_stays_ignored(
     assert shown(hass)["not_heard"].dismissed_version is not None
     ir.async_ignore_issue(hass, DOMAIN, issue_id, ignore=False)
     script.error = None
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     await hass.async_block_till_done(wait_background_tasks=True)
     script.error = ErrorCode.NOT_ADVERTISING
     await pass_time(hass, freezer, 1200, heard=False, step=5)
@@ -225,9 +224,9 @@ async def test_file_that_is_no_store(
         path.write_text("[]")
     store = EntryStore(hass, entry.entry_id)
     monkeypatch.setattr(store._store, "async_load", AsyncMock(side_effect=error))
-    await store.load(entry.runtime_data.coordinator.link)
+    await store.load(entry.runtime_data.supervisor.link)
     assert [item.name for item in path.parent.iterdir()] == [f"{path.name}.unreadable"]
-    await store.load(entry.runtime_data.coordinator.link)  # nothing is there to go aside
+    await store.load(entry.runtime_data.supervisor.link)  # nothing is there to go aside
 
 
 async def test_fault_of_our_own_is_not_hidden(
@@ -238,15 +237,15 @@ async def test_fault_of_our_own_is_not_hidden(
 ) -> None:
     """After a good reading too: it is the problem, it is counted, and logged once."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
 
     def broken(*_: object) -> None:
         raise TypeError("broken")
 
-    monkeypatch.setattr(type(coordinator.own), "keep", broken)
+    monkeypatch.setattr(type(coordinator.supervisor.own), "keep", broken)
     for _ in range(3):
         await coordinator.async_refresh()
     assert state(hass, f"{PREFIX}_problem") == "reader_crashed"
-    assert coordinator.link.failures == 3
+    assert coordinator.supervisor.link.failures == 3
     assert state(hass, VOLTAGE) != "unavailable"
     assert sum("a fault of BluPow itself" in line for line in caplog.messages) == 1

@@ -134,9 +134,9 @@ async def test_force_reconnect(
     answer = await act(hass, "force_reconnect", config_entry_id=entry.entry_id)
     assert answer == {"seconds": pytest.approx(0, abs=1), "step": 1}
     assert script.polls == polls + 1
-    assert script.paths[-1].device.address == "C4:D3:6A:00:00:35"
+    assert script.routes[-1].device.address == "C4:D3:6A:00:00:35"
     answer = await act(hass, "force_reconnect", config_entry_id=virtual_entry.entry_id)
-    assert script.paths[-1].device.address == "virtual"
+    assert script.routes[-1].device.address == "virtual"
     await hass.services.async_call(
         DOMAIN, "force_reconnect", {"config_entry_id": entry.entry_id}, blocking=True
     )
@@ -251,20 +251,20 @@ async def test_health_check_of_a_healthy_device(
         "partial_polls": 0,
         "missing_blocks": [],
         "connect_timeout": 25,
-        "path": {
+        "route": {
             "kind": "isolated",
             "reason": "heard best by hci0 (00:00:00:00:00:01)",
-            "via": "00:00:00:00:00:01",
+            "scanner": "00:00:00:00:00:01",
             "adapter": "hci0",
         },
-        "ways": [
+        "scanners": [
             {
                 "name": "hci0 (00:00:00:00:00:01)",
                 "local": True,
                 "signal_strength": -60,
                 "free_connections": 5,
                 "failed_in_a_row": 0,
-                "avoided_for": 0,
+                "cooldown": 0,
             }
         ],
         "signal_strength": -60,
@@ -294,7 +294,7 @@ async def test_health_check_of_a_lost_device(
     assert answer["status"] == "lost"
     assert answer["problem"] == "held_by_other"
     assert "Close the Renogy app" in answer["what_to_do"]
-    assert answer["path"] is answer["last_reading"] is answer["data_age"] is None
+    assert answer["route"] is answer["last_reading"] is answer["data_age"] is None
     assert answer["success_rate"] == 0
     assert answer["last_duration"] is answer["average_duration"] is None
     assert len(answer["last_errors"]) == 5
@@ -312,13 +312,13 @@ async def test_read_registers(hass: HomeAssistant, entry: MockConfigEntry, scrip
     answer = await act(
         hass, "read_registers", device_id=device_of(hass, entry), start=4005, count=1
     )
-    assert answer == {"unit": 32, "start": 4005, "words": [132], "hex": "0084"}
+    assert answer == {"unit_id": 32, "start": 4005, "words": [132], "hex": "0084"}
     answer = await act(
         hass, "read_registers", device_id=device_of(hass, entry), start="4000", count=10
     )
     assert len(answer["words"]) == 10
     assert len(answer["hex"].split()) == 10
-    assert entry.runtime_data.coordinator.link.failures == 0
+    assert entry.runtime_data.supervisor.link.failures == 0
 
 
 @pytest.mark.parametrize(
@@ -354,8 +354,8 @@ async def test_registers_that_the_device_refuses(
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, "read_registers", device_id=device_of(hass, entry), start=9000, count=5)
     assert caught.value.translation_key == "modbus_exception"
-    assert entry.runtime_data.coordinator.link.failures == 0
-    assert entry.runtime_data.coordinator.status == "connected"
+    assert entry.runtime_data.supervisor.link.failures == 0
+    assert entry.runtime_data.supervisor.health.status == "connected"
 
 
 async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
@@ -363,7 +363,7 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
 ) -> None:
     """One thing at a time; what is ended is told so, not left hanging."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     script.gate.clear()
     poll = asyncio.create_task(coordinator.async_refresh())
     while not script.at_once:

@@ -8,15 +8,18 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.blupow.bluetooth import Path, ReadPlan, device_reader
+from custom_components.blupow.bluetooth import device_reader
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
-from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
-from custom_components.blupow.lib.blupow_ble.reader.probing import Prober, likely_units
+from custom_components.blupow.lib.blupow_ble.reader.plan import ReadPlan, UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.probing import Prober, likely_unit_ids
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualLink, virtual_bus
-from custom_components.blupow.unit_search import Looks, add_units
+from custom_components.blupow.lib.blupow_ble.reader.route import Route
+from custom_components.blupow.lib.blupow_ble.supervisor.background_search import BackgroundSearch
+from custom_components.blupow.lib.blupow_ble.virtual.device import virtual_bus
+from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
+from custom_components.blupow.unit_offers import add_units
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntryState
@@ -43,11 +46,11 @@ FOUND = Finding(
 class Finds(ScriptedReader):
     """Finds a unit whenever it is to look at its address."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+    async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading."""
-        path, told = await super().read(path, plan)
+        route, told = await super().read(route, plan)
         found = (FOUND,) if plan.look_at == FOUND.unit_id else ()
-        return path, Reading(
+        return route, Reading(
             units=told.units, timings=told.timings, attempts=told.attempts, found=found
         )
 
@@ -75,13 +78,13 @@ def offers(hass: HomeAssistant) -> list[ir.IssueEntry]:
 def test_each_tenth_good_poll_asks_one_address() -> None:
     """All usual ones in turn, for ever; never one that is known, and never that of everybody."""
     units = units_of(BATTERY.entry())
-    looks = Looks(units)
+    search = BackgroundSearch(units)
     told: list[int | None] = []
     for _ in range(2000):
-        told.append(looks.due())
-        looks.poll_was_good()
+        told.append(search.due())
+        search.poll_was_good()
     assert [told.index(unit) for unit in told if unit is not None][:1] == [9]
-    usual = [unit for unit in likely_units() if unit not in (255, 48)]
+    usual = [unit for unit in likely_unit_ids() if unit not in (255, 48)]
     wanted = [unit for unit in told if unit is not None]
     assert wanted[: len(usual)] == usual
     assert wanted[len(usual) : 2 * len(usual)] == usual
@@ -91,10 +94,10 @@ def test_each_tenth_good_poll_asks_one_address() -> None:
 def test_bus_whose_every_address_is_known() -> None:
     """There is nothing to ask, and nothing that goes on for ever."""
     (unit,) = units_of(BATTERY.entry())
-    looks = Looks([replace(unit, unit_id=address) for address in likely_units()])
+    search = BackgroundSearch([replace(unit, unit_id=address) for address in likely_unit_ids()])
     for _ in range(100):
-        assert looks.due() is None
-        looks.poll_was_good()
+        assert search.due() is None
+        search.poll_was_good()
 
 
 async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script) -> None:
@@ -102,25 +105,25 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
     script.device = FAMILIES["hub"].device()
     entry = BATTERY.entry()
     await set_up(hass, entry)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 255})
-    add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit_id": 255})
+    add_units(hass, entry, entry.runtime_data.supervisor.own, [FOUND])
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.data["unit"] == 48
+    assert entry.data["unit_id"] == 48
     assert [plan.unit_id for plan in script.plans[-1].units] == [48, 49]
 
 
 def test_device_that_only_sends_is_never_asked() -> None:
     """A shunt has no units behind it."""
-    looks = Looks(units_of(FAMILIES["shunt"].entry()))
+    search = BackgroundSearch(units_of(FAMILIES["shunt"].entry()))
     for _ in range(100):
-        assert looks.due() is None
-        looks.poll_was_good()
+        assert search.due() is None
+        search.poll_was_good()
 
 
 async def poll(hass: HomeAssistant, entry: MockConfigEntry, times: int) -> None:
     """Have readings taken."""
     for _ in range(times):
-        await entry.runtime_data.coordinator.async_refresh()
+        await entry.runtime_data.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
@@ -165,7 +168,7 @@ async def test_unit_is_offered_and_added(
     assert (subentry.unique_id, subentry.title) == ("49", "Battery 49")
     assert subentry.data["serial_number"] == "VIRTUAL-BATT-049"
     assert entry.state is ConfigEntryState.LOADED
-    assert [unit.unit for unit in entry.runtime_data.coordinator.units] == [48, 49]
+    assert [unit.unit_id for unit in entry.runtime_data.supervisor.units] == [48, 49]
     assert offers(hass) == []
     await poll(hass, entry, 120)
     assert offers(hass) == []
@@ -185,7 +188,7 @@ async def test_offer_that_came_too_late(
     (issue,) = offers(hass)
     client, flow = await opened(hass_client, issue)
     if meanwhile == "added":
-        add_units(hass, entry, entry.runtime_data.coordinator.own, [FOUND])
+        add_units(hass, entry, entry.runtime_data.supervisor.own, [FOUND])
         await hass.async_block_till_done(wait_background_tasks=True)
     else:
         await hass.config_entries.async_unload(entry.entry_id)

@@ -11,9 +11,10 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.reader.result import Finding
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualBus, virtual_bus
-from custom_components.blupow.unit_search import add_units
-from custom_components.blupow.units import new_subentries, new_units, units_of
+from custom_components.blupow.lib.blupow_ble.supervisor.unit_matching import new_units
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualBus, virtual_bus
+from custom_components.blupow.unit_offers import add_units
+from custom_components.blupow.units import new_subentries, units_of
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -93,7 +94,7 @@ async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) ->
         "96: Charge controller, RNG-CTRL-RVR40, serial number 1501FFFF",
     ]
     await add(hass, result, "49")
-    assert [unit["unit"] for unit in more_units(entry)] == [49]
+    assert [unit["unit_id"] for unit in more_units(entry)] == [49]
     assert entry.data["serial_number"] == "VIRTUAL-BATT-048"
     registry = dr.async_get(hass)
     devices = {
@@ -150,7 +151,7 @@ async def test_units_that_were_added_meanwhile(hass: HomeAssistant, script: Scri
     await set_up(hass, entry)
     result = await search(hass, entry)
     found = Finding(unit_id=49, profile="battery", model="SMART", serial_number="VIRTUAL-BATT-049")
-    add_units(hass, entry, entry.runtime_data.coordinator.own, [found])
+    add_units(hass, entry, entry.runtime_data.supervisor.own, [found])
     await hass.async_block_till_done(wait_background_tasks=True)
     result = await hass.config_entries.subentries.async_configure(
         result["flow_id"], {"units": ["49"]}
@@ -179,7 +180,7 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
     script.device = bus(("battery", 48))
     entry = BATTERY.entry()
     entry.add_to_hass(hass)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 255})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit_id": 255})
 
     class Echoing(VirtualBus):
         def answer(self, request: bytes) -> bytes | None:
@@ -193,11 +194,11 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
     script.device = Echoing(script.device.devices)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert entry.data["unit"] == 255
+    assert entry.data["unit_id"] == 255
     script.device.devices += bus(("battery", 49)).devices
     result = await search(hass, entry)
     await add(hass, result, "49")
-    assert entry.data["unit"] == 48
+    assert entry.data["unit_id"] == 48
 
 
 async def test_batteries_that_were_plugged_in_again(hass: HomeAssistant, script: Script) -> None:
@@ -212,8 +213,11 @@ async def test_batteries_that_were_plugged_in_again(hass: HomeAssistant, script:
     second.overrides = dict(zip(range(5110, 5118), _text("VIRTUAL-BATT-049"), strict=True))
     script.device.devices += bus(("battery", 51)).devices
     await add(hass, await search(hass, entry), "51")
-    assert entry.data["unit"] == 50
-    assert [(unit["key"], unit["unit"]) for unit in more_units(entry)] == [("49", 48), ("51", 51)]
+    assert entry.data["unit_id"] == 50
+    assert [(unit["key"], unit["unit_id"]) for unit in more_units(entry)] == [
+        ("49", 48),
+        ("51", 51),
+    ]
 
 
 def _text(text: str) -> list[int]:
@@ -246,7 +250,7 @@ async def test_silent_unit(
     refusing.kind = "battery"
     await pass_time(hass, freezer, 31)
     assert state(hass, battery) == "13.2"
-    lines = entry.runtime_data.coordinator.link.log.lines
+    lines = entry.runtime_data.supervisor.link.log.lines
     told = [line.text for line in lines if "unit 49" in line.text]
     assert [text.partition("unit 49 ")[2].split(" ")[0] for text in told] == ["does", "answers"]
 
@@ -380,23 +384,23 @@ async def test_own_unit_is_never_taken_for_another(
     script.error = None
     both[0].kind = "srne"
     await pass_time(hass, freezer, 400)
-    assert entry.data["unit"] == 48
-    own, other = entry.runtime_data.coordinator.units
-    assert (own.unit, own.silent) == (48, ErrorCode.MODBUS_EXCEPTION)
-    assert other.silent is None
+    assert entry.data["unit_id"] == 48
+    own, other = entry.runtime_data.supervisor.units
+    assert (own.unit_id, own.unresponsive) == (48, ErrorCode.MODBUS_EXCEPTION)
+    assert other.unresponsive is None
 
 
 async def test_model_of_a_unit_is_learnt(hass: HomeAssistant, script: Script) -> None:
     """It named none when it was added; from then on it is read as what it says it is."""
     script.device = bus(("battery", 48), ("battery", 49))
     entry = BATTERY.entry(
-        [{"profile": "battery", "model": None, "unit": 49, "serial_number": None}]
+        [{"profile": "battery", "model": None, "unit_id": 49, "serial_number": None}]
     )
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert more_units(entry)[0]["model"] == "SMART"
-    assert entry.runtime_data.coordinator.units[1].model.key == "SMART"
+    assert entry.runtime_data.supervisor.units[1].model.key == "SMART"
 
 
 async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Script) -> None:
@@ -411,7 +415,7 @@ async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Scri
     result = await search(hass, entry)
     assert result["reason"] == "units_moved"
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert more_units(entry)[0]["unit"] == 53
+    assert more_units(entry)[0]["unit_id"] == 53
 
 
 async def test_unit_without_a_known_model(
@@ -429,7 +433,7 @@ async def test_unit_without_a_known_model(
     )
     await add(hass, result, "49")
     assert [unit["model"] for unit in more_units(entry)] == ["other"]
-    values = entry.runtime_data.coordinator.units[1].snapshot.values
+    values = entry.runtime_data.supervisor.units[1].snapshot.values
     assert values["remaining_capacity"] > 0
     assert not {"battery_current", "battery_power", "cycles", "cell_voltage_alarms"} & set(values)
     models = {
@@ -449,10 +453,10 @@ async def test_unit_at_an_address_that_the_user_types(hass: HomeAssistant, scrip
     (field,) = result["data_schema"].schema.values()
     assert (field.config["min"], field.config["max"]) == (1, 247)
     assert result["errors"] == {"base": "no_more_units"}
-    result = await go_on(hass, result, unit=72.0)
+    result = await go_on(hass, result, unit_id=72.0)
     await add(hass, result, "72", "73")
-    assert [unit["unit"] for unit in more_units(entry)] == [72, 73]
-    assert script.searches[-1].addresses == (72,)
+    assert [unit["unit_id"] for unit in more_units(entry)] == [72, 73]
+    assert script.searches[-1].unit_ids == (72,)
 
 
 async def test_another_battery_under_the_address_is_noticed(
@@ -469,11 +473,11 @@ async def test_another_battery_under_the_address_is_noticed(
         zip(range(5110, 5118), _text("VIRTUAL-BATT-077"), strict=True)
     )
     await pass_time(hass, freezer, 700)
-    own, other = entry.runtime_data.coordinator.units
-    assert own.silent is None
-    assert other.silent is ErrorCode.WRONG_UNIT
+    own, other = entry.runtime_data.supervisor.units
+    assert own.unresponsive is None
+    assert other.unresponsive is ErrorCode.WRONG_UNIT
     assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "unavailable"
-    lines = [line.text for line in entry.runtime_data.coordinator.link.log.lines]
+    lines = [line.text for line in entry.runtime_data.supervisor.link.log.lines]
     assert lines.count("unit 49 has another serial number now: search for units again") == 1
     script.device.devices[1].overrides = {}
     await pass_time(hass, freezer, 31)
@@ -483,10 +487,10 @@ async def test_another_battery_under_the_address_is_noticed(
 async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None:
     """Whatever the user says it is: it stays the unit under its address."""
     script.device = bus(("controller", 96), ("battery", 48))
-    more = [{"profile": "battery", "model": "SMART", "unit": 48, "serial_number": None}]
+    more = [{"profile": "battery", "model": "SMART", "unit_id": 48, "serial_number": None}]
     entry = FAMILIES["controller"].entry(more)
     entry.add_to_hass(hass)
-    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit": 96})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "unit_id": 96})
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     for wanted in ("automatic", "controller:Rover"):
@@ -497,7 +501,7 @@ async def test_reconfigure_on_a_hub(hass: HomeAssistant, script: Script) -> None
         result = await answer(hass, result, model=wanted)
         assert result["reason"] == "reconfigure_successful"
         await hass.async_block_till_done(wait_background_tasks=True)
-        assert (entry.data["profile"], entry.data["unit"]) == ("controller", 96)
+        assert (entry.data["profile"], entry.data["unit_id"]) == ("controller", 96)
         assert more_units(entry) == [{"key": "48"} | more[0]]
         assert script.searches == []
 

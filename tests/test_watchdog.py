@@ -16,13 +16,13 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.blupow import poller
-from custom_components.blupow.exceptions import Interrupted
+from custom_components.blupow.bluetooth import recovery
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import EXCEPTION_FLAG, seal
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice
-from custom_components.blupow.link_state import LinkState
-from custom_components.blupow.watchdog import Watchdog
+from custom_components.blupow.lib.blupow_ble.supervisor.exclusive import Interrupted
+from custom_components.blupow.lib.blupow_ble.supervisor.link_state import LinkState
+from custom_components.blupow.lib.blupow_ble.supervisor.watchdog import Watchdog
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from homeassistant.components.persistent_notification import _async_get_or_create_notifications
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -71,7 +71,7 @@ def ladder(script: Script, monkeypatch: pytest.MonkeyPatch) -> Ladder:
     """Watch the steps, without jitter."""
     ladder = Ladder(script)
     for name in STEPS:
-        monkeypatch.setattr(poller, name, ladder.spy(name, getattr(poller, name)))
+        monkeypatch.setattr(recovery, name, ladder.spy(name, getattr(recovery, name)))
     monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
     return ladder
 
@@ -100,13 +100,13 @@ class Moved(VirtualDevice):
 
 def watchdog(entry: MockConfigEntry) -> Watchdog:
     """Return the watchdog of an entry."""
-    found: Watchdog = entry.runtime_data.watchdog
+    found: Watchdog = entry.runtime_data.supervisor.watchdog
     return found
 
 
 def link(entry: MockConfigEntry) -> LinkState:
     """Return what is known about the link of an entry."""
-    found: LinkState = entry.runtime_data.coordinator.link
+    found: LinkState = entry.runtime_data.supervisor.link
     return found
 
 
@@ -164,7 +164,7 @@ async def test_fresh_reading_begins_the_count_anew(
     await lose(hass, entry, script, update_interval=10)
     await pass_time(hass, freezer, 500)
     script.error = None
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 579)
     assert ladder.steps == []
@@ -184,7 +184,8 @@ async def test_healthy_device_is_left_alone(
     await pass_time(hass, freezer, 3600, step=5)
     assert ladder.steps == []
     hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
-    await pass_time(hass, freezer, 3600, step=5)
+    await hass.config_entries.async_reload(entry.entry_id)  # as Home Assistant does
+    await pass_time(hass, freezer, 3 * 86_400, step=600)
     assert state(hass, STATUS) == "lost"
     assert ladder.steps == []
 
@@ -219,13 +220,14 @@ async def test_the_step_that_heals_ends_the_recovery(
             "worked": True,
             "step": number,
             "problem": "no_response",
+            "silence": 600,
             "seconds": 0,
         }
     ]
     told = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
     assert told == [
         "[watchdog] BTRIC134000035: no fresh reading for 600 s: scripted no_response",
-        f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, begun by watchdog",
+        f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, started by watchdog",
     ]
     assert script.plans[-1].bypass_service_cache
     await pass_time(hass, freezer, 31)
@@ -250,7 +252,7 @@ async def test_third_step_probes_the_unit_again(
     assert ladder.steps == list(STEPS)
     assert [plan.units[0].unit_id for plan in script.plans[-3:]] == [32, 32, None]
     assert state(hass, STATUS) == "connected"
-    assert entry.data["unit"] == 1
+    assert entry.data["unit_id"] == 1
 
 
 async def test_unit_of_the_options_is_not_probed(
@@ -261,7 +263,7 @@ async def test_unit_of_the_options_is_not_probed(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """The user knows better."""
-    await lose(hass, entry, script, unit=32, stale_checks=1)
+    await lose(hass, entry, script, unit_id=32, stale_checks=1)
     await pass_time(hass, freezer, 362)
     assert [plan.units[0].unit_id for plan in script.plans[-3:]] == [32, 32, 32]
 
@@ -298,7 +300,7 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
     assert told == [
         "[watchdog] BTRIC134000035: no fresh reading for 360 s: scripted no_response",
         *(
-            f"[recovery] BTRIC134000035: recovery {number} failed, the next one begins in {pause} s: "
+            f"[recovery] BTRIC134000035: recovery {number} failed, the next one starts in {pause} s: "
             "scripted no_response"
             for number, pause in enumerate((60, 120, 240, 300, 900), 1)
         ),
@@ -346,7 +348,7 @@ async def test_any_fresh_reading_resets_it_all(
     await pass_time(hass, freezer, 425)
     assert (ladder.climbed(), watchdog(entry).given_up) == (2, True)
     script.error = None
-    await entry.runtime_data.coordinator.async_refresh()
+    await entry.runtime_data.async_refresh()
     assert link(entry).failed_recoveries == 0
     assert not watchdog(entry).given_up
     assert link(entry).next_recovery is None
@@ -381,7 +383,7 @@ async def test_poll_that_hangs_is_ended(
     assert ladder.steps == [STEPS[0]]
     assert events[0].data["problem"] is None
     assert script.most_at_once == 1
-    assert entry.runtime_data.coordinator.link.success_rate == 100
+    assert entry.runtime_data.supervisor.link.success_rate == 100
     polls = script.polls
     await pass_time(hass, freezer, 60)
     assert script.polls == polls + 2
@@ -424,7 +426,7 @@ async def test_unload_in_the_middle_of_a_forced_reconnect(
     caplog.set_level(logging.INFO, "custom_components.blupow")
     await set_up(hass, entry)
     script.gate.clear()
-    force = asyncio.create_task(watchdog(entry).async_force())
+    force = asyncio.create_task(watchdog(entry).force())
     while not script.at_once:
         await asyncio.sleep(0)
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -445,7 +447,7 @@ async def test_forced_reconnect_outlasts_who_asked(
     """A browser that is closed meanwhile does not end it."""
     await set_up(hass, entry)
     script.gate.clear()
-    force = asyncio.create_task(watchdog(entry).async_force())
+    force = asyncio.create_task(watchdog(entry).force())
     while not script.at_once:
         await asyncio.sleep(0)
     force.cancel()
@@ -495,7 +497,7 @@ async def test_daily_reconnect(
     await pass_time(hass, freezer, 2)
     assert ladder.steps == [STEPS[0]]
     assert [(event.data["trigger"], event.data["worked"]) for event in events] == [("daily", True)]
-    assert entry.runtime_data.coordinator.link.recoveries == 0
+    assert entry.runtime_data.supervisor.link.recoveries == 0
     script.error = ErrorCode.NO_RESPONSE
     freezer.move_to("2026-11-22 02:29:58+01:00")
     async_fire_time_changed(hass)
@@ -545,12 +547,12 @@ async def test_forced_reconnect_skips_the_pause(
     await pass_time(hass, freezer, 362)
     assert (ladder.climbed(), link(entry).failed_recoveries) == (1, 1)
     with pytest.raises(ReaderError, match="scripted no_response"):
-        await watchdog(entry).async_force()
+        await watchdog(entry).force()
     assert (ladder.climbed(), link(entry).failed_recoveries) == (2, 1)
     ladder.heals = STEPS[2]
-    recovery = await watchdog(entry).async_force()
+    recovery = await watchdog(entry).force()
     assert (recovery.worked, recovery.step) == (True, 3)
-    assert entry.runtime_data.coordinator.link.recoveries == 0
+    assert entry.runtime_data.supervisor.link.recoveries == 0
     assert link(entry).failed_recoveries == 0
     assert [event.data["trigger"] for event in events] == ["watchdog", "user", "user"]
     await pass_time(hass, freezer, 100)
@@ -570,13 +572,13 @@ async def test_reconnects_and_polls_take_turns(
     """
     await set_up(hass, entry)
     script.gate.clear()
-    coordinator = entry.runtime_data.coordinator
+    coordinator = entry.runtime_data
     waiting = [
         asyncio.create_task(work)
         for work in (
             coordinator.async_refresh(),
-            watchdog(entry).async_force(),
-            watchdog(entry).async_force(),
+            watchdog(entry).force(),
+            watchdog(entry).force(),
             coordinator.async_refresh(),
         )
     ]

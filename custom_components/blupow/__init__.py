@@ -10,19 +10,16 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .const import CONF_PROFILE, DOMAIN, EARLY_PLATFORMS, PLATFORMS
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .device import complete_devices, register_module, remove_stale_devices
-from .entry_store import EntryStore
+from .entry_store import EntryStore, keep, take_kept
 from .history import HistoryImport
 from .issues import Issues, forget_earlier_release, remember_all_ignored, tell_of_earlier_release
-from .link_state import forget, keep
 from .log_file import close_log_file, open_log_file
 from .migration import async_ask_family, async_migrate_entry
-from .runtime import BluPowConfigEntry, BluPowRuntime
 from .services import async_setup_actions
 from .stale_entities import remove_stale_entities
-from .unit_search import withdraw_offers
-from .watchdog import Watchdog
+from .unit_offers import withdraw_offers
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,32 +47,32 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     if CONF_PROFILE not in entry.data:
         await async_ask_family(hass, entry)
     coordinator = BluPowCoordinator(hass, entry)
-    runtime = entry.runtime_data = BluPowRuntime(coordinator, Watchdog(hass, coordinator))
-    if coordinator.settings.log_file:
-        coordinator.link.log.file = await open_log_file(hass)
+    entry.runtime_data = coordinator
+    if coordinator.options.log_file:
+        coordinator.supervisor.link.log.file = await open_log_file(hass)
 
     async def stop(_: Event) -> None:
         """Leave no child behind when Home Assistant stops, and keep what is known."""
-        await runtime.stop()
-        await store.save(coordinator.link)
+        await coordinator.async_shutdown()
+        await store.save(coordinator.supervisor.link)
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(reload_with_other_units(hass, entry))
     store = EntryStore(hass, entry.entry_id)
-    await store.load(coordinator.link)
+    await store.load(coordinator.supervisor.link)
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, EARLY_PLATFORMS)
     coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     remove_stale_devices(hass, coordinator)
     remove_stale_entities(hass, coordinator)
-    known = [dict(unit.identity) for unit in coordinator.units]
+    known = [dict(unit.identity) for unit in coordinator.supervisor.units]
 
     @callback
     def update_device() -> None:
         """Complete the devices once they have said what they are."""
         nonlocal known
-        if (told := [dict(unit.identity) for unit in coordinator.units]) != known:
+        if (told := [dict(unit.identity) for unit in coordinator.supervisor.units]) != known:
             known = told
             complete_devices(hass, coordinator)
 
@@ -84,7 +81,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     @callback
     def save() -> None:
         """Keep what is known."""
-        store.save_soon(coordinator.link)
+        store.save_soon(coordinator.supervisor.link)
 
     entry.async_on_unload(coordinator.async_add_listener(save))
     withdraw_offers(hass, entry)
@@ -92,7 +89,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     entry.async_on_unload(issues.clear)
     entry.async_on_unload(coordinator.async_add_listener(issues.update))
     entry.async_on_unload(HistoryImport(hass, coordinator).start())
-    runtime.watchdog.start()
     issues.update()
     return True
 
@@ -121,9 +117,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         entry, [*EARLY_PLATFORMS, *PLATFORMS]
     )
     if unloaded:
-        runtime = entry.runtime_data
-        await runtime.stop()
-        link = runtime.coordinator.link
+        coordinator = entry.runtime_data
+        await coordinator.async_shutdown()
+        link = coordinator.supervisor.link
         remember_all_ignored(hass, entry)
         await EntryStore(hass, entry.entry_id).save(link)
         keep(hass, entry.entry_id, link)
@@ -135,7 +131,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
 
 async def async_remove_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Forget a device that is removed."""
-    forget(hass, entry.entry_id)
+    take_kept(hass, entry.entry_id)
     forget_earlier_release(hass, entry)
     withdraw_offers(hass, entry)
     await EntryStore(hass, entry.entry_id).remove()

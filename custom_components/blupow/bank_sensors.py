@@ -17,7 +17,7 @@ from .entity import BluPowEntity
 from .lib.blupow_ble.profiles.battery import BATTERY
 from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.supervisor.bank import Bank, Member, bank_of
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ BANK_SENSORS: Final = (
 
 def bank_sensors(coordinator: BluPowCoordinator) -> list[BluPowBankSensor]:
     """Return the sensors of the bank; none where there are not several batteries."""
-    members = [unit for unit in coordinator.units if unit.profile is BATTERY]
+    members = [unit for unit in coordinator.supervisor.units if unit.profile is BATTERY]
     if len(members) < 2:
         return []
     return [BluPowBankSensor(coordinator, members, description) for description in BANK_SENSORS]
@@ -100,7 +100,7 @@ class BluPowBankSensor(BluPowEntity, SensorEntity):
     @override
     def available(self) -> bool:
         """Return whether the last reading of each battery is still shown."""
-        return all(self.coordinator.shows(unit) for unit in self._members)
+        return all(self.coordinator.supervisor.health.shows(unit) for unit in self._members)
 
     @property
     @override

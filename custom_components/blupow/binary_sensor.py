@@ -1,15 +1,16 @@
 """Binary sensors: the faults and alarms that units report, and what is on or off."""
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .descriptions import FAULT, describe_flag, describe_group
-from .entity import BluPowReadingEntity, add_of_units, unique_id
+from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.declaration import (
     ANY_UNKNOWN_FAULT,
     Fault,
@@ -18,8 +19,7 @@ from .lib.blupow_ble.profiles.declaration import (
     Kind,
     is_unknown,
 )
-from .runtime import BluPowConfigEntry
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 PARALLEL_UPDATES = 0
 
@@ -29,50 +29,33 @@ async def async_setup_entry(
     entry: BluPowConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the binary sensors once the unit has sent what they show, now or before."""
-    coordinator = entry.runtime_data.coordinator
-    known_before = {
-        registered.unique_id
-        for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    }
-    flags = [
-        (unit, field)
-        for unit in coordinator.units
-        for field in unit.register_map.fields
-        if field.kind is Kind.FLAG
-    ]
-    faults = [(unit, group) for unit in coordinator.units for group in groups_of(unit)]
+    """Set up the binary sensors."""
+    coordinator = entry.runtime_data
+    add_when_seen(
+        hass,
+        entry,
+        async_add_entities,
+        (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
+    )
 
-    @callback
-    def add_binary_sensors() -> None:
-        due = [
-            (unit, field)
-            for unit, field in flags
-            if not field.optional
-            or unit.value(field.key) is not None
-            or unique_id(coordinator, unit, field.key) in known_before
-        ]
-        for found in due:
-            flags.remove(found)
-        told = [
-            (unit, group)
-            for unit, group in faults
-            if unit.has_told(group)
-            or unique_id(coordinator, unit, described(group).key) in known_before
-        ]
-        for known in told:
-            faults.remove(known)
-        if due or told:
-            add_of_units(
-                async_add_entities,
-                [
-                    *(BluPowFlag(coordinator, unit, field) for unit, field in due),
-                    *(BluPowFault(coordinator, unit, group) for unit, group in told),
-                ],
+
+def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:
+    """Yield the binary sensors of a unit."""
+    for field in unit.register_map.fields:
+        if field.kind is Kind.FLAG:
+            yield EntityWhenSeen(
+                unit=unit,
+                key=field.key,
+                seen=partial(unit.has_sent, field.key) if field.optional else lambda: True,
+                create=partial(BluPowFlag, coordinator, unit, field),
             )
-
-    add_binary_sensors()
-    entry.async_on_unload(coordinator.async_add_listener(add_binary_sensors))
+    for group in groups_of(unit):
+        yield EntityWhenSeen(
+            unit=unit,
+            key=described(group).key,
+            seen=partial(unit.has_reported, group),
+            create=partial(BluPowFault, coordinator, unit, group),
+        )
 
 
 def groups_of(unit: UnitState) -> list[FaultGroup | None]:

@@ -7,10 +7,10 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .entity import BluPowEntity
 from .exceptions import failure
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .runtime import BluPowConfigEntry, BluPowRuntime
 
 PARALLEL_UPDATES = 1
 
@@ -29,17 +29,16 @@ async def async_setup_entry(
 
 
 class BluPowReconnect(BluPowEntity, ButtonEntity):
-    """Has the device read again at once, by all means there are."""
+    """Reconnects now, by all steps of a recovery."""
 
-    def __init__(self, runtime: BluPowRuntime) -> None:
+    def __init__(self, coordinator: BluPowCoordinator) -> None:
         """Initialize the button."""
-        super().__init__(runtime.coordinator, RECONNECT)
-        self._watchdog = runtime.watchdog
+        super().__init__(coordinator, RECONNECT)
 
     @override
     async def async_press(self) -> None:
-        """Reconnect; a failure is told with its cause."""
+        """Reconnect; a failure is raised with its cause."""
         try:
-            await self._watchdog.async_force()
+            await self.coordinator.supervisor.watchdog.force()
         except ReaderError as err:
             raise failure(err, self.coordinator.name) from err

@@ -25,8 +25,8 @@ from .device_flow import READ, Then, choice, made_up_name, model_label, name_of,
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ErrorCode
-from .lib.blupow_ble.protocol.text import cleaned
 from .lib.blupow_ble.reader.messages import VIRTUAL
+from .lib.blupow_ble.text import cleaned
 from .migration import VERSION
 from .options_flow import BluPowOptionsFlow
 from .pending_device import PendingDevice, entry_data, names_no_model, pending_device_named
@@ -34,7 +34,7 @@ from .reconfigure_flow import ReconfigureSteps
 from .unit_flow import UnitFlow
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 
 class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):

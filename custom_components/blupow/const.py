@@ -1,6 +1,5 @@
 """Names that several modules share."""
 
-from enum import StrEnum
 from typing import Final
 
 from homeassistant.const import Platform
@@ -9,7 +8,7 @@ DOMAIN: Final = "blupow"
 MANUFACTURER: Final = "Renogy"
 
 CONF_PROFILE: Final = "profile"
-CONF_UNIT: Final = "unit"
+CONF_UNIT_ID: Final = "unit_id"
 CONF_SERIAL_NUMBER: Final = "serial_number"
 
 SUBENTRY_UNIT: Final = "unit"
@@ -18,14 +17,3 @@ SUBENTRY_UNIT: Final = "unit"
 EARLY_PLATFORMS: Final = [Platform.EVENT]
 """Set up before the first reading, which may be an event already."""
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
-
-
-class RouteKind(StrEnum):
-    """The ways to a device."""
-
-    ISOLATED = "isolated"
-    """A child process that talks to BlueZ."""
-    IN_PROCESS = "in_process"
-    """Home Assistant's own Bluetooth, and with it its proxies."""
-    VIRTUAL = "virtual"
-    """A child process with a virtual device in it."""

@@ -157,7 +157,7 @@ def _shown_in(unit: UnitOfMeasurement, counter: Counter | None) -> str | None:
 
 def describe(field: Field, value: Value | None = None) -> SensorEntityDescription:
     """Return the description of a field's sensor; a value tells how finely the device measures."""
-    category, enabled = _category(field.key, field.about), _enabled(field.key)
+    category, enabled = _category(field.key, field.info), _enabled(field.key)
     if field.kind is Kind.ENUM:
         names = list(dict.fromkeys(field.names.values()))
         return SensorEntityDescription(

@@ -10,7 +10,8 @@ from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH, DeviceIn
 from .const import DOMAIN, MANUFACTURER
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import Info
-from .units import UnitState, unit_name
+from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .units import unit_name
 
 MODULE: Final = "Bluetooth module"
 
@@ -28,23 +29,23 @@ def link_identifier(coordinator: BluPowCoordinator) -> tuple[str, str]:
 
 def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
     """Return what the link leads to: the device itself, or the module that several share."""
-    entry, own = coordinator.config_entry, coordinator.own
-    shared = len(coordinator.units) > 1
+    entry, own = coordinator.config_entry, coordinator.supervisor.own
+    shared = len(coordinator.supervisor.units) > 1
     return DeviceInfo(
         identifiers={link_identifier(coordinator)},
         connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
         name=entry.data.get(CONF_NAME, entry.title),
         manufacturer=MANUFACTURER,
         model=MODULE if shared else _model(own),
-        serial_number=None if shared else own.about(Info.SERIAL_NUMBER),
-        sw_version=None if shared else own.about(Info.VERSION),
-        hw_version=None if shared else own.about(Info.HARDWARE_VERSION),
+        serial_number=None if shared else own.info(Info.SERIAL_NUMBER),
+        sw_version=None if shared else own.info(Info.VERSION),
+        hw_version=None if shared else own.info(Info.HARDWARE_VERSION),
     )
 
 
 def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
     """Return what is known about a unit; more is known once it has been read."""
-    if len(coordinator.units) == 1:
+    if len(coordinator.supervisor.units) == 1:
         return link_device(coordinator)
     return DeviceInfo(
         identifiers={_identifier(coordinator, unit)},
@@ -56,16 +57,16 @@ def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
         name=unit_name(coordinator.config_entry, unit),
         manufacturer=MANUFACTURER,
         model=_model(unit),
-        serial_number=unit.about(Info.SERIAL_NUMBER),
-        sw_version=unit.about(Info.VERSION),
-        hw_version=unit.about(Info.HARDWARE_VERSION),
+        serial_number=unit.info(Info.SERIAL_NUMBER),
+        sw_version=unit.info(Info.VERSION),
+        hw_version=unit.info(Info.HARDWARE_VERSION),
     )
 
 
 @callback
 def register_module(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
     """Register the module that several units share, before these are connected via it."""
-    if len(coordinator.units) == 1:
+    if len(coordinator.supervisor.units) == 1:
         return
     entry = coordinator.config_entry
     dr.async_get(hass).async_get_or_create(
@@ -82,9 +83,12 @@ def unit_of_device(
     coordinator: BluPowCoordinator, device: dr.DeviceEntry | dr.ChildDeviceEntry
 ) -> UnitState | None:
     """Return the unit that a device is; None for a module that several share."""
-    if len(coordinator.units) == 1 and link_identifier(coordinator) in device.identifiers:
-        return coordinator.own
-    for unit in coordinator.units:
+    if (
+        len(coordinator.supervisor.units) == 1
+        and link_identifier(coordinator) in device.identifiers
+    ):
+        return coordinator.supervisor.own
+    for unit in coordinator.supervisor.units:
         if _identifier(coordinator, unit) in device.identifiers:
             return unit
     return None
@@ -94,8 +98,8 @@ def unit_of_device(
 def remove_stale_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
     """Remove devices of units that the entry no longer has."""
     known = {link_identifier(coordinator)}
-    if len(coordinator.units) > 1:
-        known |= {_identifier(coordinator, unit) for unit in coordinator.units}
+    if len(coordinator.supervisor.units) > 1:
+        known |= {_identifier(coordinator, unit) for unit in coordinator.supervisor.units}
     registry = dr.async_get(hass)
     entry_id = coordinator.config_entry.entry_id
     for device in dr.async_entries_for_config_entry(registry, entry_id):
@@ -113,9 +117,9 @@ def complete_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> Non
             registry.async_update_device(
                 device.id,
                 model=_model(unit),
-                serial_number=unit.about(Info.SERIAL_NUMBER),
-                sw_version=unit.about(Info.VERSION),
-                hw_version=unit.about(Info.HARDWARE_VERSION),
+                serial_number=unit.info(Info.SERIAL_NUMBER),
+                sw_version=unit.info(Info.VERSION),
+                hw_version=unit.info(Info.HARDWARE_VERSION),
             )
 
 
@@ -125,7 +129,7 @@ def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, s
 
 def _model(unit: UnitState) -> str | None:
     """Return the model as the unit names it, else as it was set up; one in no list is unconfirmed."""
-    known, named = unit.model, unit.about(Info.MODEL)
+    known, named = unit.model, unit.info(Info.MODEL)
     if known is not None and known is unit.profile.other_model:
         return f"{named or unit.profile.name} (unconfirmed)"
     return named or (known.key if known else None)

@@ -20,8 +20,8 @@ from homeassistant.helpers.selector import (
 from .lib.blupow_ble.profiles import may_be_renogy, may_be_renogy_by_manufacturer
 from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.protocol.text import cleaned, plain
 from .lib.blupow_ble.reader.result import UnitReading
+from .lib.blupow_ble.text import cleaned, plain
 from .pending_device import PendingDevice, identify, read_once
 
 READ: Final = "read_device"

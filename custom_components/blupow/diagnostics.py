@@ -13,10 +13,9 @@ from homeassistant.const import CONF_ADDRESS, CONF_NAME
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_SERIAL_NUMBER
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import Info
-from .runtime import BluPowConfigEntry, BluPowRuntime
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 _ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{2}([:_-][0-9A-Fa-f]{2}){5}")
 
@@ -30,35 +29,33 @@ async def async_get_config_entry_diagnostics(
         "options": dict(entry.options),
     }
     secrets = [entry.data.get(CONF_NAME), entry.title]
-    if (runtime := getattr(entry, "runtime_data", None)) is not None:
-        found |= _runtime(hass, runtime)
-        secrets += _serial_numbers(runtime.coordinator)
+    if (coordinator := getattr(entry, "runtime_data", None)) is not None:
+        found |= _link(hass, coordinator)
+        secrets += _serial_numbers(coordinator)
     redacted: dict[str, Any] = _redacted(found, [secret for secret in secrets if secret])
     return redacted
 
 
-def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
-    coordinator, link = runtime.coordinator, runtime.coordinator.link
+def _link(hass: HomeAssistant, coordinator: BluPowCoordinator) -> dict[str, Any]:
+    supervisor, link = coordinator.supervisor, coordinator.supervisor.link
     now = time.monotonic()
     return {
-        "settings": asdict(coordinator.settings),
-        "status": coordinator.status,
-        "silence": round(coordinator.silence),
+        "options_in_use": asdict(coordinator.options),
+        "status": supervisor.health.status,
+        "silence": round(supervisor.health.silence),
         "failures": link.failures,
-        "connect_timeout": coordinator.connect_timeout,
+        "connect_timeout": supervisor.connect_timeout,
         "problem": str(link.last_error) if link.last_error else None,
         "success_rate": link.success_rate,
         "availability": {
             "share": link.availability.share(now),
             "observed": round(link.availability.observed(now)),
         },
-        "seconds_to_next_poll": coordinator.update_interval.total_seconds()
-        if coordinator.update_interval
-        else None,
+        "pause": supervisor.pause,
         "partial_polls": link.partial_polls,
-        "recovery": runtime.watchdog.report(),
+        "recovery": supervisor.watchdog.report(),
         "snapshot": _snapshot(coordinator),
-        "units": [_unit(unit) for unit in coordinator.units],
+        "units": [_unit(unit) for unit in coordinator.supervisor.units],
         "polls": [
             {
                 "at": poll.at,
@@ -70,7 +67,7 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
             for poll in link.polls
         ],
         "events": [asdict(line) for line in link.log.lines],
-        "ways": coordinator.ways(),
+        "scanners": coordinator.reader.report(),
         "no_reader_process": coordinator.why_no_process,
         "bluetooth": None if coordinator.virtual else _bluetooth(hass, coordinator.address),
     }
@@ -78,15 +75,14 @@ def _runtime(hass: HomeAssistant, runtime: BluPowRuntime) -> dict[str, Any]:
 
 def _snapshot(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
     """Return how the last fresh reading came."""
-    if (snapshot := coordinator.link.snapshot) is None:
+    if (snapshot := coordinator.supervisor.link.snapshot) is None:
         return None
     return {
         "taken_at": snapshot.taken_at,
-        "cached": snapshot.cached,
-        "path": {
-            "kind": snapshot.path.kind,
-            "reason": snapshot.path.reason,
-            "adapter": snapshot.path.device.adapter,
+        "route": {
+            "kind": snapshot.route.kind,
+            "reason": snapshot.route.reason,
+            "adapter": snapshot.route.device.adapter,
         },
         "timings": asdict(snapshot.timings),
         "attempts": snapshot.attempts,
@@ -99,9 +95,9 @@ def _unit(unit: UnitState) -> dict[str, Any]:
         "key": unit.key,
         "profile": unit.profile.key,
         "model": unit.model.key if unit.model else None,
-        "unit": unit.unit_id,
+        "unit_id": unit.unit_id,
         "identity": unit.identity,
-        "silent": unit.silent,
+        "unresponsive": unit.unresponsive,
         "doubted": dict(unit.doubted),
         "unrecognized": dict(unit.unrecognized),
     }
@@ -110,7 +106,7 @@ def _unit(unit: UnitState) -> dict[str, Any]:
     private = {
         register
         for field in unit.register_map.fields
-        if field.about is Info.SERIAL_NUMBER
+        if field.info is Info.SERIAL_NUMBER
         for register in field.registers
     }
     return known | {
@@ -147,7 +143,7 @@ def _bluetooth(hass: HomeAssistant, address: str) -> dict[str, Any]:
 
 
 def _serial_numbers(coordinator: BluPowCoordinator) -> list[str]:
-    serial_numbers = [unit.about(Info.SERIAL_NUMBER) for unit in coordinator.units]
+    serial_numbers = [unit.info(Info.SERIAL_NUMBER) for unit in coordinator.supervisor.units]
     return [number for number in serial_numbers if number is not None]
 
 

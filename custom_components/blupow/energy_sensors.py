@@ -11,7 +11,7 @@ from .descriptions import describe_estimate
 from .entity import BluPowReadingEntity
 from .lib.blupow_ble.profiles.declaration import Estimate
 from .lib.blupow_ble.supervisor.energy import Sample, energy_between, longest_gap
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 
 class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
@@ -50,7 +50,7 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
         if not isinstance(watts, int | float):
             return
         sample = Sample(watts, snapshot.taken_at_monotonic)
-        longest = longest_gap(self.coordinator.settings.update_interval)
+        longest = longest_gap(self.coordinator.options.update_interval)
         added = energy_between(self._last, sample, self._estimate.direction, longest)
         self._last = sample
         self._energies[self._estimate.key] = self._energies.get(self._estimate.key, 0.0) + added

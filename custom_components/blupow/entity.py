@@ -1,16 +1,19 @@
 """The base entities, and the one rule of when they are available."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import override
 
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .device import base_id, link_device, unit_device
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .units import subentry_id_of
 
 
 class BluPowEntity(CoordinatorEntity[BluPowCoordinator]):
@@ -48,19 +51,51 @@ class BluPowReadingEntity(BluPowEntity):
     @override
     def available(self) -> bool:
         """Return whether the last reading is still shown."""
-        return self.coordinator.shows(self.unit)
+        return self.coordinator.supervisor.health.shows(self.unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityWhenSeen:
+    """An entity that is added once its unit has sent what it shows."""
+
+    unit: UnitState
+    key: str
+    seen: Callable[[], bool]
+    create: Callable[[], BluPowReadingEntity]
 
 
 @callback
-def add_of_units(
-    async_add_entities: AddConfigEntryEntitiesCallback, entities: Iterable[BluPowReadingEntity]
+def add_when_seen(
+    hass: HomeAssistant,
+    entry: BluPowConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    entities: Iterable[EntityWhenSeen],
 ) -> None:
-    """Add entities of units, each under the subentry of its unit."""
-    by_subentry: dict[str | None, list[BluPowReadingEntity]] = {}
-    for entity in entities:
-        by_subentry.setdefault(entity.unit.subentry_id, []).append(entity)
-    for subentry_id, members in by_subentry.items():
-        async_add_entities(members, config_subentry_id=subentry_id)
+    """Add entities once they are seen, or at once where they were before, under their units' subentries."""
+    coordinator = entry.runtime_data
+    known = {
+        registered.unique_id
+        for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    }
+    waiting = list(entities)
+
+    @callback
+    def add() -> None:
+        due = [
+            item
+            for item in waiting
+            if item.seen() or unique_id(coordinator, item.unit, item.key) in known
+        ]
+        by_subentry: dict[str | None, list[BluPowReadingEntity]] = {}
+        for item in due:
+            waiting.remove(item)
+            subentry_id = subentry_id_of(entry, item.unit)
+            by_subentry.setdefault(subentry_id, []).append(item.create())
+        for subentry_id, members in by_subentry.items():
+            async_add_entities(members, config_subentry_id=subentry_id)
+
+    add()
+    entry.async_on_unload(coordinator.async_add_listener(add))
 
 
 def unique_id(coordinator: BluPowCoordinator, unit: UnitState, key: str) -> str:

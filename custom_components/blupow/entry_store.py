@@ -1,4 +1,4 @@
-"""What is kept of an entry over restarts: counters, energies, the last values, what was announced."""
+"""What is kept of an entry: all over a reload, the counters and last values over a restart."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +12,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
 from .lib.blupow_ble.reader.messages import is_value
-from .link_state import LinkState
-from .units import DayMark, UnitSnapshot, UnitState, guard_of
+from .lib.blupow_ble.supervisor.link_state import LinkState
+from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitSnapshot, UnitState, guard_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,6 +39,21 @@ _UNREADABLE: Final = (
     OverflowError,
 )
 """What a file of another shape, of a later version, or that is none, may raise."""
+
+
+_KEPT: HassKey[dict[str, LinkState]] = HassKey(f"{DOMAIN}_link_states")
+
+
+@callback
+def keep(hass: HomeAssistant, entry_id: str, link: LinkState) -> None:
+    """Keep what is known of an entry for its next set-up: other options do not make it untrue."""
+    hass.data.setdefault(_KEPT, {})[entry_id] = link
+
+
+@callback
+def take_kept(hass: HomeAssistant, entry_id: str) -> LinkState | None:
+    """Return what was kept of an entry, and keep it no longer."""
+    return hass.data.setdefault(_KEPT, {}).pop(entry_id, None)
 
 
 class EntryStore:

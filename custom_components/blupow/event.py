@@ -8,16 +8,17 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .coordinator import BluPowConfigEntry
 from .entity import BluPowEntity
-from .events import LinkEvent, signal
-from .runtime import BluPowConfigEntry
+from .events import short_name, signal
+from .lib.blupow_ble.supervisor.protocols import LinkEvent
 
 PARALLEL_UPDATES = 0
 
 CONNECTION: Final = EventEntityDescription(
     key="connection",
     translation_key="connection",
-    event_types=[event.short for event in LinkEvent],
+    event_types=[short_name(event) for event in LinkEvent],
     entity_category=EntityCategory.DIAGNOSTIC,
 )
 
@@ -28,7 +29,7 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the event entity."""
-    async_add_entities([BluPowConnectionEvent(entry.runtime_data.coordinator, CONNECTION)])
+    async_add_entities([BluPowConnectionEvent(entry.runtime_data, CONNECTION)])
 
 
 class BluPowConnectionEvent(BluPowEntity, EventEntity):
@@ -44,5 +45,5 @@ class BluPowConnectionEvent(BluPowEntity, EventEntity):
     @callback
     def _on_event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Show an event, with its facts as attributes."""
-        self._trigger_event(event.short, facts)
+        self._trigger_event(short_name(event), facts)
         self.async_write_ha_state()

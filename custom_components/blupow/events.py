@@ -1,6 +1,5 @@
-"""What happens to a link, as the event entity and the event bus tell it."""
+"""What happens to a link, as the event entity and the event bus name it."""
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_NAME
@@ -10,30 +9,20 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
+from .lib.blupow_ble.supervisor.protocols import LinkEvent
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 
-class LinkEvent(StrEnum):
-    """What happens to a link."""
+def event_type(event: LinkEvent) -> str:
+    """Return the name of an event on Home Assistant's event bus."""
+    return f"{DOMAIN}_{event}"
 
-    CONNECTION_LOST = "connection_lost"
-    """No fresh reading within the grace time: the values are unavailable."""
-    CONNECTION_RESTORED = "connection_restored"
-    """A fresh reading after that."""
-    RECOVERY = "recovery"
-    """A recovery has ended, with a fresh reading or without."""
 
-    @property
-    def event_type(self) -> str:
-        """The name on Home Assistant's event bus."""
-        return f"{DOMAIN}_{self.value}"
-
-    @property
-    def short(self) -> str:
-        """The name as the event entity of a connection has it."""
-        return self.value.removeprefix("connection_")
+def short_name(event: LinkEvent) -> str:
+    """Return the name of an event as the event entity of a connection has it."""
+    return event.removeprefix("connection_")
 
 
 def signal(entry: BluPowConfigEntry) -> SignalType[LinkEvent, dict[str, Any]]:
@@ -52,12 +41,12 @@ def link_device_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> dr.Devic
 def fire(
     hass: HomeAssistant, entry: BluPowConfigEntry, event: LinkEvent, facts: dict[str, Any]
 ) -> None:
-    """Tell everybody what has happened to a device's link."""
+    """Fire an event about a device's link."""
     device = link_device_entry(hass, entry)
     about = {
         ATTR_DEVICE_ID: device.id if device else None,
         "entry_id": entry.entry_id,
         ATTR_NAME: entry.title,
     }
-    hass.bus.async_fire(event.event_type, about | facts)
+    hass.bus.async_fire(event_type(event), about | facts)
     async_dispatcher_send(hass, signal(entry), event, facts)

@@ -4,15 +4,8 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_get_exception_message
 
 from .const import DOMAIN
-from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
-
-
-class Interrupted(ReaderError):
-    """Something else came first: a reconnect was begun, or the device is unloaded."""
-
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__(ErrorCode.READER_TIMEOUT, "it was interrupted")
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.supervisor.exclusive import Interrupted
 
 
 def _key(err: ReaderError) -> str:

@@ -21,14 +21,15 @@ from homeassistant.helpers.recorder import async_migration_in_progress, get_inst
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import EnergyConverter
 
-from .connection_log import Topic
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .device import base_id
+from .lib.blupow_ble.connection_log import Topic
 from .lib.blupow_ble.profiles.declaration import History, HistoryField, UnitOfMeasurement
 from .lib.blupow_ble.profiles.decoding import decode_history
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
-from .units import DayMark, UnitState, unit_name
+from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitState
+from .units import unit_name
 
 IMPORT_HOUR: Final = 12
 """From this local hour on yesterday is imported: a device's own day may end hours later than ours."""
@@ -57,7 +58,7 @@ async def async_read_history(
     coordinator: BluPowCoordinator, unit: UnitState, history: History
 ) -> list[Day]:
     """Return the days that a unit keeps, the latest first. Raises ReaderError."""
-    reading = await coordinator.async_read_registers(history.spans, unit)
+    reading = await coordinator.supervisor.read_registers(history.spans, unit)
     for code in reading.failed.values():
         if code is not ErrorCode.MODBUS_EXCEPTION:
             # it is refused that says that a day is not kept; silence says nothing
@@ -94,7 +95,7 @@ class HistoryImport:
         """By the unit's key."""
         self._not_before: datetime | None = None
         self._busy = False
-        self._seen = coordinator.fresh_readings
+        self._seen = coordinator.supervisor.fresh_readings
 
     @callback
     def start(self) -> CALLBACK_TYPE:
@@ -109,18 +110,18 @@ class HistoryImport:
 
     def _left(self) -> Iterator[tuple[UnitState, History]]:
         """Go through the units whose days were not yet imported today."""
-        for unit in self._coordinator.units:
+        for unit in self._coordinator.supervisor.units:
             history = unit.profile.history_of(unit.model)
             done = self._done.get(unit.key) == dt_util.now().date()
-            if history is not None and unit.silent is None and not done:
+            if history is not None and unit.unresponsive is None and not done:
                 yield unit, history
 
     @callback
     def _on_update(self) -> None:
         """Import after a fresh reading: the device is near and answers."""
         coordinator = self._coordinator
-        seen, self._seen = self._seen, coordinator.fresh_readings
-        if self._busy or seen == coordinator.fresh_readings:
+        seen, self._seen = self._seen, coordinator.supervisor.fresh_readings
+        if self._busy or seen == coordinator.supervisor.fresh_readings:
             return
         if coordinator.virtual or RECORDER not in self._hass.config.components:
             return
@@ -139,7 +140,7 @@ class HistoryImport:
                     await self._import_unit(unit, history)
                 except ReaderError as err:
                     text = f"unit {unit.unit_id}: no history was read: {err}"
-                    self._coordinator.link.log.detail(Topic.POLL, text)
+                    self._coordinator.supervisor.link.log.debug(Topic.POLL, text)
                     if err.code is not ErrorCode.MODBUS_EXCEPTION:
                         self._not_before = dt_util.now() + PAUSE
                         continue
@@ -186,7 +187,7 @@ class HistoryImport:
             rows.append(StatisticData(start=start, state=float(values[day]), sum=total))
         if not rows:
             return
-        several = len(self._coordinator.units) > 1
+        several = len(self._coordinator.supervisor.units) > 1
         entry = self._coordinator.config_entry
         name = unit_name(entry, unit) if several else entry.data[CONF_NAME]
         metadata = StatisticMetaData(

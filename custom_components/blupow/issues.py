@@ -9,10 +9,10 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.protocol.text import plain
+from .lib.blupow_ble.text import plain
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 
 class IssueKind(StrEnum):
@@ -78,14 +78,14 @@ class Issues:
 
         The cause stays until another one is known: errors that say less do not take it back.
         """
-        coordinator = self._entry.runtime_data.coordinator
-        link = coordinator.link
+        coordinator = self._entry.runtime_data
+        link = coordinator.supervisor.link
         wanted: set[IssueKind] = set()
-        overdue = coordinator.settings.watchdog.stale(coordinator.silence)
-        if link.failures and overdue and not coordinator.excused:
+        overdue = coordinator.options.watchdog.stale(coordinator.supervisor.health.silence)
+        if link.failures and overdue and not coordinator.supervisor.health.excused:
             known = cause(link.last_error)
             wanted = {known} if known else self._shown - NOT_OF_THE_LAST_ERROR
-            if self._entry.runtime_data.watchdog.given_up:
+            if self._entry.runtime_data.supervisor.watchdog.given_up:
                 wanted.add(IssueKind.RECOVERY_GIVEN_UP)
         if coordinator.why_no_process is not None:
             wanted.add(IssueKind.READ_IN_PROCESS)
@@ -103,7 +103,7 @@ class Issues:
         for kind in wanted:  # what is shown already is left as it is
             data: dict[str, str | int | float | None] = {"kind": kind.value}
             if kind is IssueKind.READ_IN_PROCESS:
-                reason = self._entry.runtime_data.coordinator.why_no_process
+                reason = self._entry.runtime_data.why_no_process
                 placeholders = {"reason": reason or ""}
             else:
                 data["entry_id"] = self._entry.entry_id
@@ -124,7 +124,7 @@ class Issues:
 
     @property
     def _ignored(self) -> set[str]:
-        return self._entry.runtime_data.coordinator.link.ignored_repairs
+        return self._entry.runtime_data.supervisor.link.ignored_repairs
 
     def _remember(self, issue_id: str) -> None:
         remember_ignored(self._hass, self._ignored, issue_id)
@@ -175,6 +175,6 @@ def remember_ignored(hass: HomeAssistant, ignored: set[str], issue_id: str) -> N
 @callback
 def remember_all_ignored(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Remember which repairs of an entry the user has ignored, before it is unloaded."""
-    ignored = entry.runtime_data.coordinator.link.ignored_repairs
+    ignored = entry.runtime_data.supervisor.link.ignored_repairs
     for kind in IssueKind:
         remember_ignored(hass, ignored, issue_id_of(kind, entry))

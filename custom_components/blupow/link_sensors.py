@@ -14,11 +14,11 @@ from homeassistant.components.sensor import (
 from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCategory, UnitOfTime
 from homeassistant.helpers.typing import StateType
 
-from .const import RouteKind
 from .coordinator import BluPowCoordinator
 from .descriptions import NONE
 from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.reader.route import RouteKind
 from .lib.blupow_ble.supervisor.policies import ConnectionStatus
 
 
@@ -36,14 +36,14 @@ def _whole(value: float | None) -> int | None:
 
 
 def _availability(coordinator: BluPowCoordinator) -> float | None:
-    share = coordinator.link.availability.share(time.monotonic())
+    share = coordinator.supervisor.link.availability.share(time.monotonic())
     return None if share is None else 100 * share
 
 
-def _path(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
-    if (snapshot := coordinator.link.snapshot) is None:
+def _route(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
+    if (snapshot := coordinator.supervisor.link.snapshot) is None:
         return None
-    return {"via": snapshot.path.source, "reason": snapshot.path.reason}
+    return {"scanner": snapshot.route.source, "reason": snapshot.route.reason}
 
 
 LINK_SENSORS: Final = (
@@ -52,7 +52,7 @@ LINK_SENSORS: Final = (
         translation_key="connection_status",
         device_class=SensorDeviceClass.ENUM,
         options=[status.value for status in ConnectionStatus],
-        value_fn=lambda coordinator: coordinator.status.value,
+        value_fn=lambda coordinator: coordinator.supervisor.health.status.value,
     ),
     BluPowLinkSensorDescription(
         key="problem",
@@ -60,7 +60,9 @@ LINK_SENSORS: Final = (
         device_class=SensorDeviceClass.ENUM,
         options=[NONE, *(code.value for code in ErrorCode)],
         value_fn=lambda coordinator: (
-            coordinator.link.last_error.code.value if coordinator.link.last_error else NONE
+            coordinator.supervisor.link.last_error.code.value
+            if coordinator.supervisor.link.last_error
+            else NONE
         ),
     ),
     BluPowLinkSensorDescription(
@@ -69,7 +71,9 @@ LINK_SENSORS: Final = (
         entity_registry_enabled_default=False,
         device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=lambda coordinator: (
-            coordinator.link.snapshot.taken_at if coordinator.link.snapshot else None
+            coordinator.supervisor.link.snapshot.taken_at
+            if coordinator.supervisor.link.snapshot
+            else None
         ),
     ),
     BluPowLinkSensorDescription(
@@ -79,10 +83,10 @@ LINK_SENSORS: Final = (
         native_unit_of_measurement=UnitOfMeasurement.PERCENT.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
-        value_fn=lambda coordinator: coordinator.link.success_rate,
+        value_fn=lambda coordinator: coordinator.supervisor.link.success_rate,
         attributes_fn=lambda coordinator: {
-            "polls": len(coordinator.link.polls),
-            "partial": coordinator.link.partial_polls,
+            "polls": len(coordinator.supervisor.link.polls),
+            "partial": coordinator.supervisor.link.partial_polls,
         },
     ),
     BluPowLinkSensorDescription(
@@ -94,7 +98,9 @@ LINK_SENSORS: Final = (
         suggested_display_precision=1,
         value_fn=_availability,
         attributes_fn=lambda coordinator: {
-            "observed_hours": round(coordinator.link.availability.observed(time.monotonic()) / 3600)
+            "observed_hours": round(
+                coordinator.supervisor.link.availability.observed(time.monotonic()) / 3600
+            )
         },
     ),
     BluPowLinkSensorDescription(
@@ -105,14 +111,14 @@ LINK_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: _whole(coordinator.age),
+        value_fn=lambda coordinator: _whole(coordinator.supervisor.health.age),
     ),
     BluPowLinkSensorDescription(
         key="consecutive_failures",
         translation_key="consecutive_failures",
         state_class=SensorStateClass.MEASUREMENT,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.link.failures,
+        value_fn=lambda coordinator: coordinator.supervisor.link.failures,
     ),
     BluPowLinkSensorDescription(
         key="last_duration",
@@ -122,7 +128,7 @@ LINK_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.link.last_duration,
+        value_fn=lambda coordinator: coordinator.supervisor.link.last_duration,
     ),
     BluPowLinkSensorDescription(
         key="average_duration",
@@ -132,7 +138,7 @@ LINK_SENSORS: Final = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.link.average_duration,
+        value_fn=lambda coordinator: coordinator.supervisor.link.average_duration,
     ),
     BluPowLinkSensorDescription(
         key="connect_timeout",
@@ -141,18 +147,20 @@ LINK_SENSORS: Final = (
         native_unit_of_measurement=UnitOfTime.SECONDS,
         suggested_display_precision=0,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.connect_timeout,
+        value_fn=lambda coordinator: coordinator.supervisor.connect_timeout,
     ),
     BluPowLinkSensorDescription(
-        key="path",
-        translation_key="path",
+        key="route",
+        translation_key="route",
         device_class=SensorDeviceClass.ENUM,
         options=[kind.value for kind in RouteKind],
         entity_registry_enabled_default=False,
         value_fn=lambda coordinator: (
-            coordinator.link.snapshot.path.kind.value if coordinator.link.snapshot else None
+            coordinator.supervisor.link.snapshot.route.kind.value
+            if coordinator.supervisor.link.snapshot
+            else None
         ),
-        attributes_fn=_path,
+        attributes_fn=_route,
     ),
     BluPowLinkSensorDescription(
         key="signal_strength",
@@ -169,6 +177,6 @@ LINK_SENSORS: Final = (
         translation_key="recoveries",
         state_class=SensorStateClass.TOTAL_INCREASING,
         entity_registry_enabled_default=False,
-        value_fn=lambda coordinator: coordinator.link.recoveries,
+        value_fn=lambda coordinator: coordinator.supervisor.link.recoveries,
     ),
 )

@@ -12,22 +12,26 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH
 
-from .const import CONF_PROFILE, CONF_UNIT, DOMAIN, SUBENTRY_UNIT
+from .const import CONF_PROFILE, CONF_UNIT_ID, DOMAIN, SUBENTRY_UNIT
 from .device_flow import normalised
 from .exceptions import placeholders
 from .lib.blupow_ble.profiles import PROFILES, profile_for_name
 from .lib.blupow_ble.profiles.controller import CONTROLLER
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .options import CONF_UPDATE_INTERVAL, RANGES
+from .options import CONF_ROUTE, CONF_UPDATE_INTERVAL, RANGES
 from .pending_device import identify, pending_device_named
+from .units import unit_title
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 
 VERSION: Final = 2
+
+RENAMED: Final[Mapping[str, str]] = {"unit": CONF_UNIT_ID, "path": CONF_ROUTE}
+"""Keys of version 1, and what they are called today."""
 
 _SAME: Final = ("battery_voltage", "charging_status", "load_current", "model", "device_id")
 KEYS_OF_RELEASE_2: Final[Mapping[str, Mapping[str, str]]] = {
@@ -82,7 +86,7 @@ _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
 async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
     """Bring an entry of an earlier release to this one's form. One of a later one Home Assistant refuses."""
     if CONF_PROFILE in entry.data:
-        _move_units_to_subentries(hass, entry)
+        _take_over_version_1(hass, entry)
         return True
     address = normalised(str(entry.data.get(CONF_ADDRESS, "")))
     if address is None:
@@ -110,7 +114,7 @@ async def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, ad
         options[CONF_UPDATE_INTERVAL] = min(max(int(interval), low), high)
     data: dict[str, Any] = {CONF_ADDRESS: address, CONF_NAME: name}
     if (family := _family(hass, entry, address)) is not None:
-        data |= {CONF_PROFILE: family, CONF_MODEL: None, CONF_UNIT: None}
+        data |= {CONF_PROFILE: family, CONF_MODEL: None, CONF_UNIT_ID: None}
         _take_over_entities(hass, entry, address, family)
     _take_over_device(hass, entry, address)
     hass.config_entries.async_update_entry(
@@ -198,26 +202,47 @@ async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> Non
     assert found.profile is not None
     _take_over_entities(hass, entry, address, found.profile.key)
     model = found.model or (found.profile.other_model if found.profile.must_know_model else None)
-    told = {
+    found_out = {
         CONF_PROFILE: found.profile.key,
         CONF_MODEL: model.key if model else None,
-        CONF_UNIT: found.unit_id,
+        CONF_UNIT_ID: found.unit_id,
     }
-    hass.config_entries.async_update_entry(entry, data={**entry.data, **told})
+    hass.config_entries.async_update_entry(entry, data={**entry.data, **found_out})
 
 
 @callback
-def _move_units_to_subentries(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
-    """Make subentries of the units that an entry's data listed."""
+def _take_over_version_1(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Give what an entry of version 1 holds its names of today."""
+    entities = er.async_get(hass)
+    base = entry.unique_id or entry.entry_id
+    for item in er.async_entries_for_config_entry(entities, entry.entry_id):
+        if item.unique_id == f"{base}_path":
+            entities.async_update_entity(item.entity_id, new_unique_id=f"{base}_{CONF_ROUTE}")
+    hass.config_entries.async_update_entry(
+        entry,
+        version=VERSION,
+        data=_renamed(_move_units_to_subentries(hass, entry)),
+        options=_renamed(entry.options),
+    )
+
+
+def _renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return data or options of version 1 under their keys of today."""
+    return {RENAMED.get(key, key): value for key, value in stored.items()}
+
+
+@callback
+def _move_units_to_subentries(hass: HomeAssistant, entry: BluPowConfigEntry) -> dict[str, Any]:
+    """Make subentries of the units that an entry's data listed; return the data without them."""
     data = dict(entry.data)
     entities, devices = er.async_get(hass), dr.async_get(hass)
     base = entry.unique_id or entry.entry_id
     for unit in data.pop("more_units", ()):
-        facts = dict(unit)
+        facts = _renamed(unit)
         key = facts.pop("key")
         subentry = ConfigSubentry(
             subentry_type=SUBENTRY_UNIT,
-            title=f"{PROFILES[facts[CONF_PROFILE]].name} {facts[CONF_UNIT]}",
+            title=unit_title(PROFILES[facts[CONF_PROFILE]], facts[CONF_UNIT_ID]),
             unique_id=key,
             data=MappingProxyType(facts),
         )
@@ -231,4 +256,4 @@ def _move_units_to_subentries(hass: HomeAssistant, entry: BluPowConfigEntry) -> 
         ):
             entities.async_update_entity(item.entity_id, config_subentry_id=subentry.subentry_id)
         devices.async_update_device(device.id, new_config_subentry_id=subentry.subentry_id)
-    hass.config_entries.async_update_entry(entry, version=VERSION, data=data)
+    return data

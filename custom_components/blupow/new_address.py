@@ -18,7 +18,7 @@ from .const import DOMAIN
 from .history import RECORDER, statistic_prefix
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 _EVER: Final = datetime.fromtimestamp(0, UTC)
 

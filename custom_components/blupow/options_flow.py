@@ -21,7 +21,7 @@ from homeassistant.helpers.selector import (
     TimeSelector,
 )
 
-from .const import CONF_UNIT
+from .const import CONF_UNIT_ID
 from .lib.blupow_ble.reader import bluez
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .options import (
@@ -33,13 +33,13 @@ from .options import (
     CONF_LOG_FILE,
     CONF_MAY_BE_OFF,
     CONF_NOTIFY,
-    CONF_PATH,
     CONF_RECOVERY_LIMIT,
+    CONF_ROUTE,
     CONF_STALE_AGE,
     CONF_STALE_CHECKS,
     CONF_UPDATE_INTERVAL,
     RANGES,
-    Options,
+    EntryOptions,
     RouteChoice,
 )
 
@@ -62,15 +62,15 @@ _FIELDS: Final[Mapping[str, Mapping[probatio.Marker, Selector[Any]]]] = {
         probatio.Required(CONF_MAY_BE_OFF): BooleanSelector(),
     },
     "connection": {
-        probatio.Required(CONF_PATH): SelectSelector(
+        probatio.Required(CONF_ROUTE): SelectSelector(
             SelectSelectorConfig(
                 options=[path.value for path in RouteChoice],
-                translation_key=CONF_PATH,
+                translation_key=CONF_ROUTE,
                 mode=SelectSelectorMode.DROPDOWN,
             )
         ),
         probatio.Optional(CONF_CONNECT_TIMEOUT): number(CONF_CONNECT_TIMEOUT),
-        probatio.Optional(CONF_UNIT): number(CONF_UNIT, unit=None),
+        probatio.Optional(CONF_UNIT_ID): number(CONF_UNIT_ID, unit=None),
     },
     "recovery": {
         probatio.Required(CONF_HEARTBEAT): number(CONF_HEARTBEAT),
@@ -101,11 +101,11 @@ def in_sections(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def suggested(settings: Options) -> Mapping[str, Any]:
+def suggested(options: EntryOptions) -> Mapping[str, Any]:
     """Return what the options form shows: automatic ones are empty."""
-    values = asdict(settings) | {CONF_PATH: settings.path.value}
-    if settings.daily_reconnect is not None:
-        values[CONF_DAILY_RECONNECT] = settings.daily_reconnect.isoformat()
+    values = asdict(options) | {CONF_ROUTE: options.route.value}
+    if options.daily_reconnect is not None:
+        values[CONF_DAILY_RECONNECT] = options.daily_reconnect.isoformat()
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -120,7 +120,7 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
         """Return what is wrong with options that each are in their range."""
         if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
             return "grace_shorter_than_cache"
-        isolated = options[CONF_PATH] == RouteChoice.ISOLATED
+        isolated = options[CONF_ROUTE] == RouteChoice.ISOLATED
         if isolated and not self._virtual and not bluez.available():
             return "isolated_needs_bluez"
         return None
@@ -139,7 +139,7 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
             if (error := self._error(options)) is None:
                 return self.async_create_entry(data=options)
             errors = {"base": error}
-        current = in_sections(suggested(Options.from_options(self.config_entry.options)))
+        current = in_sections(suggested(EntryOptions.from_options(self.config_entry.options)))
         return self.async_show_form(
             step_id="init",
             data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, user_input or current),

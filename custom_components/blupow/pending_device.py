@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.const import CONF_ADDRESS, CONF_MODEL, CONF_NAME
 from homeassistant.core import HomeAssistant
 
-from .bluetooth import FindPlan, ReadPlan
 from .bluetooth.device_reader import DeviceReader
-from .const import CONF_PROFILE, CONF_UNIT
+from .const import CONF_PROFILE, CONF_UNIT_ID
 from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
 from .lib.blupow_ble.profiles.declaration import Model, Profile
 from .lib.blupow_ble.reader.messages import VIRTUAL
-from .lib.blupow_ble.reader.plan import UnitPlan
+from .lib.blupow_ble.reader.plan import FindPlan, ReadPlan, UnitPlan
 from .lib.blupow_ble.reader.result import UnitReading
 from .lib.blupow_ble.reader.timeouts import CONNECT_TIMEOUT, connect_timeout
-from .options import Options
+from .options import EntryOptions
 from .units import unit_subentries
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +30,11 @@ class PendingDevice:
     profile: Profile | None
     model: Model | None = None
     unit_id: int | None = None
-    settings: Options = field(default_factory=Options)
+    options: EntryOptions = field(default_factory=EntryOptions)
 
 
 def _reader(hass: HomeAssistant, candidate: PendingDevice) -> DeviceReader:
-    return DeviceReader(hass, candidate.address, candidate.name, candidate.settings.path)
+    return DeviceReader(hass, candidate.address, candidate.name, candidate.options.route)
 
 
 async def identify(hass: HomeAssistant, candidate: PendingDevice) -> PendingDevice:
@@ -50,12 +49,16 @@ async def identify(hass: HomeAssistant, candidate: PendingDevice) -> PendingDevi
 
 async def read_once(hass: HomeAssistant, candidate: PendingDevice, profile: Profile) -> UnitReading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
-    settings = candidate.settings
+    options = candidate.options
     plan = ReadPlan(
         units=(
-            UnitPlan(profile=profile, model=candidate.model, unit_id=settings.unit_id or candidate.unit_id),
+            UnitPlan(
+                profile=profile,
+                model=candidate.model,
+                unit_id=options.unit_id or candidate.unit_id,
+            ),
         ),
-        connect_timeout=connect_timeout(0, settings.connect_timeout),
+        connect_timeout=connect_timeout(0, options.connect_timeout),
     )
     _, reading = await _reader(hass, candidate).read(plan)
     return reading.main
@@ -76,7 +79,7 @@ def pending_device_as(
     Of several units behind a module it stays the one under its address.
     """
     candidate = pending_device_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
-    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT)
+    known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT_ID)
     several = bool(unit_subentries(entry))
     if wanted is not None:
         candidate = replace(candidate, profile=wanted[0], model=wanted[1])
@@ -88,7 +91,7 @@ def pending_device_as(
     return replace(
         candidate,
         unit_id=unit if same or several else None,
-        settings=Options.from_options(entry.options),
+        options=EntryOptions.from_options(entry.options),
     )
 
 
@@ -106,5 +109,5 @@ def entry_data(candidate: PendingDevice, reading: UnitReading) -> dict[str, Any]
         CONF_NAME: candidate.name,
         CONF_PROFILE: candidate.profile.key,
         CONF_MODEL: reading.model,
-        CONF_UNIT: reading.unit_id,
+        CONF_UNIT_ID: reading.unit_id,
     }

@@ -12,7 +12,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import SelectOptionDict, TextSelector
 
 from .button import RECONNECT
-from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT
+from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID
 from .device_flow import READ, DeviceFlow, choice, model_label, normalised
 from .event import CONNECTION
 from .lib.blupow_ble.profiles import PROFILES
@@ -23,7 +23,7 @@ from .pending_device import entry_data, names_no_model, pending_device_as
 from .units import unit_subentries
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 AUTOMATIC: Final = "automatic"
 
@@ -113,7 +113,9 @@ class ReconfigureSteps(DeviceFlow):
                 model = kind.model(model_key) if model_key else None
                 candidate = replace(pending_device_as(entry, None), address=address, profile=kind)
                 return await self._wait_for(
-                    self._read(replace(candidate, model=model, unit_id=entry.data.get(CONF_UNIT))),
+                    self._read(
+                        replace(candidate, model=model, unit_id=entry.data.get(CONF_UNIT_ID))
+                    ),
                     self._address_read,
                     entry.title,
                     READ,

@@ -10,17 +10,17 @@ from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_UNIT, DOMAIN
+from .const import CONF_UNIT_ID, DOMAIN
+from .coordinator import BluPowConfigEntry
 from .exceptions import message_of
 from .issues import IssueKind
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
-from .lib.blupow_ble.protocol.text import plain
 from .lib.blupow_ble.reader.result import Finding
-from .options import CONF_PATH, RouteChoice
+from .lib.blupow_ble.supervisor.unit_matching import new_units
+from .lib.blupow_ble.text import plain
+from .options import CONF_ROUTE, RouteChoice
 from .options_flow import number
-from .runtime import BluPowConfigEntry
-from .unit_search import add_units, label, offered
-from .units import new_units
+from .unit_offers import add_units, label, offered
 
 
 async def async_create_fix_flow(
@@ -31,7 +31,7 @@ async def async_create_fix_flow(
     kind = IssueKind(str(data["kind"]))
     if kind is IssueKind.READ_IN_PROCESS:
         for concerned in hass.config_entries.async_loaded_entries(DOMAIN):
-            if concerned.runtime_data.coordinator.why_no_process is not None:
+            if concerned.runtime_data.why_no_process is not None:
                 return StartProcess(concerned)
         return NothingLeft()
     entry = hass.config_entries.async_get_entry(str(data["entry_id"]))
@@ -135,7 +135,7 @@ class BluPowRepair(EntryRepair):
         await self.change(user_input)
         if self._entry.state is ConfigEntryState.LOADED:
             try:
-                await self._entry.runtime_data.watchdog.async_force()
+                await self._entry.runtime_data.supervisor.watchdog.force()
             except ReaderError as err:
                 return err
         return None
@@ -209,9 +209,9 @@ class AddUnit(AgreedRepair):
         """Add it, unless it was added meanwhile."""
         if self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        coordinator = self._entry.runtime_data.coordinator
-        if new := new_units(coordinator.units, [self._finding]):
-            add_units(self.hass, self._entry, coordinator.own, new)
+        coordinator = self._entry.runtime_data
+        if new := new_units(coordinator.supervisor.units, [self._finding]):
+            add_units(self.hass, self._entry, coordinator.supervisor.own, new)
         return self.async_create_entry(data={})
 
 
@@ -225,7 +225,7 @@ class ReadInProcess(BluPowRepair):
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
         """Choose the path."""
-        await self.reload({**self._entry.options, CONF_PATH: RouteChoice.IN_PROCESS.value})
+        await self.reload({**self._entry.options, CONF_ROUTE: RouteChoice.IN_PROCESS.value})
 
 
 class StartProcess(BluPowRepair):
@@ -234,13 +234,13 @@ class StartProcess(BluPowRepair):
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
         """Believe the user."""
-        self._entry.runtime_data.coordinator.try_process()
+        self._entry.runtime_data.reader.try_process()
 
     @override
     async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:
         """Read the device; when that was done in-process once more, it is not mended."""
         failed = await super()._mend(user_input)
-        why = self._entry.runtime_data.coordinator.why_no_process
+        why = self._entry.runtime_data.why_no_process
         if failed is None and why is not None:
             return ReaderError(ErrorCode.READER_CRASHED, why, stage=Stage.START)
         return failed
@@ -249,14 +249,14 @@ class StartProcess(BluPowRepair):
 class OtherUnit(BluPowRepair):
     """The unit does not answer: take another one, or find it by trying."""
 
-    schema = probatio.Schema({probatio.Optional(CONF_UNIT): number(CONF_UNIT, unit=None)})
+    schema = probatio.Schema({probatio.Optional(CONF_UNIT_ID): number(CONF_UNIT_ID, unit=None)})
 
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
         """Set the unit address, or leave it to be found."""
-        options = {key: value for key, value in self._entry.options.items() if key != CONF_UNIT}
-        if (unit := user_input.get(CONF_UNIT)) is not None:
-            options[CONF_UNIT] = int(unit)
-        data = {**self._entry.data, CONF_UNIT: None}
+        options = {key: value for key, value in self._entry.options.items() if key != CONF_UNIT_ID}
+        if (unit := user_input.get(CONF_UNIT_ID)) is not None:
+            options[CONF_UNIT_ID] = int(unit)
+        data = {**self._entry.data, CONF_UNIT_ID: None}
         self.hass.config_entries.async_update_entry(self._entry, data=data)
         await self.reload(options)

@@ -1,17 +1,17 @@
 """Sensors: what the units sent, what follows from it, and what is known about the link."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorEntity
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
 
 from .bank_sensors import bank_sensors
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .descriptions import (
     LIST_KINDS,
     NONE,
@@ -23,11 +23,10 @@ from .descriptions import (
     translation_of,
 )
 from .energy_sensors import BluPowEstimatedEnergy
-from .entity import BluPowEntity, BluPowReadingEntity, add_of_units, unique_id
+from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Field, Kind, unknown
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
-from .runtime import BluPowConfigEntry
-from .units import UnitState
 
 PARALLEL_UPDATES = 0
 
@@ -40,65 +39,48 @@ async def async_setup_entry(
     entry: BluPowConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the sensors; optional ones once the unit has sent their value, now or before."""
-    coordinator = entry.runtime_data.coordinator
+    """Set up the sensors."""
+    coordinator = entry.runtime_data
     async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
     async_add_entities(bank_sensors(coordinator))
-    add_of_units(
+    add_when_seen(
+        hass,
+        entry,
         async_add_entities,
-        (
-            BluPowEstimatedEnergy(coordinator, unit, estimate)
-            for unit in coordinator.units
-            for estimate in estimates_of(unit)
-        ),
+        (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
     )
-    known_before = {
-        registered.unique_id
-        for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    }
-    waiting = [(unit, item) for unit in coordinator.units for item in sensors_of(unit)]
 
-    @callback
-    def add_sensors() -> None:
-        due = [
-            (unit, item)
-            for unit, item in waiting
-            if not (isinstance(item, Field) and item.optional)
-            or unit.has_sent(item.key)
-            or unique_id(coordinator, unit, item.key) in known_before
-        ]
-        for found in due:
-            waiting.remove(found)
-        if due:
-            add_of_units(
-                async_add_entities, (BluPowSensor(coordinator, unit, item) for unit, item in due)
-            )
 
-    add_sensors()
-    entry.async_on_unload(coordinator.async_add_listener(add_sensors))
-    unknown = [unit for unit in coordinator.units if unit.profile.faults]
-
-    @callback
-    def add_worst_faults() -> None:
-        due = [
-            unit
-            for unit in unknown
-            if unit.active_faults is not None
-            or unique_id(coordinator, unit, WORST_FAULT) in known_before
-        ]
-        for unit in due:
-            unknown.remove(unit)
-        if due:
-            add_of_units(async_add_entities, (BluPowWorstFault(coordinator, unit) for unit in due))
-
-    add_worst_faults()
-    entry.async_on_unload(coordinator.async_add_listener(add_worst_faults))
+def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:
+    """Yield the sensors of a unit: optional ones once it has sent their value."""
+    for estimate in estimates_of(unit):
+        yield EntityWhenSeen(
+            unit=unit,
+            key=estimate.key,
+            seen=lambda: True,
+            create=partial(BluPowEstimatedEnergy, coordinator, unit, estimate),
+        )
+    for item in sensors_of(unit):
+        optional = isinstance(item, Field) and item.optional
+        yield EntityWhenSeen(
+            unit=unit,
+            key=item.key,
+            seen=partial(unit.has_sent, item.key) if optional else lambda: True,
+            create=partial(BluPowSensor, coordinator, unit, item),
+        )
+    if unit.profile.faults:
+        yield EntityWhenSeen(
+            unit=unit,
+            key=WORST_FAULT,
+            seen=lambda: unit.active_faults is not None,
+            create=partial(BluPowWorstFault, coordinator, unit),
+        )
 
 
 def sensors_of(unit: UnitState) -> Iterable[Field | Computed]:
     """Go through what becomes a sensor of a unit."""
     for field in unit.register_map.fields:
-        if field.about not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS):
+        if field.info not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS):
             yield field
     yield from unit.register_map.computed
 

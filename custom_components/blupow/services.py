@@ -24,13 +24,13 @@ from homeassistant.helpers import (
 from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
 
 from .const import DOMAIN
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .device import unit_of_device
 from .exceptions import failure, message_of
 from .history import async_read_history
 from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .runtime import BluPowConfigEntry, BluPowRuntime
-from .units import UnitState
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
 ATTR_START: Final = "start"
@@ -96,27 +96,27 @@ def async_setup_actions(hass: HomeAssistant) -> None:
     )
 
 
-def _runtime(hass: HomeAssistant, entry_id: str) -> BluPowRuntime:
+def _coordinator(hass: HomeAssistant, entry_id: str) -> BluPowCoordinator:
     """Return the link of an entry. Raises ServiceValidationError."""
     entry: BluPowConfigEntry = async_get_config_entry(hass, DOMAIN, entry_id)
     return entry.runtime_data
 
 
-async def _check_permission(call: ServiceCall, runtime: BluPowRuntime, policy: str) -> None:
+async def _check_permission(call: ServiceCall, coordinator: BluPowCoordinator, policy: str) -> None:
     """Raise Unauthorized where the user may not do that with the entities of a link."""
     if call.context.user_id is None:
         return
     user = await call.hass.auth.async_get_user(call.context.user_id)
     if user is None:
         raise UnknownUser(context=call.context)
-    entry = runtime.coordinator.config_entry
+    entry = coordinator.config_entry
     entities = er.async_entries_for_config_entry(er.async_get(call.hass), entry.entry_id)
     for entity in entities:
         if not user.permissions.check_entity(entity.entity_id, policy):
             raise Unauthorized(context=call.context, permission=policy)
 
 
-def _unit(call: ServiceCall) -> tuple[BluPowRuntime, UnitState]:
+def _unit(call: ServiceCall) -> tuple[BluPowCoordinator, UnitState]:
     """Return the unit that an action is for, and its link. Raises ServiceValidationError."""
     device_id = call.data[ATTR_DEVICE_ID]
     registry = dr.async_get(call.hass)
@@ -124,13 +124,13 @@ def _unit(call: ServiceCall) -> tuple[BluPowRuntime, UnitState]:
         for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
             if device.id != device_id:
                 continue
-            runtime = _runtime(call.hass, entry.entry_id)
-            if (unit := unit_of_device(runtime.coordinator, device)) is not None:
-                return runtime, unit
+            coordinator = _coordinator(call.hass, entry.entry_id)
+            if (unit := unit_of_device(coordinator, device)) is not None:
+                return coordinator, unit
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="not_a_unit",
-                translation_placeholders={"name": runtime.coordinator.name},
+                translation_placeholders={"name": coordinator.name},
             )
     raise ServiceValidationError(
         translation_domain=DOMAIN,
@@ -141,35 +141,37 @@ def _unit(call: ServiceCall) -> tuple[BluPowRuntime, UnitState]:
 
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
     """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
-    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
-    await _check_permission(call, runtime, POLICY_CONTROL)
+    coordinator = _coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    await _check_permission(call, coordinator, POLICY_CONTROL)
     try:
-        recovery = await runtime.watchdog.async_force()
+        recovery = await coordinator.supervisor.watchdog.force()
     except ReaderError as err:
-        raise failure(err, runtime.coordinator.name) from err
+        raise failure(err, coordinator.name) from err
     return {
         "seconds": round(recovery.seconds, 1),
-        "step": recovery.step.value if recovery.step else None,
+        "step": recovery.step,
     }
 
 
 async def _health_check(call: ServiceCall) -> ServiceResponse:
     """Tell how the link is, and what to do; nothing is asked of the device."""
-    runtime = _runtime(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
-    coordinator, link = runtime.coordinator, runtime.coordinator.link
+    coordinator = _coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    link = coordinator.supervisor.link
     snapshot, share = link.snapshot, link.availability.share(time.monotonic())
     errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
     return {
         "name": coordinator.name,
-        "status": coordinator.status.value,
+        "status": coordinator.supervisor.health.status.value,
         "problem": link.last_error.code.value if link.last_error else None,
         "what_to_do": message_of(link.last_error, coordinator.name) if link.last_error else None,
         "last_reading": snapshot.taken_at.isoformat() if snapshot else None,
-        "data_age": None if coordinator.age is None else round(coordinator.age),
+        "data_age": None
+        if coordinator.supervisor.health.age is None
+        else round(coordinator.supervisor.health.age),
         "consecutive_failures": link.failures,
-        "connect_timeout": coordinator.connect_timeout,
-        "path": _path(runtime),
-        "ways": list(coordinator.ways()),
+        "connect_timeout": coordinator.supervisor.connect_timeout,
+        "route": _route(coordinator),
+        "scanners": list(coordinator.reader.report()),
         "signal_strength": coordinator.rssi,
         "success_rate": _rounded(link.success_rate),
         "partial_polls": link.partial_polls,
@@ -186,20 +188,20 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
             for poll in errors
             if poll.error is not None
         ],
-        "recovery": runtime.watchdog.report(),
+        "recovery": coordinator.supervisor.watchdog.report(),
     }
 
 
-def _path(runtime: BluPowRuntime) -> dict[str, Any] | None:
+def _route(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
     """Return the way of the last fresh reading."""
-    if (snapshot := runtime.coordinator.link.snapshot) is None:
+    if (snapshot := coordinator.supervisor.link.snapshot) is None:
         return None
-    path = snapshot.path
+    route = snapshot.route
     return {
-        "kind": path.kind.value,
-        "reason": path.reason,
-        "via": path.source,
-        "adapter": path.device.adapter,
+        "kind": route.kind.value,
+        "reason": route.reason,
+        "scanner": route.source,
+        "adapter": route.device.adapter,
     }
 
 
@@ -209,7 +211,7 @@ def _rounded(value: float | None) -> float | None:
 
 async def _read_registers(call: ServiceCall) -> ServiceResponse:
     """Read registers by number, for administrators. Raises HomeAssistantError with the cause."""
-    runtime, unit = _unit(call)
+    coordinator, unit = _unit(call)
     try:
         span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
     except ValueError as err:
@@ -220,15 +222,15 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_registers",
-            translation_placeholders={"name": runtime.coordinator.name},
+            translation_placeholders={"name": coordinator.name},
         )
     try:
-        reading = await runtime.coordinator.async_read_registers((span,), unit)
+        reading = await coordinator.supervisor.read_registers((span,), unit)
     except ReaderError as err:
-        raise failure(err, runtime.coordinator.name) from err
+        raise failure(err, coordinator.name) from err
     words = reading.registers[span.start]
     return {
-        "unit": reading.unit_id,
+        "unit_id": reading.unit_id,
         "start": span.start,
         "words": list(words),
         "hex": " ".join(f"{word:04X}" for word in words),
@@ -237,19 +239,19 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
 
 async def _get_history(call: ServiceCall) -> ServiceResponse:
     """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
-    runtime, unit = _unit(call)
-    await _check_permission(call, runtime, POLICY_CONTROL)
+    coordinator, unit = _unit(call)
+    await _check_permission(call, coordinator, POLICY_CONTROL)
     history = unit.profile.history_of(unit.model)
     if history is None:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_history",
-            translation_placeholders={"name": runtime.coordinator.name},
+            translation_placeholders={"name": coordinator.name},
         )
     try:
-        days = await async_read_history(runtime.coordinator, unit, history)
+        days = await async_read_history(coordinator, unit, history)
     except ReaderError as err:
-        raise failure(err, runtime.coordinator.name) from err
+        raise failure(err, coordinator.name) from err
     return {
         "days": [
             {"date": day.date.isoformat(), "days_ago": day.days_ago, **day.values} for day in days

@@ -14,9 +14,9 @@ from .device import base_id
 from .entity import unique_id
 from .event import CONNECTION
 from .lib.blupow_ble.profiles.declaration import Kind
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS
 from .sensor import estimates_of, sensors_of
-from .units import UnitState
 
 
 @callback
@@ -27,7 +27,7 @@ def remove_stale_entities(hass: HomeAssistant, coordinator: BluPowCoordinator) -
         f"{base_id(coordinator)}_{description.key}"
         for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT, CONNECTION)
     }
-    for unit in coordinator.units:
+    for unit in coordinator.supervisor.units:
         possible |= {unique_id(coordinator, unit, key) for key in _keys(unit)}
     entry_id = coordinator.config_entry.entry_id
     for item in er.async_entries_for_config_entry(registry, entry_id):

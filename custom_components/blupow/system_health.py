@@ -20,14 +20,12 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return how many devices there are, and how many of them are read."""
     entries = hass.config_entries.async_loaded_entries(DOMAIN)
-    coordinators = [entry.runtime_data.coordinator for entry in entries]
+    supervisors = [entry.runtime_data.supervisor for entry in entries]
     return {
-        "devices": len(coordinators),
-        "devices_connected": sum(item.status in FRESH for item in coordinators),
+        "devices": len(supervisors),
+        "devices_connected": sum(item.health.status in FRESH for item in supervisors),
         "devices_recovering": sum(
-            entry.runtime_data.watchdog.recovering
-            or entry.runtime_data.coordinator.link.failed_recoveries > 0
-            for entry in entries
+            item.watchdog.recovering or item.link.failed_recoveries > 0 for item in supervisors
         ),
         "connectable_scanners": bluetooth.async_scanner_count(hass, connectable=True),
     }

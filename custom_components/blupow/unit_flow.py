@@ -15,15 +15,15 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
 )
 
-from .const import CONF_UNIT
-from .coordinator import BluPowCoordinator
+from .const import CONF_UNIT_ID
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .device_flow import WaitingSteps
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.reader.probing import UNIT_ADDRESSES
+from .lib.blupow_ble.reader.probing import UNIT_IDS
 from .lib.blupow_ble.reader.result import Finding
-from .runtime import BluPowConfigEntry
-from .unit_search import add_units, label
-from .units import address_of_own, moved_units, new_subentries, new_units, unit_subentries
+from .lib.blupow_ble.supervisor.unit_matching import moved_units, new_units
+from .unit_offers import add_units, label
+from .units import new_subentries, unit_id_of_own, unit_subentries
 
 CONF_UNITS: Final = "units"
 SEARCH: Final = "find_units"
@@ -47,29 +47,29 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        if entry.runtime_data.coordinator.own.profile.push is not None:
+        if entry.runtime_data.supervisor.own.profile.push is not None:
             return self.async_abort(reason="only_sends")
         if user_input is not None:
             self._input = user_input
-            typed = user_input.get(CONF_UNIT)
-            addresses = () if typed is None else (int(typed),)
-            search = self._search(entry.runtime_data.coordinator, addresses)
+            typed = user_input.get(CONF_UNIT_ID)
+            unit_ids = () if typed is None else (int(typed),)
+            search = self._search(entry.runtime_data, unit_ids)
             return await self._wait_for(search, self._searched, entry.title, SEARCH)
         selector = NumberSelector(
-            NumberSelectorConfig(min=1, max=UNIT_ADDRESSES[-1], mode=NumberSelectorMode.BOX)
+            NumberSelectorConfig(min=1, max=UNIT_IDS[-1], mode=NumberSelectorMode.BOX)
         )
         return self.async_show_form(
             step_id="user",
             data_schema=self.add_suggested_values_to_schema(
-                probatio.Schema({probatio.Optional(CONF_UNIT): selector}), self._input
+                probatio.Schema({probatio.Optional(CONF_UNIT_ID): selector}), self._input
             ),
             errors=self._taken_errors(),
             description_placeholders=self._placeholders(entry.title),
         )
 
-    async def _search(self, coordinator: BluPowCoordinator, addresses: tuple[int, ...]) -> None:
+    async def _search(self, coordinator: BluPowCoordinator, unit_ids: tuple[int, ...]) -> None:
         try:
-            self._found = await coordinator.async_find_units(addresses)
+            self._found = await coordinator.supervisor.find_units(unit_ids)
         except ReaderError as err:
             self._note(err)
 
@@ -78,7 +78,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if self._errors or entry.state is not ConfigEntryState.LOADED:
             return await self.async_step_user()
-        if new_units(entry.runtime_data.coordinator.units, self._found):
+        if new_units(entry.runtime_data.supervisor.units, self._found):
             return await self.async_step_add_units()
         if self._keep_moved():
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
@@ -93,7 +93,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        units = entry.runtime_data.coordinator.units
+        units = entry.runtime_data.supervisor.units
         found = {str(finding.unit_id): finding for finding in new_units(units, self._found)}
         if user_input is not None and user_input[CONF_UNITS]:
             if chosen := [found[key] for key in user_input[CONF_UNITS] if key in found]:
@@ -119,7 +119,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         self._keep_moved()
         entry = self._entry
         *others, last = chosen
-        add_units(self.hass, entry, entry.runtime_data.coordinator.own, others)
+        add_units(self.hass, entry, entry.runtime_data.supervisor.own, others)
         (subentry,) = new_subentries(
             [last], (subentry.unique_id for subentry in unit_subentries(entry))
         )
@@ -130,16 +130,18 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
     def _keep_moved(self) -> bool:
         """Keep the addresses that known units have now; return whether one has changed."""
         entry = self._entry
-        coordinator = entry.runtime_data.coordinator
-        moved = moved_units(coordinator.units, self._found)
-        address = address_of_own(entry.data, coordinator.own, moved)
-        several = len(coordinator.units) > 1 or bool(new_units(coordinator.units, self._found))
+        coordinator = entry.runtime_data
+        moved = moved_units(coordinator.supervisor.units, self._found)
+        address = unit_id_of_own(entry.data, coordinator.supervisor.own, moved)
+        several = len(coordinator.supervisor.units) > 1 or bool(
+            new_units(coordinator.supervisor.units, self._found)
+        )
         entries = self.hass.config_entries
         changed = several and entries.async_update_entry(
-            entry, data={**entry.data, CONF_UNIT: address}
+            entry, data={**entry.data, CONF_UNIT_ID: address}
         )
         for subentry in unit_subentries(entry):
-            now = moved.get(subentry.unique_id or "", subentry.data[CONF_UNIT])
-            data = {**subentry.data, CONF_UNIT: now}
+            now = moved.get(subentry.unique_id or "", subentry.data[CONF_UNIT_ID])
+            data = {**subentry.data, CONF_UNIT_ID: now}
             changed = entries.async_update_subentry(entry, subentry, data=data) or changed
         return changed

@@ -1,290 +1,33 @@
-"""The units behind one link: how each is set up, and what is known of it."""
+"""The units of an entry: its own, and a subentry for each further one behind the same module."""
 
-from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set as AbstractSet
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_MODEL, CONF_NAME
 
-from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT, SUBENTRY_UNIT
+from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID, SUBENTRY_UNIT
 from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.profiles.declaration import (
-    Block,
-    Counter,
-    FaultGroup,
-    Field,
-    Info,
-    Model,
-    Profile,
-    RegisterMap,
-    Value,
-    is_unknown,
-    unknown,
-)
-from .lib.blupow_ble.protocol.errors import ErrorCode
+from .lib.blupow_ble.profiles.declaration import Profile
 from .lib.blupow_ble.protocol.modbus import BROADCAST_UNIT
 from .lib.blupow_ble.reader.plan import OWN_UNIT
-from .lib.blupow_ble.reader.result import Finding, UnitReading
-from .lib.blupow_ble.supervisor.counters import CounterGuard
-from .lib.blupow_ble.supervisor.policies import GRACE_TIME
+from .lib.blupow_ble.reader.result import Finding
+from .lib.blupow_ble.supervisor.unit_matching import DEVICE_ID
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry
 
 _NOT_MOVED: Final[Mapping[str, int]] = MappingProxyType({})
-DEVICE_ID: Final = "device_id"
-"""The value that holds a unit's own address."""
 
 
-@dataclass(frozen=True, slots=True)
-class DayMark:
-    """How many days a device had counted on a date."""
-
-    count: int
-    date: date
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A value of an earlier reading."""
-
-    value: Value
-    taken_at: datetime
-    taken_at_monotonic: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitSnapshot:
-    """What the last fresh reading of a unit brought."""
-
-    values: dict[str, Value]
-    taken_at: datetime
-    taken_at_monotonic: float
-    kept: dict[str, Kept] = field(default_factory=dict)
-    """Values of earlier readings, where this one lacks a block or is doubted; each has its own age."""
-    failed: dict[str, ErrorCode]
-    dropped: tuple[str, ...]
-    unknown: dict[str, int]
-    """Numbers that have no name, by the key of their enumeration."""
-    registers: dict[int, tuple[int, ...]] = field(repr=False)
-
-
-@dataclass(slots=True, kw_only=True)
-class UnitState:
-    """One unit: as it is set up, and what is known of it."""
-
-    key: str
-    profile: Profile
-    model: Model | None
-    unit_id: int | None
-    """Its Modbus address; None until it is found."""
-    subentry_id: str | None = None
-    """The subentry that it was added by; None for the entry's own unit."""
-    grace: float = GRACE_TIME
-    """Seconds that a value of an earlier reading is kept."""
-    set_up_serial_number: str | None = None
-    """As it was when the unit was added."""
-    snapshot: UnitSnapshot | None = None
-    identity: dict[str, Value] = field(default_factory=dict)
-    """What it said about itself."""
-    silent: ErrorCode | None = None
-    """Why it was not read while others were."""
-    verified: bool = False
-    """Its serial number was compared since it, or the module, was last silent."""
-    lists_told: set[str] = field(default_factory=set)
-    """The lists of faults and alarms that it has ever sent."""
-    guards: dict[str, CounterGuard] = field(default_factory=dict)
-    day_mark: DayMark | None = None
-    """How many days it had counted when those that it keeps were last imported."""
-    energies: dict[str, float] = field(default_factory=dict)
-    """Energies that are integrated (Wh), by the key of their estimate."""
-    doubted: Tally[str] = field(default_factory=Tally)
-    """How often a value was dropped because it could not be true."""
-    unrecognized: Tally[str] = field(default_factory=Tally)
-    """How often it sent what has no name: a number of an enumeration, a bit or a code of a fault."""
-
-    register_map: RegisterMap = field(init=False, repr=False)
-    """The blocks and fields of its model."""
-    lists_of_groups: Mapping[FaultGroup, frozenset[str]] = field(init=False, repr=False)
-    """The lists that the faults of each group are in."""
-
-    def __post_init__(self) -> None:
-        """Work out what follows from its model, once."""
-        self.register_map = self.profile.register_map(self.model)
-        names: dict[FaultGroup, set[str]] = {}
-        for fault in self.profile.faults:
-            names.setdefault(fault.group, set()).add(fault.name)
-        lists = [(item.key, item.listed) for item in self.register_map.fields if item.listed]
-        self.lists_of_groups = {
-            group: frozenset(key for key, listed in lists if not listed.isdisjoint(members))
-            for group, members in names.items()
-        }
-
-    @property
-    def own(self) -> bool:
-        """Whether it is the one that the entry was made for."""
-        return self.key == OWN_UNIT
-
-    def value(self, key: str) -> Value | None:
-        """Return a value of the last reading, or of an earlier one within the grace; None if there is none."""
-        if self.snapshot is not None and key in self.snapshot.values:
-            return self.snapshot.values[key]
-        if (kept := self.kept(key)) is not None:
-            return kept.value
-        return self.identity.get(key)
-
-    def kept(self, key: str) -> Kept | None:
-        """Return a value of an earlier reading that the last one lacks, as long as the grace lasts."""
-        kept = self.snapshot.kept.get(key) if self.snapshot is not None else None
-        if kept is None or time.monotonic() - kept.taken_at_monotonic > self.grace:
-            return None
-        return kept
-
-    def has_sent(self, key: str) -> bool:
-        """Whether its last reading told of a value, even by a number that has no name."""
-        unnamed = self.snapshot is not None and key in self.snapshot.unknown
-        return unnamed or self.value(key) is not None
-
-    def age(self, now: float) -> float | None:
-        """Return the seconds since its last fresh reading; None if there was none."""
-        return None if self.snapshot is None else now - self.snapshot.taken_at_monotonic
-
-    @property
-    def serial_number(self) -> str | None:
-        """Its serial number, as it says or as it was when the unit was added."""
-        return self.about(Info.SERIAL_NUMBER) or self.set_up_serial_number
-
-    def about(self, about: Info) -> str | None:
-        """Return what it said about itself."""
-        for item in self.register_map.fields:
-            if item.about is about and (value := self.identity.get(item.key)):
-                return str(value)
-        return None
-
-    @property
-    def active_faults(self) -> frozenset[str] | None:
-        """The names of all faults and alarms of the last reading; None if it told nothing of them."""
-        if not (lists := self._lists):
-            return None
-        return frozenset(name for names in lists.values() for name in names)
-
-    @property
-    def _lists(self) -> dict[str, list[str]]:
-        keys = (*self.snapshot.values, *self.snapshot.kept) if self.snapshot else ()
-        return {key: value for key in keys if isinstance(value := self.value(key), list)}
-
-    def holds_serial_number(self, block: Block) -> bool:
-        """Whether its serial number is in a block."""
-        return any(item.about is Info.SERIAL_NUMBER for item in self.register_map.fields_of(block))
-
-    def is_another(self, reading: UnitReading) -> bool:
-        """Whether another unit has answered under its address: the serial number tells."""
-        for item in self.register_map.fields:
-            if item.about is Info.SERIAL_NUMBER and (told := reading.values.get(item.key)):
-                return self.serial_number not in (None, told)
-        return False
-
-    def knows(self, group: FaultGroup | None) -> bool:
-        """Whether the last reading told of all faults of a group; None is all that it ever tells."""
-        return self._lists.keys() >= self._lists_of(group)
-
-    def has_told(self, group: FaultGroup | None) -> bool:
-        """Whether it has ever told of all faults of a group."""
-        return bool(self.lists_told) and self.lists_told >= self._lists_of(group)
-
-    def _lists_of(self, group: FaultGroup | None) -> AbstractSet[str]:
-        """Return the lists that faults of a group are in; None is those that it has ever sent."""
-        return self.lists_told if group is None else self.lists_of_groups[group]
-
-    def keep(self, reading: UnitReading, at: datetime, now: float) -> None:
-        """Keep a fresh reading, without what cannot be true."""
-        values = dict(reading.values)
-        for block in self.register_map.blocks:
-            if block.identity:
-                for item in self.register_map.fields_of(block):
-                    if item.key in values:
-                        self.identity[item.key] = values.pop(item.key)
-        doubtful = list(self._doubtful(values, now))
-        for key in doubtful:
-            del values[key]
-        dropped = (*reading.dropped, *doubtful)
-        self.doubted.update(dropped)
-        self.unrecognized.update(_unrecognized(reading))
-        self.silent = None
-        self.verified = True
-        self.snapshot = UnitSnapshot(
-            values=values,
-            taken_at=at,
-            taken_at_monotonic=now,
-            kept=dict(self._missing(reading, values, doubtful)),
-            failed=reading.failed,
-            dropped=dropped,
-            unknown=reading.unknown,
-            registers=reading.registers,
-        )
-        self.lists_told |= self._lists.keys()
-
-    def _missing(
-        self, reading: UnitReading, values: Mapping[str, Value], doubtful: Sequence[str]
-    ) -> Iterator[tuple[str, Kept]]:
-        """Go through what a reading lacks, because a block was lost or a counter is doubted."""
-        if (before := self.snapshot) is None:
-            return
-        lost = [
-            block
-            for block in self.register_map.blocks
-            if not block.identity and block.start not in reading.registers
-        ]
-        keys = {item.key for block in lost for item in self.register_map.fields_of(block)}
-        keys |= {item.key for item in self.register_map.computed if not keys.isdisjoint(item.of)}
-        for key in keys | set(doubtful):
-            if key in values or reading.unknown.get(key) is not None:
-                continue
-            if key in before.values:
-                yield key, Kept(before.values[key], before.taken_at, before.taken_at_monotonic)
-            elif (kept := self.kept(key)) is not None:
-                yield key, kept
-
-    def _doubtful(self, values: Mapping[str, Value], now: float) -> Iterator[str]:
-        """Go through the counters that show what the device cannot have counted."""
-        for item in self.register_map.fields:
-            value = values.get(item.key)
-            if item.per_hour is None or not isinstance(value, int | float):
-                continue
-            guard = self.guards.get(item.key) or guard_of(item)
-            self.guards[item.key], believed = guard.judged(value, now)
-            if not believed:
-                yield item.key
-
-
-def guard_of(counter: Field) -> CounterGuard:
-    """Return the guard of a counter, which has seen nothing yet."""
-    assert counter.per_hour is not None
-    return CounterGuard(
-        per_hour=counter.per_hour, step=counter.scale, daily=counter.counter is Counter.DAILY
-    )
-
-
-def _unrecognized(reading: UnitReading) -> Iterator[str]:
-    """Go through what a reading brought that has no name."""
-    for key, number in reading.unknown.items():
-        yield f"{key}: {unknown(number)}"
-    for key, value in reading.values.items():
-        if isinstance(value, list):
-            yield from (f"{key}: {name}" for name in value if is_unknown(name))
-
-
-def units_of(entry: BluPowConfigEntry, unit: int | None = None) -> list[UnitState]:
-    """Return the units that an entry is set up with, its own first. `unit` overrules its own address."""
+def units_of(entry: BluPowConfigEntry, unit_id: int | None = None) -> list[UnitState]:
+    """Return the units that an entry is set up with, its own first. `unit_id` overrules that of its own."""
     own = _unit(entry.data, OWN_UNIT)
-    if unit is not None:
-        own.unit_id = unit
+    if unit_id is not None:
+        own.unit_id = unit_id
     return [own, *(_unit_of_subentry(subentry) for subentry in unit_subentries(entry))]
 
 
@@ -293,22 +36,34 @@ def unit_subentries(entry: BluPowConfigEntry) -> list[ConfigSubentry]:
     return entry.get_subentries_of_type(SUBENTRY_UNIT)
 
 
+def subentry_id_of(entry: BluPowConfigEntry, unit: UnitState) -> str | None:
+    """Return the id of a unit's subentry; None for the entry's own unit."""
+    for subentry in unit_subentries(entry):
+        if subentry.unique_id == unit.key:
+            return subentry.subentry_id
+    return None
+
+
 def _unit_of_subentry(subentry: ConfigSubentry) -> UnitState:
     assert subentry.unique_id is not None
-    return _unit(subentry.data, subentry.unique_id, subentry.subentry_id)
+    return _unit(subentry.data, subentry.unique_id)
 
 
-def _unit(data: Mapping[str, Any], key: str, subentry_id: str | None = None) -> UnitState:
+def _unit(data: Mapping[str, Any], key: str) -> UnitState:
     profile = PROFILES[data[CONF_PROFILE]]
     model = data.get(CONF_MODEL)
     return UnitState(
         key=key,
         profile=profile,
         model=profile.model(model) if model else None,
-        unit_id=data.get(CONF_UNIT),
-        subentry_id=subentry_id,
+        unit_id=data.get(CONF_UNIT_ID),
         set_up_serial_number=data.get(CONF_SERIAL_NUMBER),
     )
+
+
+def unit_title(profile: Profile, unit_id: int | None) -> str:
+    """Return the title of a further unit's subentry."""
+    return f"{profile.name} {unit_id}"
 
 
 def unit_name(entry: BluPowConfigEntry, unit: UnitState) -> str:
@@ -318,33 +73,16 @@ def unit_name(entry: BluPowConfigEntry, unit: UnitState) -> str:
     return f"{name} {unit.profile.name} {number or ''}".strip()
 
 
-def new_units(units: Sequence[UnitState], found: Sequence[Finding]) -> list[Finding]:
-    """Return those of the units found that are not known, whatever address they answered under."""
-    return [finding for finding in found if _known(units, found, finding) is None]
-
-
-def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[str, int]:
-    """Return the addresses that known units were found under, by their keys.
-
-    Batteries that are plugged in again may change their addresses; the serial number tells who is who.
-    """
-    return {
-        unit.key: finding.unit_id
-        for finding in found
-        if finding.unit_id is not None and (unit := _known(units, found, finding))
-    }
-
-
-def address_of_own(
+def unit_id_of_own(
     data: Mapping[str, Any], own: UnitState, moved: Mapping[str, int] = _NOT_MOVED
 ) -> int | None:
-    """Return the address that an entry's own unit is asked under from now on."""
+    """Return the unit ID that an entry's own unit is asked by from now on."""
     if own.key in moved:
         return moved[own.key]
-    address, told = data.get(CONF_UNIT), own.identity.get(DEVICE_ID)
-    if address in (None, BROADCAST_UNIT) and isinstance(told, int):
-        return told  # asked as 255, all of them would answer
-    return address
+    stored, sent = data.get(CONF_UNIT_ID), own.identity.get(DEVICE_ID)
+    if stored in (None, BROADCAST_UNIT) and isinstance(sent, int):
+        return sent  # asked as 255, all of them would answer
+    return stored
 
 
 def new_subentries(
@@ -363,13 +101,13 @@ def new_subentries(
         added.append(
             ConfigSubentry(
                 subentry_type=SUBENTRY_UNIT,
-                title=f"{PROFILES[finding.profile].name} {finding.unit_id}",
+                title=unit_title(PROFILES[finding.profile], finding.unit_id),
                 unique_id=key,
                 data=MappingProxyType(
                     {
                         CONF_PROFILE: finding.profile,
                         CONF_MODEL: finding.model or _unlisted(finding),
-                        CONF_UNIT: finding.unit_id,
+                        CONF_UNIT_ID: finding.unit_id,
                         CONF_SERIAL_NUMBER: finding.serial_number,
                     }
                 ),
@@ -382,27 +120,3 @@ def _unlisted(finding: Finding) -> str | None:
     """Return the model that a unit in no list is read as: what all models have in common."""
     other = PROFILES[finding.profile].other_model
     return other.key if other is not None else None
-
-
-def _known(
-    units: Sequence[UnitState], found: Sequence[Finding], finding: Finding
-) -> UnitState | None:
-    """Return the known unit that was found, by its serial number, else by its address.
-
-    A serial number that several have is none: some devices all have the same one.
-    """
-    found_numbers = Tally(other.serial_number for other in found)
-    known_numbers = Tally(unit.serial_number for unit in units)
-    number = finding.serial_number
-    if found_numbers[number] > 1 or known_numbers[number] > 1:
-        number = None
-    if number is not None:
-        for unit in units:
-            if (unit.profile.key, unit.serial_number) == (finding.profile, number):
-                return unit
-    for unit in units:
-        addresses = (unit.unit_id, unit.identity.get(DEVICE_ID))
-        alike = unit.profile.key == finding.profile and finding.unit_id in addresses
-        if alike and None in (unit.serial_number, number):
-            return unit
-    return None

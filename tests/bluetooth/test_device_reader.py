@@ -10,15 +10,14 @@ import sys
 from habluetooth import wrappers
 import pytest
 
-from custom_components.blupow.bluetooth import ReadPlan
-from custom_components.blupow.bluetooth.connection_locks import turn
+from custom_components.blupow.bluetooth.connection_locks import connection_lock
 from custom_components.blupow.bluetooth.device_reader import DeviceReader
-from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module
 from custom_components.blupow.lib.blupow_ble.reader.messages import VIRTUAL
-from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.plan import ReadPlan, UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
 from custom_components.blupow.options import RouteChoice
 from homeassistant.core import HomeAssistant
 
@@ -90,10 +89,10 @@ async def test_no_process_can_be_started(
     caplog.set_level(logging.INFO, "custom_components.blupow")
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     for _ in range(2):
-        path, reading = await reader.read(PLAN)
-        assert path.kind is RouteKind.IN_PROCESS
-        assert path.source == ADAPTER_SOURCE
-        assert path.reason == (
+        route, reading = await reader.read(PLAN)
+        assert route.kind is RouteKind.IN_PROCESS
+        assert route.source == ADAPTER_SOURCE
+        assert route.reason == (
             "heard best by hci0 (00:00:00:00:00:01); no reader process can be started"
         )
         assert set(reading.main.registers) == {4000, 4327}
@@ -104,10 +103,10 @@ async def test_no_process_can_be_started(
         for record in caplog.records
         if record.name.startswith("custom_components.blupow") and record.levelno >= logging.INFO
     ]
-    assert line.getMessage().startswith("[path] no reader process can be started: the reader ")
+    assert line.getMessage().startswith("[route] no reader process can be started: the reader ")
     assert reader.why_no_process is not None
     # nothing was done over the air: nobody has failed
-    assert not any(way["failed_in_a_row"] for way in reader.report())
+    assert not any(scanner["failed_in_a_row"] for scanner in reader.report())
     # it holds for all devices
     other = DeviceReader(hass, "C4:D3:6A:00:00:36", "BTRIC134000036", RouteChoice.AUTOMATIC)
     assert other.why_no_process == reader.why_no_process
@@ -148,28 +147,20 @@ async def test_links_that_stand_but_fail(
     first, second = two_proxies
     first.write_error = "the stack is out of order"
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
-    another = []
     for _ in range(2):
         with pytest.raises(ReaderError):
             await reader.read(PLAN)
-        another.append(reader.has_another_route)
-    assert another == [False, True]
     await reader.stop()
-    second.taken = ["1", "2", "3"]
-    assert not reader.has_another_route  # it is heard, but full
-    first.taken = ["1", "2", "3"]
-    assert not reader.has_another_route
-    first.taken, second.taken = [], []
-    path, _ = await reader.read(PLAN)
-    assert path.source == OTHER_PROXY
-    assert path.reason.startswith("proxy 01 (AA:BB:CC:DD:EE:01) failed, heard by proxy 02")
+    route, _ = await reader.read(PLAN)
+    assert route.source == OTHER_PROXY
+    assert route.reason.startswith("proxy 01 (AA:BB:CC:DD:EE:01) failed, heard by proxy 02")
     # the signals of single advertisements change nothing
     second.hear(rssi=-65)
     assert (await reader.read(PLAN))[0].source == OTHER_PROXY
     await reader.stop()
 
 
-async def test_all_ways_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Proxy]) -> None:
+async def test_all_scanners_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Proxy]) -> None:
     """The device is to blame: all are tried in turn, and none is avoided once the device is back."""
     first, second = two_proxies
     first.write_error = second.write_error = "it refuses"
@@ -182,7 +173,7 @@ async def test_all_ways_fail(hass: HomeAssistant, two_proxies: tuple[Proxy, Prox
         connects.append(PROXY if first.connects > before[0] else OTHER_PROXY)
         assert (first.connects, second.connects) != before
     assert connects == 2 * [PROXY, PROXY, OTHER_PROXY, OTHER_PROXY]
-    assert [way["avoided_for"] for way in reader.report()] == [0, 0]
+    assert [scanner["cooldown"] for scanner in reader.report()] == [0, 0]
     first.write_error = second.write_error = None
     assert (await reader.read(PLAN))[0].source == PROXY
     await reader.stop()
@@ -194,8 +185,8 @@ async def test_test_mode_without_processes(hass: HomeAssistant, wanted: RouteCho
     """It needs none."""
     reader = DeviceReader(hass, VIRTUAL, "Virtual inverter", wanted)
     for _ in range(2):
-        path, reading = await reader.read(PLAN)
-        assert path.kind is RouteKind.VIRTUAL
+        route, reading = await reader.read(PLAN)
+        assert route.kind is RouteKind.VIRTUAL
         assert set(reading.main.registers) == {4000, 4327}
     await reader.stop()
     assert (reader.why_no_process is not None) is (wanted is RouteChoice.AUTOMATIC)
@@ -207,16 +198,16 @@ async def test_last_connection_is_taken_while_waiting(
 ) -> None:
     """The same reading begins again, by another proxy; no connection was tried where there was none."""
     first, second = two_proxies
-    lock = turn(hass, PROXY)
+    lock = connection_lock(hass, PROXY)
     await lock.acquire()
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     reading = hass.async_create_task(reader.read(PLAN))
     await asyncio.sleep(0)
     first.taken = ["1", "2", "3"]
     lock.release()
-    path, _ = await reading
-    assert path.source == OTHER_PROXY
-    assert "has no free connection, heard by" in path.reason
+    route, _ = await reading
+    assert route.source == OTHER_PROXY
+    assert "has no free connection, heard by" in route.reason
     second.taken += ["1", "2", "3"]
     with pytest.raises(ReaderError) as caught:
         await reader.read(PLAN)
@@ -237,7 +228,7 @@ async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
             await reader.read(replace(PLAN, connect_timeout=0.05))
     await reader.stop()
     best, other = reader.report()
-    assert 1790 < best.pop("avoided_for") <= 1800
+    assert 1790 < best.pop("cooldown") <= 1800
     assert best == {
         "name": "proxy 01 (AA:BB:CC:DD:EE:01)",
         "local": False,
@@ -251,5 +242,5 @@ async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
         "signal_strength": -60,
         "free_connections": 5,
         "failed_in_a_row": 0,
-        "avoided_for": 0,
+        "cooldown": 0,
     }

@@ -7,22 +7,16 @@ from dataclasses import replace
 import bleak_retry_connector
 import pytest
 
-from custom_components.blupow.bluetooth import (
-    FindPlan,
-    Path,
-    ReadPlan,
-    connection_locks,
-    in_process,
-)
-from custom_components.blupow.bluetooth.connection_locks import turn
+from custom_components.blupow.bluetooth import connection_locks, in_process
+from custom_components.blupow.bluetooth.connection_locks import connection_lock
 from custom_components.blupow.bluetooth.in_process import InProcessReader
-from custom_components.blupow.bluetooth.route import find_route, virtual_route
-from custom_components.blupow.const import RouteKind
+from custom_components.blupow.bluetooth.route import find_route
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import link as link_module, probing
-from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.plan import FindPlan, ReadPlan, UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.route import Route, RouteKind, virtual_route
 from custom_components.blupow.options import RouteChoice
 from homeassistant.core import HomeAssistant
 
@@ -46,58 +40,58 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
     leave()
 
 
-async def way(hass: HomeAssistant) -> Path:
+async def scanner(hass: HomeAssistant) -> Route:
     """Return the way over Home Assistant's Bluetooth."""
-    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
-    assert path.kind is RouteKind.IN_PROCESS
-    return path
+    route = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
+    assert route.kind is RouteKind.IN_PROCESS
+    return route
 
 
 async def failure(hass: HomeAssistant, plan: ReadPlan) -> ReaderError:
     """Return why a reading fails, once its link is closed and the turn over."""
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(await way(hass), plan)
+        await reader.read(await scanner(hass), plan)
     await reader.stop()
-    assert not turn(hass, PROXY).locked()
+    assert not connection_lock(hass, PROXY).locked()
     return caught.value
 
 
 async def test_reading(hass: HomeAssistant, proxy: Proxy) -> None:
     """The values need not wait for the disconnect, the proxy's turn does."""
-    path = await way(hass)
+    route = await scanner(hass)
     reader = InProcessReader(hass)
-    taken, reading = await reader.read(path, PLAN)
-    assert taken == path
+    taken, reading = await reader.read(route, PLAN)
+    assert taken == route
     assert set(reading.main.registers) == {4000, 4327}
-    assert turn(hass, PROXY).locked()
+    assert connection_lock(hass, PROXY).locked()
     assert proxy.taken == [INVERTER_ADDRESS]
-    await reader.read(path, PLAN)
+    await reader.read(route, PLAN)
     assert proxy.connects == 2
     await reader.stop()
     assert proxy.taken == []
-    assert not turn(hass, PROXY).locked()
+    assert not connection_lock(hass, PROXY).locked()
 
 
 async def test_registers_by_number(hass: HomeAssistant, proxy: Proxy) -> None:
     """They come this way too."""
     reader = InProcessReader(hass)
     plan = replace(PLAN, spans=(Span(start=4109, words=1),))
-    _, reading = await reader.read(await way(hass), plan)
+    _, reading = await reader.read(await scanner(hass), plan)
     assert reading.main.registers == {4109: (32,)}
     await reader.stop()
 
 
 async def test_chosen_proxy(hass: HomeAssistant, proxy: Proxy) -> None:
     """It is taken although another one hears better: the choice knows more than the signal."""
-    path = await way(hass)
+    route = await scanner(hass)
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear(rssi=-40)
     reader = InProcessReader(hass)
-    taken, _ = await reader.read(path, PLAN)
+    taken, _ = await reader.read(route, PLAN)
     await reader.stop()
-    assert taken == path
+    assert taken == route
     assert (proxy.connects, other.connects) == (1, 0)
     leave()
 
@@ -106,14 +100,14 @@ async def test_home_assistant_has_the_last_word(
     hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it connects over another proxy, that one is named as the way."""
-    path = await way(hass)
+    route = await scanner(hass)
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear(rssi=-40)
     theirs = bleak_retry_connector.BleakClientWithServiceCache
     monkeypatch.setattr(in_process, "client_over", lambda *_: theirs)
     reader = InProcessReader(hass)
-    taken, _ = await reader.read(path, PLAN)
+    taken, _ = await reader.read(route, PLAN)
     await reader.stop()
     assert taken.source == OTHER_PROXY
     assert taken.reason == "Home Assistant connected over proxy 02 (AA:BB:CC:DD:EE:02)"
@@ -124,10 +118,10 @@ async def test_home_assistant_has_the_last_word(
 async def test_books_of_home_assistant(hass: HomeAssistant, proxy: Proxy) -> None:
     """Others see that the proxy is busy, and how its connects went."""
     seen: list[int] = []
-    path = await way(hass)
+    route = await scanner(hass)
     proxy.gate = asyncio.Event()
     reader = InProcessReader(hass)
-    reading = hass.async_create_task(reader.read(path, PLAN))
+    reading = hass.async_create_task(reader.read(route, PLAN))
     while not proxy.connects:
         await asyncio.sleep(0)
     seen.append(proxy.connections_in_progress())
@@ -143,11 +137,11 @@ async def test_proxy_that_leaves_while_a_reading_waits(hass: HomeAssistant) -> N
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear()
-    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
-    lock = turn(hass, OTHER_PROXY)
+    route = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
+    lock = connection_lock(hass, OTHER_PROXY)
     await lock.acquire()
     reader = InProcessReader(hass)
-    reading = hass.async_create_task(reader.read(path, PLAN))
+    reading = hass.async_create_task(reader.read(route, PLAN))
     await asyncio.sleep(0)
     leave()
     lock.release()
@@ -164,27 +158,27 @@ async def test_proxy_that_leaves_in_mid_reading(hass: HomeAssistant) -> None:
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
     other.hear()
-    path = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
+    route = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     other.device = Misbehaving(twist=lambda *_: leave())
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(path, PLAN)
+        await reader.read(route, PLAN)
     await reader.stop()
     assert caught.value.code is ErrorCode.CONNECT_FAILED
     assert other.taken == []
-    assert not turn(hass, OTHER_PROXY).locked()
+    assert not connection_lock(hass, OTHER_PROXY).locked()
 
 
 async def test_connection_that_is_taken_in_the_last_moment(
     hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the turn and the connect: told as what it is."""
-    path = await way(hass)
+    route = await scanner(hass)
     monkeypatch.setattr(connection_locks, "_check_connections", lambda *_: None)
     proxy.taken = ["1", "2", "3"]
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(path, PLAN)
+        await reader.read(route, PLAN)
     await reader.stop()
     assert (caught.value.code, caught.value.stage) == (ErrorCode.NO_SLOT, Stage.START)
     assert caught.value.message == "proxy 01 (AA:BB:CC:DD:EE:01) has no free connection"
@@ -204,7 +198,7 @@ async def test_services_are_asked_for_anew(
 
     monkeypatch.setattr(link_module, "establish_connection", establish_connection)
     reader = InProcessReader(hass)
-    await reader.read(await way(hass), replace(PLAN, bypass_service_cache=fresh))
+    await reader.read(await scanner(hass), replace(PLAN, bypass_service_cache=fresh))
     await reader.stop()
     assert asked == [not fresh]
 
@@ -252,15 +246,15 @@ async def test_readings_take_turns(hass: HomeAssistant, proxy: Proxy) -> None:
     """Two devices over one proxy: never two connections at a time."""
     other = "C4:D3:6A:00:00:36"
     proxy.hear(name="BTRIC134000036", address=other)
-    paths = [
-        await way(hass),
+    routes = [
+        await scanner(hass),
         await find_route(hass, other, "BTRIC134000036", RouteChoice.AUTOMATIC),
     ]
-    readers = [InProcessReader(hass) for _ in paths]
+    readers = [InProcessReader(hass) for _ in routes]
     proxy.gate = asyncio.Event()
     readings = [
-        hass.async_create_task(reader.read(path, PLAN))
-        for reader, path in zip(readers, paths, strict=True)
+        hass.async_create_task(reader.read(route, PLAN))
+        for reader, route in zip(readers, routes, strict=True)
     ]
     while not proxy.connects:
         await asyncio.sleep(0)
@@ -273,10 +267,10 @@ async def test_readings_take_turns(hass: HomeAssistant, proxy: Proxy) -> None:
 
 async def test_connection_that_is_taken_meanwhile(hass: HomeAssistant, proxy: Proxy) -> None:
     """The last one goes to somebody else while a reading waits for its turn: it is left to him."""
-    path = await way(hass)
-    lock = turn(hass, PROXY)
+    route = await scanner(hass)
+    lock = connection_lock(hass, PROXY)
     await lock.acquire()
-    reading = hass.async_create_task(InProcessReader(hass).read(path, PLAN))
+    reading = hass.async_create_task(InProcessReader(hass).read(route, PLAN))
     await asyncio.sleep(0)
     proxy.taken = ["1", "2", "3"]
     lock.release()
@@ -285,7 +279,7 @@ async def test_connection_that_is_taken_meanwhile(hass: HomeAssistant, proxy: Pr
     assert caught.value.code is ErrorCode.NO_SLOT
     assert proxy.connects == 0
     assert not lock.locked()
-    assert not turn(hass, INVERTER_ADDRESS).locked()
+    assert not connection_lock(hass, INVERTER_ADDRESS).locked()
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -296,7 +290,7 @@ async def test_find(
     monkeypatch.setattr(probing, "PROBE_TIMEOUT", 0.03)
     reader = InProcessReader(hass)
     plan = FindPlan(connect_timeout=5.0, everything=everything)
-    (found,) = await reader.find(await way(hass), plan)
+    (found,) = await reader.find(await scanner(hass), plan)
     await reader.stop()
     assert (found.unit_id, found.profile, found.model) == (32, "inverter", "RIV1230RCH")
     assert proxy.taken == []

@@ -1,22 +1,21 @@
 """The isolated reader: a real child per reading, turns on an adapter, nothing left behind."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
-import os
 
 import pytest
 
-from custom_components.blupow.bluetooth import FindPlan, ReadPlan
-from custom_components.blupow.bluetooth.connection_locks import turn
+from custom_components.blupow.bluetooth.connection_locks import connection_lock
 from custom_components.blupow.bluetooth.isolated import IsolatedReader
-from custom_components.blupow.bluetooth.route import virtual_route
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module
-from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.plan import FindPlan, ReadPlan, UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.route import virtual_route
 from homeassistant.core import HomeAssistant
+
+from ..helpers.processes import children
 
 PLAN = ReadPlan(
     units=(UnitPlan(profile=INVERTER, model=INVERTER.models[0], unit_id=32, blocks=("battery",)),),
@@ -24,28 +23,18 @@ PLAN = ReadPlan(
 )
 
 
-def gone(pid: int | None) -> bool:
-    """Whether a process is no more."""
-    assert pid is not None
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return False
-    return True
-
-
 async def test_reading(hass: HomeAssistant) -> None:
     """Returned before the child has ended; the adapter's turn lasts until it has."""
     reader = IsolatedReader(hass)
-    path = virtual_route()
-    _, reading = await reader.read(path, PLAN)
+    route = virtual_route()
+    _, reading = await reader.read(route, PLAN)
     assert reading.main.model == "RIV1230RCH"
     assert set(reading.main.registers) == {4000, 4327}
-    assert turn(hass, path.source).locked()
-    process = reader._process
-    assert process is not None
+    assert connection_lock(hass, route.source).locked()
+    assert len(children()) == 1
     await reader.stop()
-    assert not turn(hass, path.source).locked()
-    assert gone(process.pid)
+    assert not connection_lock(hass, route.source).locked()
+    assert children() == set()
     await reader.stop()
 
 
@@ -62,16 +51,16 @@ async def test_registers_by_number(hass: HomeAssistant) -> None:
 
 async def test_readings_take_turns(hass: HomeAssistant) -> None:
     """Two devices on one adapter never connect at the same time; on two adapters they may."""
-    path = virtual_route()
+    route = virtual_route()
     one, two, other = IsolatedReader(hass), IsolatedReader(hass), IsolatedReader(hass)
-    lock = turn(hass, path.source)
+    lock = connection_lock(hass, route.source)
     await lock.acquire()
-    waiting = [asyncio.create_task(reader.read(path, PLAN)) for reader in (one, two)]
-    elsewhere = replace(path, source="hci1", device=replace(path.device, name="other"))
+    waiting = [asyncio.create_task(reader.read(route, PLAN)) for reader in (one, two)]
+    elsewhere = replace(route, source="hci1", device=replace(route.device, name="other"))
     _, reading = await other.read(elsewhere, PLAN)
     assert reading.main.unit_id == 32
-    assert one._process is None
-    assert two._process is None
+    await other.stop()
+    assert children() == set()
     lock.release()
     readings = await asyncio.gather(*waiting)
     assert [reading.main.unit_id for _, reading in readings] == [32, 32]
@@ -83,10 +72,10 @@ async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> Non
     """One child at a time for a device."""
     reader = IsolatedReader(hass)
     await reader.read(virtual_route(), PLAN)
-    first = reader._process
+    first = children()
     await reader.read(virtual_route(), PLAN)
-    assert first is not None
-    assert gone(first.pid)
+    assert len(first) == 1
+    assert first.isdisjoint(children())
     await reader.stop()
 
 
@@ -94,11 +83,13 @@ async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
     """The child is gone and the turn is free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
-        await reader.read(virtual_route(), replace(PLAN, units=(replace(PLAN.units[0], unit_id=9),)))
+        await reader.read(
+            virtual_route(), replace(PLAN, units=(replace(PLAN.units[0], unit_id=9),))
+        )
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
-    assert not turn(hass, virtual_route().source).locked()
-    assert reader._process is None
+    assert not connection_lock(hass, virtual_route().source).locked()
+    assert children() == set()
 
 
 @pytest.mark.parametrize("when", ["waiting", "reading"])
@@ -109,24 +100,21 @@ async def test_cancelled_reading_leaves_nothing(
     command = (process_module.child_command()[0], "-c", "import time; time.sleep(60)")
     monkeypatch.setattr(process_module, "child_command", lambda: command)
     reader = IsolatedReader(hass)
-    lock = turn(hass, virtual_route().source)
+    lock = connection_lock(hass, virtual_route().source)
     if when == "waiting":
         await lock.acquire()
     task = asyncio.create_task(reader.read(virtual_route(), PLAN))
     await asyncio.sleep(0)
-    pid = None
     if when == "reading":
-        while reader._process is None or reader._process.pid is None:
+        while not children():
             await asyncio.sleep(0)
-        pid = reader._process.pid
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await reader.stop()
     if when == "waiting":
         lock.release()
-    else:
-        assert gone(pid)
+    assert children() == set()
     assert not lock.locked()
 
 

@@ -167,7 +167,7 @@ async def test_object_that_comes_late(
     assert not await is_connectable(hass, INVERTER_ADDRESS)
     async with scanning(simulated_bus):
         assert await forgetting == [INVERTER_PATH]
-        assert await bluez.known_paths(INVERTER_ADDRESS) == [INVERTER_PATH]
+        assert await bluez.known_object_paths(INVERTER_ADDRESS) == [INVERTER_PATH]
     await simulated.do("late_objects", seconds=0)
 
 

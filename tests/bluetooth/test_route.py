@@ -1,4 +1,4 @@
-"""The way to a device, by what Home Assistant hears over its own scanners."""
+"""The route to a device, by what Home Assistant hears over its own scanners."""
 
 from collections.abc import AsyncIterator
 from unittest.mock import patch
@@ -6,12 +6,11 @@ from unittest.mock import patch
 from bleak.backends.device import BLEDevice
 import pytest
 
-from custom_components.blupow.bluetooth import Path
 from custom_components.blupow.bluetooth.route import choose, find_route
-from custom_components.blupow.bluetooth.scanners import Way, scanners_hearing
-from custom_components.blupow.const import RouteKind
+from custom_components.blupow.bluetooth.scanners import Scanner, scanners_hearing
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import bluez
+from custom_components.blupow.lib.blupow_ble.reader.route import Route, RouteKind
 from custom_components.blupow.options import RouteChoice
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
@@ -24,13 +23,13 @@ OTHER_ADAPTER = "00:00:00:00:00:02"
 OTHER_PATH = INVERTER_PATH.replace("hci0", "hci1")
 
 
-async def find(hass: HomeAssistant, wanted: RouteChoice = RouteChoice.AUTOMATIC) -> Path:
-    """Find the way to the inverter."""
+async def find(hass: HomeAssistant, wanted: RouteChoice = RouteChoice.AUTOMATIC) -> Route:
+    """Find the route to the inverter."""
     return await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, wanted)
 
 
 async def refused(hass: HomeAssistant, wanted: RouteChoice = RouteChoice.AUTOMATIC) -> ReaderError:
-    """Return why there is no way."""
+    """Return why there is no route."""
     with pytest.raises(ReaderError) as caught:
         await find(hass, wanted)
     return caught.value
@@ -55,24 +54,24 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
 @pytest.mark.usefixtures("local")
 async def test_local_adapter(hass: HomeAssistant) -> None:
     """Isolated, with everything that the child needs to connect without a scan."""
-    path = await find(hass)
-    assert path.kind is RouteKind.ISOLATED
-    assert path.reason == "heard best by hci0 (00:00:00:00:00:01)"
-    assert path.source == ADAPTER_SOURCE
-    assert path.device.path == INVERTER_PATH
-    assert path.device.adapter == "hci0"
-    assert path.device.address == INVERTER_ADDRESS
+    route = await find(hass)
+    assert route.kind is RouteKind.ISOLATED
+    assert route.reason == "heard best by hci0 (00:00:00:00:00:01)"
+    assert route.source == ADAPTER_SOURCE
+    assert route.device.object_path == INVERTER_PATH
+    assert route.device.adapter == "hci0"
+    assert route.device.address == INVERTER_ADDRESS
 
 
 @pytest.mark.usefixtures("proxy")
 async def test_proxy(hass: HomeAssistant) -> None:
     """In-process: a child process cannot use a proxy."""
-    path = await find(hass)
-    assert path.kind is RouteKind.IN_PROCESS
-    assert path.source == PROXY
-    assert path.device.path is None
-    assert path.ble_device is not None
-    assert "which BlueZ of this machine does not serve" in path.reason
+    route = await find(hass)
+    assert route.kind is RouteKind.IN_PROCESS
+    assert route.source == PROXY
+    assert route.device.object_path is None
+    assert route.ble_device is not None
+    assert "which BlueZ of this machine does not serve" in route.reason
 
 
 @pytest.mark.usefixtures("local")
@@ -98,13 +97,13 @@ async def test_container_without_the_system_bus(
 
 
 @pytest.mark.usefixtures("local")
-async def test_forced_ways(hass: HomeAssistant) -> None:
+async def test_forced_routes(hass: HomeAssistant) -> None:
     """The options have the last word."""
     reason = "set in the options; heard best by hci0 (00:00:00:00:00:01)"
-    path = await find(hass, RouteChoice.IN_PROCESS)
-    assert (path.kind, path.reason) == (RouteKind.IN_PROCESS, reason)
-    path = await find(hass, RouteChoice.ISOLATED)
-    assert (path.kind, path.reason) == (RouteKind.ISOLATED, reason)
+    route = await find(hass, RouteChoice.IN_PROCESS)
+    assert (route.kind, route.reason) == (RouteKind.IN_PROCESS, reason)
+    route = await find(hass, RouteChoice.ISOLATED)
+    assert (route.kind, route.reason) == (RouteKind.ISOLATED, reason)
 
 
 @pytest.mark.usefixtures("proxy")
@@ -121,9 +120,9 @@ async def test_isolated_takes_the_best_adapter(hass: HomeAssistant) -> None:
     add_adapter(hass, "hci1", OTHER_ADAPTER)
     hear(hass, service_info(rssi=-80))
     hear(hass, service_info(source=OTHER_ADAPTER, path=OTHER_PATH, rssi=-60))
-    path = await find(hass, RouteChoice.ISOLATED)
-    assert (path.device.adapter, path.device.path) == ("hci1", OTHER_PATH)
-    assert path.source == OTHER_ADAPTER
+    route = await find(hass, RouteChoice.ISOLATED)
+    assert (route.device.adapter, route.device.object_path) == ("hci1", OTHER_PATH)
+    assert route.source == OTHER_ADAPTER
 
 
 @pytest.mark.usefixtures("local")
@@ -149,20 +148,20 @@ async def test_free_slot(hass: HomeAssistant, proxy: Proxy) -> None:
     assert (await find(hass)).source == PROXY
 
 
-async def test_full_proxy_and_another_way(hass: HomeAssistant, proxy: Proxy) -> None:
+async def test_full_proxy_and_another_scanner(hass: HomeAssistant, proxy: Proxy) -> None:
     """Somebody else holds all of its connections: the weaker adapter is taken meanwhile."""
     hear(hass, service_info(rssi=-85))
     assert (await find(hass)).source == PROXY
     proxy.taken = ["1", "2", "3"]
-    path = await find(hass)
-    assert (path.kind, path.source) == (RouteKind.ISOLATED, ADAPTER_SOURCE)
-    assert path.reason == (
+    route = await find(hass)
+    assert (route.kind, route.source) == (RouteKind.ISOLATED, ADAPTER_SOURCE)
+    assert route.reason == (
         "proxy 01 (AA:BB:CC:DD:EE:01) has no free connection, heard by hci0 (00:00:00:00:00:01) too"
     )
 
 
 async def test_proxy_that_is_gone(hass: HomeAssistant, enable_bluetooth: None) -> None:
-    """Home Assistant remembers what it has heard for a while: it is no way any more."""
+    """Home Assistant remembers what it has heard for a while: it is no route any more."""
     proxy = Proxy()
     leave = proxy.register(hass)
     proxy.hear(rssi=-50)
@@ -190,10 +189,10 @@ async def test_not_heard(hass: HomeAssistant) -> None:
 async def test_leftover_link(hass: HomeAssistant) -> None:
     """Not heard because a dead program's link holds it: the link is closed, and the poll goes on."""
     with patch.object(bluez, "release", return_value=[INVERTER_PATH]):
-        path = await find(hass)
-        assert path.kind is RouteKind.ISOLATED
-        assert path.device.path == INVERTER_PATH
-        assert path.source == ADAPTER_SOURCE
+        route = await find(hass)
+        assert route.kind is RouteKind.ISOLATED
+        assert route.device.object_path == INVERTER_PATH
+        assert route.source == ADAPTER_SOURCE
         with pytest.raises(ReaderError) as caught:
             await find_route(
                 hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC, processes=False
@@ -201,8 +200,8 @@ async def test_leftover_link(hass: HomeAssistant) -> None:
     assert caught.value.code is ErrorCode.NOT_ADVERTISING
     other = [INVERTER_PATH.replace("hci0", "hci7")]
     with patch.object(bluez, "release", return_value=other):
-        path = await find(hass)
-    assert path.source == "hci7"
+        route = await find(hass)
+    assert route.source == "hci7"
 
 
 @pytest.mark.usefixtures("enable_bluetooth")
@@ -241,9 +240,9 @@ async def test_no_bluetooth_at_all(hass: HomeAssistant) -> None:
     assert (error.code, error.stage) == (ErrorCode.ADAPTER_UNAVAILABLE, Stage.START)
 
 
-def a_way(source: str, rssi: int, *, local: bool = False, full: bool = False) -> Way:
-    """Return a way to the inverter."""
-    return Way(
+def a_scanner(source: str, rssi: int, *, local: bool = False, full: bool = False) -> Scanner:
+    """Return a scanner that hears the inverter."""
+    return Scanner(
         source=source,
         name=source,
         device=BLEDevice(INVERTER_ADDRESS, INVERTER_NAME, {}),
@@ -255,16 +254,16 @@ def a_way(source: str, rssi: int, *, local: bool = False, full: bool = False) ->
     )
 
 
-HCI0 = a_way("hci0", -60, local=True)
-HCI1 = a_way("hci1", -70, local=True)
-KITCHEN = a_way("kitchen", -50)
-GARAGE = a_way("garage", -80)
+HCI0 = a_scanner("hci0", -60, local=True)
+HCI1 = a_scanner("hci1", -70, local=True)
+KITCHEN = a_scanner("kitchen", -50)
+GARAGE = a_scanner("garage", -80)
 ALL = (KITCHEN, HCI0, HCI1, GARAGE)
 SERVED = "which BlueZ of this machine does not serve"
 
 
 @pytest.mark.parametrize(
-    ("ways", "heard_best", "avoid", "source", "kind", "reason"),
+    ("scanners", "heard_best", "cooldowns", "source", "kind", "reason"),
     [
         # what Home Assistant takes for the best, not what was loudest just now
         (ALL, "hci0", {}, "hci0", RouteKind.ISOLATED, "heard best by hci0"),
@@ -281,25 +280,29 @@ SERVED = "which BlueZ of this machine does not serve"
     ],
 )  # fmt: skip
 def test_choice(
-    ways: tuple[Way, ...],
+    scanners: tuple[Scanner, ...],
     heard_best: str,
-    avoid: dict[str, float],
+    cooldowns: dict[str, float],
     source: str,
     kind: RouteKind,
     reason: str,
 ) -> None:
     """The automatic choice, and its reason."""
-    way, how, why = choose(ways, heard_best, RouteChoice.AUTOMATIC, avoid=avoid)
-    assert (way.source, how, why) == (source, kind, reason)
+    scanner, how, why = choose(scanners, heard_best, RouteChoice.AUTOMATIC, cooldowns=cooldowns)
+    assert (scanner.source, how, why) == (source, kind, reason)
 
 
 def test_choice_without_processes() -> None:
     """Home Assistant's Bluetooth serves local adapters too."""
-    way, kind, reason = choose((HCI0, GARAGE), "hci0", RouteChoice.AUTOMATIC, processes=False)
-    assert (way, kind) == (HCI0, RouteKind.IN_PROCESS)
+    scanner, kind, reason = choose((HCI0, GARAGE), "hci0", RouteChoice.AUTOMATIC, processes=False)
+    assert (scanner, kind) == (HCI0, RouteKind.IN_PROCESS)
     assert reason == "heard best by hci0; no reader process can be started"
-    way, kind, reason = choose((HCI0, GARAGE), "garage", RouteChoice.AUTOMATIC, processes=False)
-    assert (way, kind, reason) == (GARAGE, RouteKind.IN_PROCESS, f"heard best by garage, {SERVED}")
+    scanner, kind, reason = choose((HCI0, GARAGE), "garage", RouteChoice.AUTOMATIC, processes=False)
+    assert (scanner, kind, reason) == (
+        GARAGE,
+        RouteKind.IN_PROCESS,
+        f"heard best by garage, {SERVED}",
+    )
     _, kind, _ = choose((HCI0,), "hci0", RouteChoice.ISOLATED, processes=False)
     assert kind is RouteKind.ISOLATED
 
@@ -307,8 +310,11 @@ def test_choice_without_processes() -> None:
 @pytest.mark.parametrize("wanted", list(RouteChoice))
 def test_choice_among_full_ones(wanted: RouteChoice) -> None:
     """None of them has a connection left."""
-    ways = (a_way("hci0", -60, local=True, full=True), a_way("hci1", -70, local=True, full=True))
+    scanners = (
+        a_scanner("hci0", -60, local=True, full=True),
+        a_scanner("hci1", -70, local=True, full=True),
+    )
     with pytest.raises(ReaderError) as caught:
-        choose(ways, "hci0", wanted)
+        choose(scanners, "hci0", wanted)
     assert caught.value.code is ErrorCode.NO_SLOT
     assert caught.value.message == "no free connection: hci0 (3 in use), hci1 (3 in use)"

@@ -6,8 +6,8 @@ from custom_components.blupow.link_sensors import LINK_SENSORS
 from simulator.control import ControlClient
 from simulator.home_assistant import HomeAssistant
 
+from ..helpers.processes import readers_on
 from ..helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME
-from .processes import readers_on
 
 INTERVAL = 10
 CACHE = 25
@@ -18,7 +18,7 @@ OPTIONS = {
     "may_be_off": False,
     "cache_time": CACHE,
     "grace_time": GRACE,
-    "path": "automatic",
+    "route": "automatic",
     "heartbeat_interval": 120,
     "stale_age": 300,
     "stale_checks": 3,

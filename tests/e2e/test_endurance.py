@@ -15,8 +15,8 @@ from custom_components.blupow.lib.blupow_ble.reader.process import ReaderProcess
 from simulator.control import ControlClient, control
 from simulator.faults import FaultName
 
+from ..helpers.processes import descriptors, memory, readers_on
 from ..helpers.simulated import run_simulator
-from .processes import descriptors, memory, readers_on
 
 SEED = 20261121
 POLLS = 500

@@ -10,7 +10,7 @@ from simulator.control import control
 from simulator.home_assistant import HomeAssistant, free_port, home_assistant
 from simulator.process import simulator
 
-from .processes import readers_on
+from ..helpers.processes import readers_on
 from .scene import Scene, check_log
 
 HUB = "BT-TH-6A660006"

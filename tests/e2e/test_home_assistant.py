@@ -13,7 +13,7 @@ from simulator.control import control
 from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
-from .processes import readers_on
+from ..helpers.processes import readers_on
 from .scene import (
     CACHE,
     GRACE,
@@ -142,7 +142,7 @@ async def through_home_assistant(scene: Scene) -> None:
     (entry,) = await scene.hass.call("config_entries/get", domain="blupow")
     await scene.wait_nothing_left()
     connects = await scene.connects()
-    await scene.hass.set_options(entry["entry_id"], OPTIONS | {"path": "in_process"})
+    await scene.hass.set_options(entry["entry_id"], OPTIONS | {"route": "in_process"})
     await scene.wait_fresh()
     assert await scene.connects() > connects
     before = await scene.last_reading()

@@ -9,7 +9,7 @@ from simulator.control import control
 from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
-from .processes import readers_on
+from ..helpers.processes import readers_on
 from .scene import OPTIONS, Scene, check_log
 
 DEVICES = 10

@@ -10,8 +10,8 @@ from simulator.control import control
 from simulator.home_assistant import free_port, home_assistant
 from simulator.process import simulator
 
+from ..helpers.processes import readers_on
 from ..helpers.simulated import INVERTER_ADDRESS
-from .processes import readers_on
 from .scene import OPTIONS, STATUS, VOLTAGE, Scene, check_log, discovered_and_added
 
 LASTING = OPTIONS | {"cache_time": 240, "grace_time": 240}
@@ -41,7 +41,7 @@ class Ways(Scene):
 
         async def settled() -> bool:
             await self.hass.act("force_reconnect", config_entry_id=await self.entry_id())
-            seen.append((await self.health())["path"]["via"])
+            seen.append((await self.health())["route"]["scanner"])
             return seen[-3:] == [via] * 3
 
         await self.hass.wait_for(f"readings over {via}", settled, LONG, pause=5)
@@ -56,8 +56,8 @@ class Ways(Scene):
         async def look() -> dict[str, Any] | None:
             assert await self.state(VOLTAGE) not in ("unavailable", "unknown")
             found = await self.health()
-            path = found["path"]
-            taken = (path["kind"], path["via"]) == (kind, via)
+            path = found["route"]
+            taken = (path["kind"], path["scanner"]) == (kind, via)
             return found if taken and found["status"] == "connected" else None
 
         found: dict[str, Any] = await self.hass.wait_for(
@@ -131,8 +131,8 @@ async def services_are_found_incompletely(scene: Ways) -> None:
 async def proxy_dies(scene: Ways) -> None:
     """It loses power: the adapter of this machine takes over; it is back: it is taken again."""
     found = await scene.over_proxy()
-    assert found["path"]["reason"].startswith("heard best by proxy0")
-    ways = {way["name"].split()[0]: way for way in found["ways"]}
+    assert found["route"]["reason"].startswith("heard best by proxy0")
+    ways = {way["name"].split()[0]: way for way in found["scanners"]}
     assert ways["proxy0"]["local"] is False
     assert ways["proxy0"]["signal_strength"] > ways["hci0"]["signal_strength"]
     assert ways["hci0"]["local"] is True
@@ -147,10 +147,10 @@ async def proxy_is_deaf(scene: Ways) -> None:
     await scene.settle_on(PROXY_ADDRESS.format(0))
     await scene.radio.fault("deaf", adapter="proxy0")
     found = await scene.over_adapter()
-    assert found["path"]["reason"].startswith("proxy0 (08:3A:F2:00:00:00) failed, heard by hci0")
-    ways = {way["name"].split()[0]: way for way in found["ways"]}
+    assert found["route"]["reason"].startswith("proxy0 (08:3A:F2:00:00:00) failed, heard by hci0")
+    ways = {way["name"].split()[0]: way for way in found["scanners"]}
     assert ways["proxy0"]["failed_in_a_row"] >= 2
-    assert ways["proxy0"]["avoided_for"] > 1700
+    assert ways["proxy0"]["cooldown"] > 1700
     await scene.begin_anew("hci0")
 
 
@@ -159,7 +159,7 @@ async def adapter_is_deaf(scene: Ways) -> None:
     await scene.settle_on(ADAPTER_ADDRESS.format(0x13))
     await scene.radio.fault("deaf", adapter="hci0")
     found = await scene.over_proxy()
-    assert "hci0" in found["path"]["reason"]
+    assert "hci0" in found["route"]["reason"]
     await scene.begin_anew("hci0")
 
 
@@ -191,9 +191,9 @@ async def proxy_is_left_by_step_2(scene: Ways) -> None:
 
     await scene.hass.wait_for("step 2 leaving the proxy", left, 3 * LONG)
     health = await scene.health()
-    assert health["path"]["via"] == ADAPTER_ADDRESS.format(0x13)
-    ways = {way["name"].split()[0]: way for way in health["ways"]}
-    assert ways["proxy0"]["avoided_for"] > 1700
+    assert health["route"]["scanner"] == ADAPTER_ADDRESS.format(0x13)
+    ways = {way["name"].split()[0]: way for way in health["scanners"]}
+    assert ways["proxy0"]["cooldown"] > 1700
     await scene.hass.set_options(await scene.entry_id(), LASTING)
     await scene.begin_anew("hci0")
 
@@ -203,6 +203,6 @@ async def unit_is_found_by_step_3(scene: Ways) -> None:
     entry = {"config_entry_id": await scene.entry_id()}
     await scene.radio.do("unit", address=INVERTER_ADDRESS, unit=1)
     assert (await scene.hass.act("force_reconnect", **entry))["step"] == 3
-    path = (await scene.health())["path"]
-    assert (path["kind"], path["via"]) == ("in_process", PROXY_ADDRESS.format(0))
+    path = (await scene.health())["route"]
+    assert (path["kind"], path["scanner"]) == ("in_process", PROXY_ADDRESS.format(0))
     await scene.wait_fresh()

@@ -12,8 +12,8 @@ from simulator.control import control
 from simulator.home_assistant import HomeAssistantError, free_port, home_assistant
 from simulator.process import simulator
 
+from ..helpers.processes import readers_on
 from ..helpers.simulated import INVERTER_NAME, INVERTER_PATH, leave_a_link
-from .processes import readers_on
 from .scene import (
     GRACE,
     INTERVAL,
@@ -122,7 +122,7 @@ async def stale_link(scene: Patient) -> None:
 
     Read by a process of its own the device would not even be missed: that one takes the link over.
     """
-    await scene.healthy(WATCHFUL | {"path": "in_process"})
+    await scene.healthy(WATCHFUL | {"route": "in_process"})
     await scene.wait_fresh()
     await scene.wait_nothing_left()
     await leave_a_link(scene.bus_address, OTHER_PATH)
@@ -142,7 +142,7 @@ async def deaf_adapter(scene: Patient) -> None:
 
     async def taken() -> bool:
         await scene.hass.act("force_reconnect", **entry)
-        path = (await scene.hass.act("health_check", **entry))["path"]
+        path = (await scene.hass.act("health_check", **entry))["route"]
         return bool(path["adapter"] == "hci0")
 
     # between two readings it is heard: a device that is connected does not advertise
@@ -150,12 +150,12 @@ async def deaf_adapter(scene: Patient) -> None:
     await scene.radio.fault("deaf", adapter="hci0")
     assert (await scene.hass.act("force_reconnect", **entry))["step"] == 2
     health = await scene.hass.act("health_check", **entry)
-    assert health["path"]["adapter"] == "hci1"
+    assert health["route"]["adapter"] == "hci1"
     # which of the two Home Assistant hears best after the scan of step 2 is chance
-    ways = {way["name"].split()[0]: way for way in health["ways"]}
-    assert ways["hci0"]["avoided_for"] > 1700
+    ways = {way["name"].split()[0]: way for way in health["scanners"]}
+    assert ways["hci0"]["cooldown"] > 1700
     await scene.wait_fresh(70)
-    path = (await scene.hass.act("health_check", **entry))["path"]
+    path = (await scene.hass.act("health_check", **entry))["route"]
     assert path["adapter"] == "hci1"
 
 

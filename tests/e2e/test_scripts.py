@@ -11,8 +11,8 @@ import pytest
 
 from simulator.bus import address
 
+from ..helpers.processes import readers_on
 from ..helpers.simulated import run_simulator
-from .processes import readers_on
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOG = """\

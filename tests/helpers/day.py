@@ -12,12 +12,14 @@ from typing import ClassVar, override
 
 from bleak.backends.characteristic import BleakGATTCharacteristic
 
-from custom_components.blupow.bluetooth import Path, ReadPlan
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from custom_components.blupow.lib.blupow_ble.reader.plan import ReadPlan
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import Reading
+from custom_components.blupow.lib.blupow_ble.reader.route import Route
 from custom_components.blupow.lib.blupow_ble.reader.timeouts import child_deadline, parent_deadline
-from custom_components.blupow.lib.blupow_ble.virtual import FRAGMENT, VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.link import FRAGMENT, VirtualLink
 from homeassistant.core import HomeAssistant
 from simulator.faults import FaultName
 from simulator.peripheral import Peripheral, Radio
@@ -219,7 +221,7 @@ class DayReader:
     def __init__(self, hass: HomeAssistant) -> None:
         """Take part in the day."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+    async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading."""
         day = self.day
         day.polls += 1
@@ -241,7 +243,7 @@ class DayReader:
             day.earlier.append(day.fresh)
         day.fresh = (day.number, day.clock)
         day.codes_since_fresh = 0
-        return path, reading
+        return route, reading
 
     async def _read(self, plan: ReadPlan) -> Reading:
         day = self.day

@@ -9,7 +9,8 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest, seal
-from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual.device import Module, VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 
 NOW = 1_795_000_000.0
 

@@ -7,7 +7,11 @@ from typing import Any, Final
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.virtual import Module, virtual_bus, virtual_device
+from custom_components.blupow.lib.blupow_ble.virtual.device import (
+    Module,
+    virtual_bus,
+    virtual_device,
+)
 from homeassistant.config_entries import ConfigSubentryData
 
 from .scripted import NOW
@@ -35,8 +39,8 @@ class Family:
             subentries_data=[
                 ConfigSubentryData(
                     subentry_type="unit",
-                    title=f"Unit {unit['unit']}",
-                    unique_id=str(unit["unit"]),
+                    title=f"Unit {unit['unit_id']}",
+                    unique_id=str(unit["unit_id"]),
                     data=unit,
                 )
                 for unit in (self.more if more is None else more)
@@ -48,7 +52,7 @@ def _single(kind: str, name: str, profile: str, model: str, unit: int | None) ->
     return Family(
         name=name,
         device=lambda: virtual_device(kind, lambda: NOW),
-        data={"profile": profile, "model": model, "unit": unit},
+        data={"profile": profile, "model": model, "unit_id": unit},
     )
 
 
@@ -70,19 +74,19 @@ FAMILIES: Final = {
         data={
             "profile": "battery",
             "model": "SMART",
-            "unit": 48,
+            "unit_id": 48,
         },
         more=(
             {
                 "profile": "battery",
                 "model": "SMART",
-                "unit": 49,
+                "unit_id": 49,
                 "serial_number": "VIRTUAL-BATT-049",
             },
             {
                 "profile": "controller",
                 "model": "Rover",
-                "unit": 96,
+                "unit_id": 96,
                 "serial_number": "1501FFFF",
             },
         ),

@@ -13,7 +13,8 @@ from bleak_retry_connector import Allocations
 from bluetooth_data_tools import monotonic_time_coarse
 from habluetooth import BaseHaRemoteScanner, HaBluetoothConnector
 
-from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.virtual.device import Module, VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant
 

@@ -7,18 +7,19 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from custom_components.blupow.bluetooth import FindPlan, Path, ReadPlan
-from custom_components.blupow.const import RouteKind
 from custom_components.blupow.lib.blupow_ble.protocol.errors import (
     ErrorCode,
     ReaderCannotStart,
     ReaderError,
     Stage,
 )
+from custom_components.blupow.lib.blupow_ble.reader.plan import FindPlan, ReadPlan
 from custom_components.blupow.lib.blupow_ble.reader.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading
-from custom_components.blupow.lib.blupow_ble.virtual import Module, VirtualDevice, VirtualLink
+from custom_components.blupow.lib.blupow_ble.reader.route import Route, RouteKind
+from custom_components.blupow.lib.blupow_ble.virtual.device import Module, VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 from homeassistant.core import HomeAssistant
 
 NOW = 1_795_000_000.0
@@ -47,7 +48,7 @@ class Script:
     """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
     searches: list[FindPlan] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
     stopped: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -71,20 +72,20 @@ class ScriptedReader:
     def __init__(self, hass: HomeAssistant) -> None:
         """Take part in the script."""
 
-    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
+    async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading."""
         script = self.script
-        script.paths.append(path)
+        script.routes.append(route)
         script.plans.append(plan)
         script.at_once += 1
         script.most_at_once = max(script.most_at_once, script.at_once)
         try:
             await script.gate.wait()
-            if script.no_process and path.kind is RouteKind.ISOLATED:
+            if script.no_process and route.kind is RouteKind.ISOLATED:
                 raise ReaderCannotStart("scripted sandbox")
-            if path.source in script.deaf:
+            if route.source in script.deaf:
                 raise ReaderError(ErrorCode.CONNECT_TIMEOUT, "scripted deafness")
-            return path, await self._read(plan)
+            return route, await self._read(plan)
         finally:
             script.at_once -= 1
 
@@ -103,13 +104,13 @@ class ScriptedReader:
         finally:
             await reader.close()
 
-    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+    async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find the script's units, or fail as the script says."""
         script = self.script
         script.searches.append(plan)
         if script.error:
             raise ReaderError(script.error, f"scripted {script.error}")
-        prober = Prober(VirtualLink(script.device), addresses=plan.addresses)
+        prober = Prober(VirtualLink(script.device), unit_ids=plan.unit_ids)
         try:
             return await (prober.sweep() if plan.everything else _one(prober))
         finally:

@@ -13,7 +13,7 @@ from custom_components.blupow.lib.blupow_ble import cli, virtual
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module
 from custom_components.blupow.lib.blupow_ble.reader.process import LIB
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualShunt
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualShunt
 from simulator.control import ControlClient
 
 from ..helpers.frames import (

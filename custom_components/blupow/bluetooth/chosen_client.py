@@ -1,4 +1,4 @@
-"""Home Assistant's client, over the adapter or proxy that was chosen.
+"""Home Assistant's client, over the scanner that was chosen.
 
 Home Assistant's own choice goes by the signal of the last advertisement and by connects that failed. It
 knows nothing of readings that fail once they are connected, nor of those of reader processes.
@@ -11,14 +11,14 @@ import bleak_retry_connector
 from habluetooth import BluetoothManager
 
 from ..lib.blupow_ble.protocol.errors import ErrorCode
-from . import NoRoute
+from ..lib.blupow_ble.reader.route import NoRoute
 
 
 def client_over(address: str, source: str) -> type[BleakClient]:
-    """Return a client class that connects to a device over one adapter or proxy.
+    """Return a client class that connects to a device over one scanner.
 
     Slots, connects in progress and failures are accounted for by Home Assistant as ever. Its `connect`
-    raises NoRoute where that way is gone or has no connection left.
+    raises NoRoute where that scanner is gone or has no connection left.
     """
     # looked up by its module: Home Assistant puts its own class there when its Bluetooth is set up
     base: Any = bleak_retry_connector.BleakClientWithServiceCache

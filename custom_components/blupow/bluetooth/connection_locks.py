@@ -1,4 +1,4 @@
-"""Turns: one connection at a time over an adapter or a proxy, and to a device."""
+"""Connection locks: one connection at a time to a device, and over a scanner."""
 
 import asyncio
 from collections import defaultdict
@@ -9,13 +9,12 @@ from homeassistant.components import bluetooth
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-from ..const import DOMAIN, RouteKind
+from ..const import DOMAIN
 from ..lib.blupow_ble.protocol.errors import ErrorCode
-from . import NoRoute, Path
+from ..lib.blupow_ble.reader.route import NoRoute, Route, RouteKind
 from .scanners import connections
 
-_LOCKS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_turns")
-
+_LOCKS: HassKey[defaultdict[str, asyncio.Lock]] = HassKey(f"{DOMAIN}_connection_locks")
 
 START_SPREAD: Final = 2.0
 """Seconds between the first readings of devices, while Home Assistant starts."""
@@ -33,38 +32,38 @@ def start_delay(hass: HomeAssistant) -> float:
 
 
 @callback
-def turn(hass: HomeAssistant, name: str) -> asyncio.Lock:
-    """Return the lock of an adapter, a proxy or a device."""
+def connection_lock(hass: HomeAssistant, name: str) -> asyncio.Lock:
+    """Return the connection lock of a device, by its address, or of a scanner, by its source."""
     return hass.data.setdefault(_LOCKS, defaultdict(asyncio.Lock))[name]
 
 
-async def acquire_connection_lock(hass: HomeAssistant, path: Path) -> Callable[[], None]:
-    """Wait until neither the device nor the way to it is in use; return what ends the turn.
+async def acquire_connection_locks(hass: HomeAssistant, route: Route) -> Callable[[], None]:
+    """Wait until neither the device nor the scanner is in use; return what releases both locks.
 
     First come, first served: devices that are set up at the same time connect one after the other.
-    Raises NoRoute(no_slot) when somebody else has taken the last connection meanwhile.
+    Raises NoRoute(no_slot) when the last free connection was taken meanwhile.
     """
-    taken: list[asyncio.Lock] = []
+    acquired: list[asyncio.Lock] = []
 
-    def end() -> None:
-        for lock in taken:
+    def release() -> None:
+        for lock in acquired:
             lock.release()
 
     try:
-        for name in (path.device.address, path.source):
-            lock = turn(hass, name)
+        for name in (route.device.address, route.source):
+            lock = connection_lock(hass, name)
             await lock.acquire()
-            taken.append(lock)
-        if path.kind is not RouteKind.VIRTUAL:
-            _check_connections(hass, path.source)
+            acquired.append(lock)
+        if route.kind is not RouteKind.VIRTUAL:
+            _check_connections(hass, route.source)
     except BaseException:
-        end()
+        release()
         raise
-    return end
+    return release
 
 
 def _check_connections(hass: HomeAssistant, source: str) -> None:
-    """Raise NoRoute(no_slot) when an adapter or proxy has no connection left."""
+    """Raise NoRoute(no_slot) when a scanner has no free connection."""
     scanner = bluetooth.async_scanner_by_source(hass, source)
     slots, free = connections(scanner)
     if scanner is not None and slots and free <= 0:

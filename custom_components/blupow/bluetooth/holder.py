@@ -26,7 +26,7 @@ def refuse_other_integration(hass: HomeAssistant, address: str) -> None:
 async def refuse_held(hass: HomeAssistant, address: str) -> None:
     """Raise ReaderError(held_by_other) when somebody else of this machine is connected to a device."""
     refuse_other_integration(hass, address)
-    if not await bluez.connected_paths(address):
+    if not await bluez.connected_object_paths(address):
         return
     if not await hass.async_add_executor_job(link_claim.left_by_us, address):
         raise _held("another program of this machine is connected to the device")

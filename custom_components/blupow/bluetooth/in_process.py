@@ -1,4 +1,4 @@
-"""Readings through Home Assistant's own Bluetooth: the way over ESPHome and other proxies."""
+"""Readings through Home Assistant's own Bluetooth: over ESPHome and other proxies too."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,31 +6,31 @@ from dataclasses import replace
 
 from homeassistant.core import HomeAssistant
 
-from ..const import RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from ..lib.blupow_ble.protocol.session import Link
 from ..lib.blupow_ble.reader.link import BleLink
+from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan
 from ..lib.blupow_ble.reader.probing import Prober
 from ..lib.blupow_ble.reader.reading import Reader as LibraryReader
 from ..lib.blupow_ble.reader.result import Finding, Reading
+from ..lib.blupow_ble.reader.route import Route, RouteKind
 from ..lib.blupow_ble.reader.timeouts import child_deadline
 from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
-from . import FindPlan, Path, ReadPlan
 from .chosen_client import client_over
-from .connection_locks import acquire_connection_lock
+from .connection_locks import acquire_connection_locks
 from .scanners import connected_by
 
 
-def _link(path: Path, plan: ReadPlan | FindPlan) -> Link:
-    """Return the link that a path leads over."""
-    if path.kind is RouteKind.VIRTUAL:
+def _link(route: Route, plan: ReadPlan | FindPlan) -> Link:
+    """Return the link of a route."""
+    if route.kind is RouteKind.VIRTUAL:
         assert isinstance(plan, ReadPlan)
         return VirtualLink(virtual_device(plan.units[0].profile.key))
-    assert path.ble_device is not None
+    assert route.ble_device is not None
     return BleLink(
-        path.ble_device,
+        route.ble_device,
         plan.connect_timeout,
-        client_class=client_over(path.device.address, path.source),
+        client_class=client_over(route.device.address, route.source),
         bypass_service_cache=isinstance(plan, ReadPlan) and plan.bypass_service_cache,
     )
 
@@ -43,44 +43,43 @@ class InProcessReader:
         self._hass = hass
         self._finishing: asyncio.Task[None] | None = None
 
-    async def read(self, path: Path, plan: ReadPlan) -> tuple[Path, Reading]:
-        """Take one reading; return it with the way that it really took. Raises ReaderError."""
+    async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
+        """Take one reading; return it with the route that it really took. Raises ReaderError."""
 
-        async def job(link: Link) -> tuple[Path, Reading]:
+        async def job(link: Link) -> tuple[Route, Reading]:
             reader = LibraryReader(link, plan.units, budget=plan.budget, look_at=plan.look_at)
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
-            return self._really_taken(path), reading
+            return self._really_taken(route), reading
 
-        return await self._have_done(path, _link(path, plan), plan, job)
+        return await self._have_done(route, _link(route, plan), plan, job)
 
-    async def find(self, path: Path, plan: FindPlan) -> list[Finding]:
+    async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""
 
         async def job(link: Link) -> list[Finding]:
-            prober = Prober(link, plan.budget, plan.addresses)
+            prober = Prober(link, plan.budget, plan.unit_ids)
             return await prober.sweep() if plan.everything else [await prober.identify()]
 
-        return await self._have_done(path, _link(path, plan), plan, job)
+        return await self._have_done(route, _link(route, plan), plan, job)
 
-    def _really_taken(self, path: Path) -> Path:
-        """Return the way to a device that is connected: Home Assistant has the last word."""
-        virtual = path.kind is RouteKind.VIRTUAL
-        scanner = None if virtual else connected_by(self._hass, path.device.address)
-        if scanner is None or scanner.source == path.source:
-            return path
+    def _really_taken(self, route: Route) -> Route:
+        """Return the route over which Home Assistant has really connected."""
+        virtual = route.kind is RouteKind.VIRTUAL
+        scanner = None if virtual else connected_by(self._hass, route.device.address)
+        if scanner is None or scanner.source == route.source:
+            return route
         reason = f"Home Assistant connected over {scanner.name}"
-        return replace(path, source=scanner.source, reason=reason)
+        return replace(route, source=scanner.source, reason=reason)
 
     async def _have_done[T](
         self,
-        path: Path,
+        route: Route,
         link: Link,
         plan: ReadPlan | FindPlan,
         job: Callable[[Link], Awaitable[T]],
     ) -> T:
-        """Do something over a link in the adapter's or proxy's turn."""
-        await self.stop()
-        release = await acquire_connection_lock(self._hass, path)
+        """Do something over a link under the connection locks."""
+        release = await acquire_connection_locks(self._hass, route)
         deadline = child_deadline(plan.connect_timeout, plan.budget)
         try:
             async with asyncio.timeout(deadline):
@@ -95,7 +94,7 @@ class InProcessReader:
             )
 
     async def _finish(self, link: Link, release: Callable[[], None]) -> None:
-        """Disconnect, then let the next one have the adapter or proxy."""
+        """Disconnect, then release the connection locks."""
         try:
             await link.disconnect()
         finally:

@@ -10,11 +10,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN
+from ..lib.blupow_ble import connection_log
+from ..lib.blupow_ble.connection_log import Topic
 from ..lib.blupow_ble.reader import bluez, link_claim
+from .connection_locks import connection_lock
 from .holder import refuse_held
 from .scanners import scanners_hearing
-
-_LOGGER = logging.getLogger(__name__)
 
 ACTIVE_SCAN: Final = 10.0
 """Seconds; Home Assistant's own default for a scan on demand."""
@@ -32,12 +33,12 @@ _BLUETOOTH: Final = "bluetooth"
 
 async def is_connectable(hass: HomeAssistant, address: str) -> bool:
     """Whether somebody hears a device, and BlueZ has an object to connect to if it is BlueZ's to do."""
-    ways = scanners_hearing(hass, address)
-    paths = {way.object_path for way in ways}
-    if not ways or None in paths:
-        return bool(ways)
-    known = await bluez.known_paths(address)
-    return known is None or not paths.isdisjoint(known)
+    scanners = scanners_hearing(hass, address)
+    object_paths = {scanner.object_path for scanner in scanners}
+    if not scanners or None in object_paths:
+        return bool(scanners)
+    known = await bluez.known_object_paths(address)
+    return known is None or not object_paths.isdisjoint(known)
 
 
 async def wait_connectable(hass: HomeAssistant, address: str) -> bool:
@@ -93,6 +94,34 @@ async def rediscover(hass: HomeAssistant, address: str) -> list[str]:
     return removed or []
 
 
+class BluetoothRemedies:
+    """What the steps of a recovery do for one device; nobody else works with it meanwhile."""
+
+    def __init__(self, hass: HomeAssistant, address: str) -> None:
+        """Work for a device."""
+        self._hass = hass
+        self._address = address
+
+    async def close_links(self) -> None:
+        """Close leftover links. Raises ReaderError(held_by_other)."""
+        async with connection_lock(self._hass, self._address):
+            await close_links(self._hass, self._address)
+
+    async def look_again(self) -> None:
+        """Scan actively, and wait until the device can be connected to."""
+        async with connection_lock(self._hass, self._address):
+            await look_again(self._hass, self._address)
+
+    async def rediscover(self) -> None:
+        """Have BlueZ forget the device and discover it again. Raises ReaderError(held_by_other)."""
+        async with connection_lock(self._hass, self._address):
+            await rediscover(self._hass, self._address)
+
+    async def wait_connectable(self) -> None:
+        """Wait until the device can be connected to, at most for a while."""
+        await wait_connectable(self._hass, self._address)
+
+
 async def _look_and_wait(hass: HomeAssistant, address: str) -> None:
     """Wait until a device can be connected to; have it looked for meanwhile."""
     if not await is_connectable(hass, address):
@@ -134,7 +163,9 @@ async def _scan_actively(hass: HomeAssistant) -> None:
 
 def _restart(hass: HomeAssistant, source: str, name: str) -> None:
     """Have Home Assistant start a scanner again that has stopped."""
-    _LOGGER.info("[recovery] %s has stopped scanning and is started again", name)
+    connection_log.log(
+        logging.INFO, Topic.RECOVERY, f"{name} has stopped scanning and is started again"
+    )
     entry = hass.config_entries.async_entry_for_domain_unique_id(_BLUETOOTH, source)
     if entry is not None:
         hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -1,7 +1,6 @@
-"""Picks the way to a device, and says why."""
+"""Finds the route of a reading by what Home Assistant hears."""
 
 from collections.abc import Mapping, Sequence
-import logging
 from types import MappingProxyType
 from typing import Final
 
@@ -9,28 +8,15 @@ from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.core import HomeAssistant
 
-from ..const import RouteKind
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from ..lib.blupow_ble.reader import bluez, link_claim
-from ..lib.blupow_ble.reader.messages import VIRTUAL, Device
+from ..lib.blupow_ble.reader.messages import Device
+from ..lib.blupow_ble.reader.route import Route, RouteKind
 from ..options import RouteChoice
-from . import Path
 from .holder import refuse_held, refuse_other_integration
-from .scanners import Way, scanners_hearing
+from .scanners import Scanner, scanners_hearing
 
-_LOGGER = logging.getLogger(__name__)
-
-NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
-
-
-def virtual_route() -> Path:
-    """Return the path to the virtual device."""
-    return Path(
-        kind=RouteKind.VIRTUAL,
-        reason="virtual device",
-        device=Device(address=VIRTUAL, name=VIRTUAL),
-        source="no radio",
-    )
+NO_COOLDOWNS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 async def find_route(
@@ -39,12 +25,12 @@ async def find_route(
     name: str,
     wanted: RouteChoice,
     *,
-    avoid: Mapping[str, float] = NOBODY,
+    cooldowns: Mapping[str, float] = NO_COOLDOWNS,
     processes: bool = True,
-) -> Path:
-    """Return the way to a device by what Home Assistant hears. Nothing is scanned.
+) -> Route:
+    """Return the route to a device by what Home Assistant hears. Nothing is scanned.
 
-    `avoid` are adapters and proxies that failed lately, with the time until which they rest;
+    `cooldowns` are the scanners that failed lately, with the time until which they are on cooldown;
     `processes` says whether a reader process can be started here.
     Raises ReaderError: adapter_unavailable, not_advertising, no_connectable_scanner, no_slot, held_by_other.
     """
@@ -56,76 +42,82 @@ async def find_route(
             stage=Stage.START,
         )
     heard = bluetooth.async_last_service_info(hass, address, connectable=True)
-    ways = scanners_hearing(hass, address) if heard is not None else []
-    if heard is None or not ways:
+    scanners = scanners_hearing(hass, address) if heard is not None else []
+    if heard is None or not scanners:
         return await _leftover_route(hass, address, name, wanted, processes=processes)
-    way, kind, reason = choose(ways, heard.source, wanted, avoid=avoid, processes=processes)
-    return Path(
+    scanner, kind, reason = choose(
+        scanners, heard.source, wanted, cooldowns=cooldowns, processes=processes
+    )
+    return Route(
         kind=kind,
         reason=reason,
-        device=Device(address=address, name=name, path=way.object_path, adapter=way.adapter),
-        source=way.source,
-        ble_device=way.device,
+        device=Device(
+            address=address, name=name, object_path=scanner.object_path, adapter=scanner.adapter
+        ),
+        source=scanner.source,
+        ble_device=scanner.device,
     )
 
 
 def choose(
-    ways: Sequence[Way],
+    scanners: Sequence[Scanner],
     heard_best: str,
     wanted: RouteChoice,
     *,
-    avoid: Mapping[str, float] = NOBODY,
+    cooldowns: Mapping[str, float] = NO_COOLDOWNS,
     processes: bool = True,
-) -> tuple[Way, RouteKind, str]:
-    """Return the way to take, how, and why. A pure rule.
+) -> tuple[Scanner, RouteKind, str]:
+    """Return the scanner to connect over, by which reader, and why. A pure rule.
 
-    `heard_best` is the adapter or proxy that Home Assistant takes for the best: it does not change
-    with each advertisement. Raises ReaderError: not_advertising, no_slot.
+    `heard_best` is the scanner that Home Assistant considers the best: that choice does not change with
+    each advertisement. Raises ReaderError: not_advertising, no_slot.
     """
     if wanted is RouteChoice.ISOLATED:
-        ways = [way for way in ways if way.object_path]
-        if not ways:
+        scanners = [scanner for scanner in scanners if scanner.object_path]
+        if not scanners:
             raise ReaderError(
                 ErrorCode.NOT_ADVERTISING,
-                "no adapter of this machine hears the device, and the options allow no other way",
+                "no adapter of this machine hears the device, and the options allow no other route",
                 stage=Stage.CONNECT,  # it is heard, though
             )
-    way = _preferred(_free(ways), heard_best, avoid)
-    first = next((item for item in ways if item.source == heard_best), way)
-    reason = f"heard best by {way.name}"
-    if way is not first:
+    chosen = _preferred(_free(scanners), heard_best, cooldowns)
+    first = next((item for item in scanners if item.source == heard_best), chosen)
+    reason = f"heard best by {chosen.name}"
+    if chosen is not first:
         why = "has no free connection" if first.full else "failed"
-        reason = f"{first.name} {why}, heard by {way.name} too"
+        reason = f"{first.name} {why}, heard by {chosen.name} too"
     if wanted is not RouteChoice.AUTOMATIC:
         how = RouteKind.ISOLATED if wanted is RouteChoice.ISOLATED else RouteKind.IN_PROCESS
-        return way, how, f"set in the options; {reason}"
-    if way.object_path is None:
-        return way, RouteKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
+        return chosen, how, f"set in the options; {reason}"
+    if chosen.object_path is None:
+        return chosen, RouteKind.IN_PROCESS, f"{reason}, which BlueZ of this machine does not serve"
     if not processes:
-        return way, RouteKind.IN_PROCESS, f"{reason}; no reader process can be started"
-    return way, RouteKind.ISOLATED, reason
+        return chosen, RouteKind.IN_PROCESS, f"{reason}; no reader process can be started"
+    return chosen, RouteKind.ISOLATED, reason
 
 
-def _free(ways: Sequence[Way]) -> list[Way]:
-    """Return the ways that have a connection left. Raises ReaderError(no_slot)."""
-    if free := [way for way in ways if not way.full]:
+def _free(scanners: Sequence[Scanner]) -> list[Scanner]:
+    """Return the scanners that have a free connection. Raises ReaderError(no_slot)."""
+    if free := [scanner for scanner in scanners if not scanner.full]:
         return free
-    names = ", ".join(f"{way.name} ({way.slots} in use)" for way in ways)
+    names = ", ".join(f"{scanner.name} ({scanner.slots} in use)" for scanner in scanners)
     raise ReaderError(ErrorCode.NO_SLOT, f"no free connection: {names}", stage=Stage.START)
 
 
-def _preferred(ways: Sequence[Way], heard_best: str, avoid: Mapping[str, float]) -> Way:
-    """Return the way that is heard best of those that do not rest; else the one that rests least."""
-    able = [way for way in ways if way.source not in avoid]
+def _preferred(
+    scanners: Sequence[Scanner], heard_best: str, cooldowns: Mapping[str, float]
+) -> Scanner:
+    """Return the best scanner that is not on cooldown; else the one whose cooldown ends first."""
+    able = [scanner for scanner in scanners if scanner.source not in cooldowns]
     if not able:
-        able = [min(ways, key=lambda way: avoid[way.source])]
-    best = next((way for way in able if way.source == heard_best), None)
-    return best or max(able, key=lambda way: way.rssi)
+        able = [min(scanners, key=lambda scanner: cooldowns[scanner.source])]
+    best = next((scanner for scanner in able if scanner.source == heard_best), None)
+    return best or max(able, key=lambda scanner: scanner.rssi)
 
 
 async def _leftover_route(
     hass: HomeAssistant, address: str, name: str, wanted: RouteChoice, *, processes: bool
-) -> Path:
+) -> Route:
     """Close a link that BlueZ kept for a client that died: it keeps the device from advertising.
 
     Raises ReaderError(not_advertising) when there is none: a connect would only burden the radio;
@@ -133,31 +125,30 @@ async def _leftover_route(
     In-process the device must be heard anew first, which brings a poll at once.
     """
     await refuse_held(hass, address)
-    if wanted is RouteChoice.IN_PROCESS or not (paths := await bluez.release(address)):
+    if wanted is RouteChoice.IN_PROCESS or not (object_paths := await bluez.release(address)):
         raise _not_advertising(hass, address)
     await hass.async_add_executor_job(link_claim.forget, address)
-    _LOGGER.debug("[path] %s: a leftover link was closed", name)
     if wanted is RouteChoice.AUTOMATIC and not processes:
         raise _not_advertising(hass, address)
-    adapter = paths[0].split("/")[3]
-    scanner = next(
+    adapter = object_paths[0].split("/")[3]
+    source = next(
         (
-            scanner
+            scanner.source
             for scanner in bluetooth.async_current_scanners(hass)
             if scanner.adapter == adapter
         ),
-        None,
+        adapter,
     )
-    return Path(
+    return Route(
         kind=RouteKind.ISOLATED,
         reason="not heard, but BlueZ still held a link to it",
-        device=Device(address=address, name=name, path=paths[0], adapter=adapter),
-        source=scanner.source if scanner else adapter,
+        device=Device(address=address, name=name, object_path=object_paths[0], adapter=adapter),
+        source=source,
     )
 
 
 def _not_advertising(hass: HomeAssistant, address: str) -> ReaderError:
-    """Say why nobody can connect: who hears the device cannot, or nobody hears it."""
+    """Return why nobody can connect: the scanners that hear the device cannot, or none hears it."""
     hearing = bluetooth.async_scanner_devices_by_address(hass, address, connectable=False)
     if hearing and not any(item.scanner.connectable for item in hearing):
         names = ", ".join(sorted(item.scanner.name for item in hearing))

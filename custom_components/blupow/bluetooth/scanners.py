@@ -1,4 +1,4 @@
-"""The ways that Home Assistant knows to a device: each adapter and each proxy that hears it."""
+"""The scanners that hear a device: each adapter and each proxy that Home Assistant knows."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,24 +11,23 @@ from homeassistant.components.bluetooth import BaseHaScanner, BluetoothScannerDe
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble.reader import bluez
-from ..lib.blupow_ble.reader.link import device_path
+from ..lib.blupow_ble.reader.link import object_path_of
 
 UNKNOWN_RSSI: Final = -127
-"""What an adapter of this machine tells for a moment after each of its scans."""
+"""What a local adapter reports for a moment after each of its scans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Scanner:
     """An adapter or a proxy that hears a device and can connect to it."""
 
     source: str
-    """Its address, by which Home Assistant tells it from others."""
+    """Its address, by which Home Assistant identifies it."""
     name: str
-    """What people call it."""
     device: BLEDevice
     rssi: int
     object_path: str | None
-    """The device's BlueZ object path; None if BlueZ of this machine does not serve this way."""
+    """The device's BlueZ object path; None if BlueZ of this machine does not serve this scanner."""
     adapter: str | None
     """The adapter's name in BlueZ, hci0 for instance."""
     slots: int
@@ -37,11 +36,11 @@ class Way:
 
     @property
     def full(self) -> bool:
-        """Whether it has no connection left."""
+        """Whether it has no free connection."""
         return self.slots > 0 and self.free <= 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what there is to say of it, for a report."""
+        """Return what a report says about it."""
         return {
             "name": self.name,
             "local": self.object_path is not None,
@@ -50,37 +49,37 @@ class Way:
         }
 
 
-def scanners_hearing(hass: HomeAssistant, address: str) -> list[Way]:
-    """Return who hears a device and can connect to it, the strongest signal first."""
-    heard = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
-    heard.sort(key=lambda item: item.advertisement.rssi, reverse=True)
-    return [_way(item) for item in heard]
+def scanners_hearing(hass: HomeAssistant, address: str) -> list[Scanner]:
+    """Return the scanners that hear a device and can connect to it, the strongest signal first."""
+    found = bluetooth.async_scanner_devices_by_address(hass, address, connectable=True)
+    found.sort(key=lambda item: item.advertisement.rssi, reverse=True)
+    return [_scanner(item) for item in found]
 
 
-def _way(item: BluetoothScannerDevice) -> Way:
+def _scanner(item: BluetoothScannerDevice) -> Scanner:
     slots, free = connections(item.scanner)
     local = bluez.available() and device_source(item.ble_device) is None
-    path = device_path(item.ble_device) if local else None
-    return Way(
+    object_path = object_path_of(item.ble_device) if local else None
+    return Scanner(
         source=item.scanner.source,
         name=item.scanner.name,
         device=item.ble_device,
         rssi=item.advertisement.rssi,
-        object_path=path,
-        adapter=item.scanner.adapter if path else None,
+        object_path=object_path,
+        adapter=item.scanner.adapter if object_path else None,
         slots=slots,
         free=free,
     )
 
 
 def connections(scanner: BaseHaScanner | None) -> tuple[int, int]:
-    """Return how many connections an adapter or proxy can have, and how many are free; 0 is unknown."""
+    """Return how many connections a scanner can have, and how many are free; 0 is unknown."""
     allocations = scanner.get_allocations() if scanner else None
     return (allocations.slots, allocations.free) if allocations else (0, 0)
 
 
 def connected_by(hass: HomeAssistant, address: str) -> BaseHaScanner | None:
-    """Return the adapter or proxy over which Home Assistant itself is connected to a device."""
+    """Return the scanner over which Home Assistant itself is connected to a device."""
     for scanner in bluetooth.async_current_scanners(hass):
         allocations = scanner.get_allocations()
         if allocations is not None and address in allocations.allocated:

@@ -25,7 +25,7 @@ from custom_components.blupow.lib.blupow_ble.reader import reading as reading_mo
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import UnitReading
-from custom_components.blupow.lib.blupow_ble.virtual import VirtualDevice, virtual_device
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice, virtual_device
 from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 
 from ...helpers.devices import NOW

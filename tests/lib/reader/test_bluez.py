@@ -14,11 +14,11 @@ async def test_leftover_link_is_found_and_ended(
     simulated: ControlClient, simulated_bus: str
 ) -> None:
     """A dead client's link stays; it is seen, and released by its path."""
-    assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    assert await bluez.connected_object_paths(INVERTER_ADDRESS) == []
     assert await bluez.release(INVERTER_ADDRESS) == []
     await leave_a_link(simulated_bus)
     assert await simulated.links() == [INVERTER_PATH]
-    assert await bluez.connected_paths(INVERTER_ADDRESS.lower()) == [INVERTER_PATH]
+    assert await bluez.connected_object_paths(INVERTER_ADDRESS.lower()) == [INVERTER_PATH]
     assert await bluez.release(INVERTER_ADDRESS) == [INVERTER_PATH]
     assert await simulated.links() == []
 
@@ -36,7 +36,7 @@ async def test_bluez_that_does_not_run(simulated: ControlClient) -> None:
     await asyncio.sleep(0)
     while await bluez.has_adapter(INVERTER_PATH):
         await asyncio.sleep(0.01)
-    assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    assert await bluez.connected_object_paths(INVERTER_ADDRESS) == []
     assert await bluez.remove(INVERTER_ADDRESS) == []
     await restarting
     assert await bluez.has_adapter(INVERTER_PATH)
@@ -59,5 +59,5 @@ async def test_device_is_forgotten_and_found_again(
 async def test_machine_without_bluez(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is known, which is something else than that nothing is there."""
     monkeypatch.setattr(bluez, "available", lambda: False)
-    assert await bluez.known_paths(INVERTER_ADDRESS) is None
-    assert await bluez.connected_paths(INVERTER_ADDRESS) == []
+    assert await bluez.known_object_paths(INVERTER_ADDRESS) is None
+    assert await bluez.connected_object_paths(INVERTER_ADDRESS) == []

@@ -58,7 +58,7 @@ async def known(kind: str) -> Device:
     """Return a device that BlueZ knows for good: it was connected once."""
     await blupow("read", "--address", ADDRESSES[kind], "--json")
     path = f"/org/bluez/hci0/dev_{ADDRESSES[kind].replace(':', '_')}"
-    return Device(address=ADDRESSES[kind], name=kind, path=path)
+    return Device(address=ADDRESSES[kind], name=kind, object_path=path)
 
 
 async def find(device: Device, operation: Operation) -> list[Finding]:
@@ -84,7 +84,7 @@ async def read(device: Device, *units: UnitPlan, **options: object) -> Reading:
 
 
 @pytest.mark.parametrize(
-    ("kind", "family", "model", "unit"),
+    ("kind", "family", "model", "unit_id"),
     [
         ("controller", "controller", "Rover", 1),
         ("dcdc", "dcdc", "RBC", 1),
@@ -93,16 +93,16 @@ async def read(device: Device, *units: UnitPlan, **options: object) -> Reading:
     ],
 )
 async def test_found_out_and_read(
-    simulated: ControlClient, kind: str, family: str, model: str, unit: int
+    simulated: ControlClient, kind: str, family: str, model: str, unit_id: int
 ) -> None:
     """What is behind the module is told by its answers; then each of its blocks is read."""
     device = await known(kind)
     (finding,) = await find(device, Operation.IDENTIFY)
-    assert (finding.profile, finding.model, finding.unit_id) == (family, model, unit)
+    assert (finding.profile, finding.model, finding.unit_id) == (family, model, unit_id)
     profile = PROFILES[family]
-    plan = UnitPlan(profile=profile, model=profile.model(model), unit_id=unit)
+    plan = UnitPlan(profile=profile, model=profile.model(model), unit_id=unit_id)
     reading = (await read(device, plan)).main
-    assert (reading.unit_id, reading.model) == (unit, model)
+    assert (reading.unit_id, reading.model) == (unit_id, model)
     assert (reading.failed, reading.dropped) == ({}, [])
     register_map = profile.register_map(plan.model)
     assert set(reading.registers) == {block.start for block in register_map.blocks}
@@ -142,7 +142,9 @@ async def test_hub(simulated: ControlClient) -> None:
         (96, "controller"),
     }
     plans = [
-        UnitPlan(key=str(finding.unit_id), profile=PROFILES[finding.profile], unit_id=finding.unit_id)
+        UnitPlan(
+            key=str(finding.unit_id), profile=PROFILES[finding.profile], unit_id=finding.unit_id
+        )
         for finding in found
     ]
     missing = UnitPlan(key="50", profile=PROFILES["battery"], unit_id=50)
@@ -151,7 +153,7 @@ async def test_hub(simulated: ControlClient) -> None:
     after = (await simulated.state())["devices"][ADDRESSES["hub"]]["counts"]["links"]
     assert after == before + 1
     assert set(reading.units) == {"48", "49", "96"}
-    assert reading.silent == {"50": ErrorCode.NO_RESPONSE}
+    assert reading.unresponsive == {"50": ErrorCode.NO_RESPONSE}
     for key, unit in reading.units.items():
         assert unit.values["device_id"] == int(key)
         assert unit.failed == {}

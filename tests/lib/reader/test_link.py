@@ -34,7 +34,7 @@ def _own_claims(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return []
 
     monkeypatch.setattr(link_claim, "_folder", lambda: tmp_path / "links")
-    monkeypatch.setattr(link_module, "connected_paths", nobody)
+    monkeypatch.setattr(link_module, "connected_object_paths", nobody)
 
 
 def caused(err: Exception, cause: Exception) -> Exception:
@@ -292,7 +292,7 @@ async def test_without_a_bus(
 ) -> None:
     """No D-Bus: what is connected is not known, nothing can be released, no adapter is there."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address.format(folder=tmp_path))
-    assert await bluez.connected_paths(ADDRESS) is None
+    assert await bluez.connected_object_paths(ADDRESS) is None
     assert await bluez.release(ADDRESS, PATH) is None
     assert await bluez.remove(ADDRESS) is None
     assert not await bluez.has_adapter(PATH)
@@ -305,7 +305,7 @@ async def test_bus_that_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AuthError("no entry")
 
     monkeypatch.setattr(MessageBus, "connect", connect)
-    assert await bluez.connected_paths(ADDRESS) is None
+    assert await bluez.connected_object_paths(ADDRESS) is None
     assert not await bluez.has_adapter(PATH)
 
 
@@ -313,7 +313,7 @@ async def test_without_linux(monkeypatch: pytest.MonkeyPatch) -> None:
     """On other systems there is no BlueZ to ask."""
     monkeypatch.setattr(bluez.sys, "platform", "darwin")
     assert not bluez.available()
-    assert await bluez.connected_paths(ADDRESS) == []
+    assert await bluez.connected_object_paths(ADDRESS) == []
     assert await bluez.release(ADDRESS) == []
     assert await bluez.remove(ADDRESS) == []
 
@@ -326,7 +326,7 @@ async def connected(_: str) -> list[str]:
 async def test_device_that_another_program_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is neither joined nor cut off."""
     made = scripted(monkeypatch, 0.0)
-    monkeypatch.setattr(link_module, "connected_paths", connected)
+    monkeypatch.setattr(link_module, "connected_object_paths", connected)
     link = BleLink(DEVICE, 5)
     with pytest.raises(ReaderError, match="another program of this machine") as caught:
         await link.connect()
@@ -353,7 +353,7 @@ async def test_link_that_a_dead_reader_has_left(monkeypatch: pytest.MonkeyPatch)
     claim.end(disconnected=False)
     assert link_claim.left_by_us(ADDRESS.lower())
     made = scripted(monkeypatch, 0.0)
-    monkeypatch.setattr(link_module, "connected_paths", connected)
+    monkeypatch.setattr(link_module, "connected_object_paths", connected)
     link = BleLink(DEVICE, 5)
     client = await link.connect()
     client.disconnect = lambda: asyncio.sleep(0)
@@ -378,7 +378,7 @@ async def test_link_that_a_dead_reader_has_left_over_another_adapter(
     async def told(_: str) -> list[str] | None:
         return paths
 
-    monkeypatch.setattr(link_module, "connected_paths", told)
+    monkeypatch.setattr(link_module, "connected_object_paths", told)
     with pytest.raises(ReaderError):
         await BleLink(DEVICE, 5).connect()
     assert link_claim.left_by_us(ADDRESS) is ours
@@ -392,7 +392,7 @@ async def test_connect_that_is_cancelled_beside_a_link_of_a_dead_reader(
     claim.note()
     claim.end(disconnected=False)
     scripted(monkeypatch, 3600.0)
-    monkeypatch.setattr(link_module, "connected_paths", connected)
+    monkeypatch.setattr(link_module, "connected_object_paths", connected)
     link = BleLink(DEVICE, 3600)
     connecting = asyncio.create_task(link.connect())
     while not link.attempts:

@@ -9,9 +9,9 @@ import pytest
 from custom_components.blupow.lib.blupow_ble.protocol import session
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from custom_components.blupow.lib.blupow_ble.reader import probing
-from custom_components.blupow.lib.blupow_ble.reader.probing import Prober, likely_units
+from custom_components.blupow.lib.blupow_ble.reader.probing import Prober, likely_unit_ids
 from custom_components.blupow.lib.blupow_ble.reader.result import Finding
-from custom_components.blupow.lib.blupow_ble.virtual import (
+from custom_components.blupow.lib.blupow_ble.virtual.device import (
     Module,
     VirtualBus,
     VirtualDevice,
@@ -142,7 +142,7 @@ async def test_nobody_answers() -> None:
         await identify(bus)
     assert caught.value.code is ErrorCode.NO_RESPONSE
     assert len(bus.requests) == len(set(bus.requests))
-    assert [*dict.fromkeys(request[0] for request in bus.requests)] == list(likely_units())
+    assert [*dict.fromkeys(request[0] for request in bus.requests)] == list(likely_unit_ids())
 
 
 async def test_time_is_limited() -> None:
@@ -178,7 +178,7 @@ async def test_sweep() -> None:
 
 
 @pytest.mark.parametrize(
-    ("units", "addresses"),
+    ("units", "unit_ids"),
     [
         ([("controller", 16), ("controller", 17), ("controller", 18), ("controller", 19)], ()),
         ([("dcdc", 96), ("dcdc", 97), ("dcdc", 98)], ()),
@@ -191,11 +191,11 @@ async def test_sweep() -> None:
     ],
 )
 async def test_sweep_goes_on_around_each_one_found(
-    units: list[tuple[str, int]], addresses: tuple[int, ...]
+    units: list[tuple[str, int]], unit_ids: tuple[int, ...]
 ) -> None:
     """Runs of addresses, upward and downward, also around one that the user names; none is asked twice."""
     bus = Listener(virtual_bus(units, lambda: NOW).devices)
-    prober = Prober(TestLink(bus), addresses=addresses)
+    prober = Prober(TestLink(bus), unit_ids=unit_ids)
     found = await prober.sweep()
     await prober.close()
     assert {(finding.profile, finding.unit_id) for finding in found} == set(units)
@@ -206,7 +206,7 @@ async def test_sweep_goes_on_around_each_one_found(
 async def test_address_that_is_named_is_asked_first() -> None:
     """The user knows better than the list."""
     bus = Listener(virtual_bus([("battery", 72)], lambda: NOW).devices)
-    prober = Prober(TestLink(bus), addresses=(72,))
+    prober = Prober(TestLink(bus), unit_ids=(72,))
     assert (await prober.identify()).unit_id == 72
     await prober.close()
     assert {request[0] for request in bus.requests} == {72}

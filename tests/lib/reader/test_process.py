@@ -29,7 +29,9 @@ from simulator.control import ControlClient
 from ...helpers.simulated import INVERTER_ADDRESS, INVERTER_NAME, INVERTER_PATH
 
 VIRTUAL = Device(address="virtual", name="Virtual")
-INVERTER = Device(address=INVERTER_ADDRESS, name=INVERTER_NAME, path=INVERTER_PATH, adapter="hci0")
+INVERTER = Device(
+    address=INVERTER_ADDRESS, name=INVERTER_NAME, object_path=INVERTER_PATH, adapter="hci0"
+)
 
 
 def request(device: Device = VIRTUAL, **options) -> Request:
@@ -333,7 +335,7 @@ async def test_log_that_something_else_holds_open(monkeypatch: pytest.MonkeyPatc
     process = ReaderProcess(request(), command=python(code))
     error = await fails(process)
     assert error.code is ErrorCode.READER_CRASHED
-    left = Path(f"/proc/{process._last_words[-1]}/stat")
+    left = Path(f"/proc/{process._stderr_tail[-1]}/stat")
     while left.exists() and left.read_text().rpartition(")")[2].split()[0] != "Z":
         await asyncio.sleep(0.01)
 
@@ -351,7 +353,7 @@ async def test_logs_of_the_child(caplog: pytest.LogCaptureFixture) -> None:
         "print('x' * (2 << 20), file=sys.stderr)\n"
         "print('after', file=sys.stderr)\n"
     )
-    caplog.set_level(logging.DEBUG, process_module.__name__)
+    caplog.set_level(logging.DEBUG, "custom_components.blupow")
     await fails(ReaderProcess(request(), command=python(code)))
     lines = [(record.levelname, record.getMessage()) for record in caplog.records]
     assert ("WARNING", "[reader] ours") in lines
@@ -366,7 +368,7 @@ async def test_debug_lines_of_the_child(
 ) -> None:
     """Ours come; bleak's hold all that BlueZ knows, neighbors too, and stay away."""
     await settled(simulated)
-    caplog.set_level(logging.DEBUG, process_module.__name__)
+    caplog.set_level(logging.DEBUG, "custom_components.blupow")
     await simulated.fault("corrupt_crc", times=1)
     process = ReaderProcess(request(INVERTER, blocks=[]))
     assert (await process.reading()).main.unit_id == 32
@@ -403,7 +405,7 @@ def test_environment_of_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_reads_the_simulated_inverter(simulated: ControlClient, path: str | None) -> None:
     """By its BlueZ path, or by what BlueZ knows; the link is closed afterwards."""
     await settled(simulated)
-    process = ReaderProcess(request(replace(INVERTER, path=path)))
+    process = ReaderProcess(request(replace(INVERTER, object_path=path)))
     reading = await process.reading()
     assert reading.main.values["model"] == "RIV1230RCH-SPS"
     await process.close()
@@ -416,7 +418,7 @@ async def test_device_that_bluez_does_not_know(simulated: ControlClient) -> None
     error = await fails(ReaderProcess(request(Device(address="00:00:00:00:00:01", name="x"))))
     assert error.code is ErrorCode.NOT_ADVERTISING
     stale = Device(
-        address="00:00:00:00:00:02", name="x", path="/org/bluez/hci0/dev_00_00_00_00_00_02"
+        address="00:00:00:00:00:02", name="x", object_path="/org/bluez/hci0/dev_00_00_00_00_00_02"
     )
     error = await fails(ReaderProcess(request(stale)))
     assert error.code is ErrorCode.NOT_ADVERTISING

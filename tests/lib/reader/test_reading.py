@@ -17,7 +17,8 @@ from custom_components.blupow.lib.blupow_ble.reader import reading as reading_mo
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import UnitReading
-from custom_components.blupow.lib.blupow_ble.virtual import (
+from custom_components.blupow.lib.blupow_ble.virtual.controller import SOLAR
+from custom_components.blupow.lib.blupow_ble.virtual.device import (
     Module,
     VirtualBus,
     VirtualDevice,
@@ -25,7 +26,6 @@ from custom_components.blupow.lib.blupow_ble.virtual import (
     virtual_bus,
     virtual_device,
 )
-from custom_components.blupow.lib.blupow_ble.virtual.controller import SOLAR
 from custom_components.blupow.lib.blupow_ble.virtual.shunt import CURRENT, VOLTAGE
 from custom_components.blupow.lib.blupow_ble.virtual.waves import midnight
 
@@ -71,7 +71,7 @@ async def test_everything() -> None:
 async def test_only_what_is_asked_for() -> None:
     """Later readings leave identity out; a required block is always read."""
     device = Misbehaving()
-    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=("battery",))
+    reading = await read(device, unit_id=32, model=INVERTER.models[0], blocks=("battery",))
     assert device.asked == [4000, 4327]
     assert "model" not in reading.values
 
@@ -94,17 +94,17 @@ class Overheard(TestLink):
 async def test_frame_of_another_master_after_the_last_reply() -> None:
     """Somebody else asks the same unit: what was read may be an answer to that."""
     device = Misbehaving()
-    known = {"unit": 32, "model": INVERTER.models[0], "blocks": ("battery",)}
+    known = {"unit_id": 32, "model": INVERTER.models[0], "blocks": ("battery",)}
     with pytest.raises(ReaderError) as caught:
         await read(device, Overheard(device), **known)
     assert caught.value.code is ErrorCode.HELD_BY_OTHER
 
 
-@pytest.mark.parametrize("unit", [1, 32, 255])
-async def test_unit_is_found(unit: int) -> None:
+@pytest.mark.parametrize("unit_id", [1, 32, 255])
+async def test_unit_is_found(unit_id: int) -> None:
     """The candidates are tried in their order; a device asked as 255 tells its own address."""
-    reading = await read(Misbehaving(unit_id=unit), blocks=LIVE_BLOCKS)
-    assert reading.unit_id == unit
+    reading = await read(Misbehaving(unit_id=unit_id), blocks=LIVE_BLOCKS)
+    assert reading.unit_id == unit_id
 
 
 async def test_unit_that_only_the_universal_address_reveals() -> None:
@@ -117,7 +117,7 @@ async def test_unit_that_only_the_universal_address_reveals() -> None:
 async def test_wrong_unit_in_the_options() -> None:
     """A unit that does not answer is an error, not a reason to look elsewhere."""
     with pytest.raises(ReaderError) as caught:
-        await read(Misbehaving(), unit=5)
+        await read(Misbehaving(), unit_id=5)
     assert caught.value.code is ErrorCode.NO_RESPONSE
 
 
@@ -141,7 +141,7 @@ async def test_silent_block_is_missing_and_the_others_count() -> None:
     """A block that fails twice is missing; trust is regained by a new connection, once."""
     device = Misbehaving(twist=silence(4327, 4398))
     link = TestLink(device)
-    reading = await read(device, link, unit=32, blocks=LIVE_BLOCKS)
+    reading = await read(device, link, unit_id=32, blocks=LIVE_BLOCKS)
     assert reading.failed == {
         "battery": ErrorCode.NO_RESPONSE,
         "status": ErrorCode.NO_RESPONSE,
@@ -158,7 +158,7 @@ async def test_refused_block_costs_no_connection() -> None:
         twist=lambda start, reply: exception(2)(start, reply) if start == 4543 else reply
     )
     link = TestLink(device)
-    reading = await read(device, link, unit=32, blocks=LIVE_BLOCKS)
+    reading = await read(device, link, unit_id=32, blocks=LIVE_BLOCKS)
     assert reading.failed == {"energy": ErrorCode.MODBUS_EXCEPTION}
     assert link.attempts == 1
 
@@ -169,7 +169,7 @@ async def test_identity_never_gates_live_data() -> None:
     reading = await read(device)
     assert reading.model is None
     assert reading.values["battery_voltage"] > 0
-    assert set(reading.failed) == {"model", "unit", "serial", "version"}
+    assert set(reading.failed) == {"model", "unit_id", "serial", "version"}
 
 
 async def test_model_decides_what_registers_mean() -> None:
@@ -194,19 +194,19 @@ async def test_link_that_drops_after_the_required_blocks() -> None:
     device = Misbehaving()
     link = TestLink(device)
     link.drop_at = 4408
-    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    reading = await read(device, link, unit_id=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
     assert "battery_percentage" in reading.values
     assert reading.failed == dict.fromkeys(("load", "status", "energy"), ErrorCode.CONNECT_FAILED)
 
 
 @pytest.mark.parametrize("drop_at", [4000, 4311, 4408])
-@pytest.mark.parametrize("unit", [32, None])
-async def test_link_that_drops_once(drop_at: int, unit: int | None) -> None:
+@pytest.mark.parametrize("unit_id", [32, None])
+async def test_link_that_drops_once(drop_at: int, unit_id: int | None) -> None:
     """It is made anew, and the reading is whole."""
     device = Misbehaving()
     link = TestLink(device)
     link.drop_at, link.drops = drop_at, 1
-    reading = await read(device, link, unit=unit)
+    reading = await read(device, link, unit_id=unit_id)
     assert reading == await read(Misbehaving())
     assert link.attempts == 2
 
@@ -216,7 +216,7 @@ async def test_link_that_drops_twice() -> None:
     device = Misbehaving()
     link = TestLink(device)
     link.drop_at, link.drops = 4408, 2
-    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    reading = await read(device, link, unit_id=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
     assert link.attempts == 2
     assert reading.failed == dict.fromkeys(("load", "status", "energy"), ErrorCode.CONNECT_FAILED)
 
@@ -227,7 +227,7 @@ async def test_link_that_drops_before_them(drop_at: int) -> None:
     link = TestLink(Misbehaving())
     link.drop_at = drop_at
     with pytest.raises(ReaderError) as caught:
-        await read(Misbehaving(), link, unit=32)
+        await read(Misbehaving(), link, unit_id=32)
     assert caught.value.code is ErrorCode.CONNECT_FAILED
 
 
@@ -243,7 +243,7 @@ async def test_link_that_drops_while_units_are_tried() -> None:
 async def test_required_block_that_is_silent() -> None:
     """It ends the reading."""
     with pytest.raises(ReaderError) as caught:
-        await read(Misbehaving(twist=silence(4000)), unit=32, blocks=())
+        await read(Misbehaving(twist=silence(4000)), unit_id=32, blocks=())
     assert caught.value.code is ErrorCode.NO_RESPONSE
 
 
@@ -251,7 +251,9 @@ async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the read budget is used up, the remaining blocks are missing."""
     monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
     device = Misbehaving(twist=silence(4327))
-    reading = await read(device, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS, budget=0.03)
+    reading = await read(
+        device, unit_id=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS, budget=0.03
+    )
     assert set(reading.failed) == {"battery", "load", "status", "energy"}
     assert 4543 not in device.asked
 
@@ -267,7 +269,7 @@ async def test_reconnect_that_fails_costs_the_other_blocks_only() -> None:
 
     device = Misbehaving(twist=silence(4327))
     link = Fleeting(device)
-    reading = await read(device, link, unit=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
+    reading = await read(device, link, unit_id=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS)
     assert reading.values["battery_voltage"] > 0
     assert reading.failed == {"battery": ErrorCode.NO_RESPONSE} | dict.fromkeys(
         ("load", "status", "energy"), ErrorCode.CONNECT_FAILED
@@ -277,14 +279,14 @@ async def test_reconnect_that_fails_costs_the_other_blocks_only() -> None:
 async def test_impossible_value_is_reported_as_dropped() -> None:
     """It is neither shown nor hidden."""
     device = Misbehaving(overrides={4005: 9000})
-    reading = await read(device, unit=32, blocks=())
+    reading = await read(device, unit_id=32, blocks=())
     assert "battery_voltage" not in reading.values
     assert reading.dropped == ["battery_voltage"]
 
 
-async def read_span(device: VirtualDevice, span: Span, unit: int | None = 32) -> UnitReading:
+async def read_span(device: VirtualDevice, span: Span, unit_id: int | None = 32) -> UnitReading:
     """Read registers by number."""
-    reader = Reader(TestLink(device), [UnitPlan(profile=INVERTER, unit_id=unit)])
+    reader = Reader(TestLink(device), [UnitPlan(profile=INVERTER, unit_id=unit_id)])
     try:
         return (await reader.read_spans([span])).main
     finally:
@@ -303,7 +305,7 @@ async def test_registers_by_number() -> None:
 async def test_registers_by_number_of_an_unknown_unit() -> None:
     """The unit is found first."""
     device = Misbehaving(unit_id=1)
-    reading = await read_span(device, Span(start=4109, words=1), unit=None)
+    reading = await read_span(device, Span(start=4109, words=1), unit_id=None)
     assert reading.unit_id == 1
     assert reading.registers == {4109: (1,)}
 
@@ -318,7 +320,9 @@ async def test_registers_that_are_not_there() -> None:
 def bus_of(*units: tuple[str, int]) -> tuple[VirtualBus, list[UnitPlan]]:
     """Return devices behind one module, and the plans to read them."""
     plans = [
-        UnitPlan(key=str(unit), profile=PROFILES[kind], model=PROFILES[kind].models[0], unit_id=unit)
+        UnitPlan(
+            key=str(unit), profile=PROFILES[kind], model=PROFILES[kind].models[0], unit_id=unit
+        )
         for kind, unit in units
     ]
     return virtual_bus(units, lambda: NOW), plans
@@ -333,7 +337,7 @@ async def test_several_units() -> None:
     await reader.close()
     assert link.attempts == 1
     assert list(reading.units) == ["48", "49", "96"]
-    assert reading.silent == {}
+    assert reading.unresponsive == {}
     assert reading.units["48"].values["serial_number"] == "VIRTUAL-BATT-048"
     assert reading.units["49"].values["serial_number"] == "VIRTUAL-BATT-049"
     assert reading.units["96"].values["model"] == "RNG-CTRL-RVR40"
@@ -355,7 +359,7 @@ async def test_silent_unit_costs_one_request(missing: int) -> None:
     reader = Reader(link, plans)
     reading = await reader.read()
     await reader.close()
-    assert reading.silent == {str(missing): ErrorCode.NO_RESPONSE}
+    assert reading.unresponsive == {str(missing): ErrorCode.NO_RESPONSE}
     assert len(reading.units) == 2
     assert asked.count(missing) == 1
     assert link.attempts == 1
@@ -380,7 +384,7 @@ async def test_link_that_drops_between_units() -> None:
     reading = await reader.read()
     await reader.close()
     assert list(reading.units) == ["48"]
-    assert reading.silent == dict.fromkeys(("96", "49"), ErrorCode.CONNECT_FAILED)
+    assert reading.unresponsive == dict.fromkeys(("96", "49"), ErrorCode.CONNECT_FAILED)
 
 
 async def spans_of(module: Module, *spans: Span, link: TestLink | None = None) -> UnitReading:
@@ -506,7 +510,7 @@ async def test_another_one_is_never_taken_for_one_that_is_off() -> None:
     reading = await reader.read()
     await reader.close()
     assert list(reading.units) == ["49"]
-    assert list(reading.silent) == ["48"]
+    assert list(reading.unresponsive) == ["48"]
 
 
 async def test_only_address_is_taken() -> None:
@@ -517,7 +521,7 @@ async def test_only_address_is_taken() -> None:
     reader = Reader(TestLink(bus), plans)
     reading = await reader.read()
     await reader.close()
-    assert reading.silent == {"48": ErrorCode.NO_RESPONSE}
+    assert reading.unresponsive == {"48": ErrorCode.NO_RESPONSE}
 
 
 async def test_silent_block_among_several_costs_no_connection() -> None:
@@ -561,7 +565,7 @@ async def test_device_that_is_taken_after_a_drop(refusal: ErrorCode, code: Error
     link = Taken(Misbehaving())
     link.drop_at = 4000
     with pytest.raises(ReaderError) as caught:
-        await read(Misbehaving(), link, unit=32)
+        await read(Misbehaving(), link, unit_id=32)
     assert caught.value.code is code
 
 
@@ -578,5 +582,5 @@ async def test_no_time_to_connect_again() -> None:
     link = Slow(Misbehaving())
     link.drop_at = 4000
     with pytest.raises(ReaderError, match="no time was left") as caught:
-        await read(Misbehaving(), link, unit=32, budget=0.1)
+        await read(Misbehaving(), link, unit_id=32, budget=0.1)
     assert caught.value.code is ErrorCode.CONNECT_FAILED

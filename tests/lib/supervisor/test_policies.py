@@ -298,17 +298,17 @@ def test_way_that_fails() -> None:
     assert rests == [3600, 7200, 14400, 14400]
 
 
-def test_way_that_fails_while_it_rests() -> None:
-    """It was tried for want of another one: its rest does not grow."""
+def test_scanner_that_fails_during_its_cooldown() -> None:
+    """It was tried for want of another one: its cooldown does not grow."""
     record = ScannerRecord().after_failure(0).after_failure(10)
     until = record.cooldown_until
     for now in range(20, 500, 10):
         record = record.after_failure(now)
     assert record.cooldown_until == until
-    assert record.strikes == 50
+    assert record.failures == 50
 
 
-def test_way_that_failed_where_another_one_worked() -> None:
+def test_scanner_that_failed_where_another_one_worked() -> None:
     """Once is enough."""
     record = ScannerRecord().after_failure(0).blamed(10)
     assert record.cooldown_until == 1810

@@ -12,15 +12,15 @@ from custom_components.blupow.lib.blupow_ble.protocol.modbus import (
     parse_reply,
     seal,
 )
-from custom_components.blupow.lib.blupow_ble.virtual import (
+from custom_components.blupow.lib.blupow_ble.virtual.device import (
+    KINDS,
     VirtualDevice,
-    VirtualLink,
     VirtualShunt,
     virtual_bus,
     virtual_device,
 )
-from custom_components.blupow.lib.blupow_ble.virtual.device import KINDS
 from custom_components.blupow.lib.blupow_ble.virtual.inverter import LOAD, inverter_registers
+from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 
 from ...helpers.devices import NOW
 from ...helpers.frames import BATTERY_CAPTURES, SRNE_LIVE, Capture

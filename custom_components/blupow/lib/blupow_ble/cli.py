@@ -16,9 +16,9 @@ from .profiles.decoding import decode
 from .protocol.errors import ErrorCode, ReaderError
 from .protocol.modbus import EXCEPTION_TEXT, FrameError, parse_reply
 from .protocol.push import parse_push
-from .protocol.text import cleaned
 from .reader.plan import UnitPlan
 from .reader.timeouts import CONNECT_TIMEOUT, read_budget
+from .text import cleaned
 
 if TYPE_CHECKING:
     from .reader.result import Finding, Reading
@@ -361,7 +361,11 @@ def _print_json(what: object) -> None:
 
 def _print_values(register_map: RegisterMap, values: dict[str, Value]) -> None:
     width = max((len(key) for key in values), default=0)
-    units = {item.key: item.unit_of_measurement for item in register_map.fields if item.kind is Kind.NUMBER}
+    units = {
+        item.key: item.unit_of_measurement
+        for item in register_map.fields
+        if item.kind is Kind.NUMBER
+    }
     units |= {item.key: item.unit_of_measurement for item in register_map.computed}
     for key, value in values.items():
         text = (", ".join(value) or "none") if isinstance(value, list) else str(value)

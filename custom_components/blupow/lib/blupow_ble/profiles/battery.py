@@ -130,7 +130,7 @@ BLOCKS: Final = (
     Block(key="model", start=5122, words=8, identity=True),
     Block(key="serial", start=5110, words=12, identity=True),
     Block(key="version", start=5130, words=2, identity=True),
-    Block(key="unit", start=5223, words=1, identity=True),
+    Block(key="unit_id", start=5223, words=1, identity=True),
 )
 
 
@@ -166,7 +166,11 @@ FIELDS: Final = (
         evidence=_CURRENT,
     ),
     Field(
-        key="battery_voltage", register=5043, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="battery_voltage",
+        register=5043,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
     ),
     Field(
         key="remaining_capacity",
@@ -293,13 +297,13 @@ FIELDS: Final = (
     Field(key="charge_request", register=5109, kind=Kind.FLAG, bits=(5, 1), optional=True),
     Field(key="full_charge_request", register=5109, kind=Kind.FLAG, bits=(3, 1), optional=True),
     Field(key="device_id", register=5223, valid=(1, 247)),
-    Field(key="model", register=5122, words=8, kind=Kind.TEXT, about=Info.MODEL),
+    Field(key="model", register=5122, words=8, kind=Kind.TEXT, info=Info.MODEL),
     Field(
         key="serial_number",
         register=5110,
         words=8,
         kind=Kind.TEXT,
-        about=Info.SERIAL_NUMBER,
+        info=Info.SERIAL_NUMBER,
         optional=True,
     ),
     Field(
@@ -307,7 +311,7 @@ FIELDS: Final = (
         register=5130,
         words=2,
         kind=Kind.TEXT,
-        about=Info.VERSION,
+        info=Info.VERSION,
         optional=True,
     ),
 )

@@ -125,13 +125,13 @@ BLOCKS: Final = (
 
 IDENTITY_FIELDS: Final = (
     Field(key="device_id", register=0x001A, bits=LOW_BYTE, valid=(1, 247)),
-    Field(key="model", register=0x000C, words=8, kind=Kind.TEXT, about=Info.MODEL),
+    Field(key="model", register=0x000C, words=8, kind=Kind.TEXT, info=Info.MODEL),
     Field(
         key="version",
         register=0x0014,
         words=2,
         kind=Kind.VERSION,
-        about=Info.VERSION,
+        info=Info.VERSION,
         optional=True,
     ),
     Field(
@@ -139,7 +139,7 @@ IDENTITY_FIELDS: Final = (
         register=0x0016,
         words=2,
         kind=Kind.VERSION,
-        about=Info.HARDWARE_VERSION,
+        info=Info.HARDWARE_VERSION,
         optional=True,
     ),
     Field(
@@ -147,7 +147,7 @@ IDENTITY_FIELDS: Final = (
         register=0x0018,
         words=2,
         kind=Kind.HEX,
-        about=Info.SERIAL_NUMBER,
+        info=Info.SERIAL_NUMBER,
         optional=True,
     ),
     Field(
@@ -172,7 +172,14 @@ IDENTITY_FIELDS: Final = (
 def _setting(
     key: str, register: int, unit: UnitOfMeasurement | None, most: float, scale: float = 1
 ) -> Field:
-    return Field(key=key, register=register, scale=scale, unit_of_measurement=unit, valid=(0, most), optional=True)
+    return Field(
+        key=key,
+        register=register,
+        scale=scale,
+        unit_of_measurement=unit,
+        valid=(0, most),
+        optional=True,
+    )
 
 
 def _battery_type(names: Mapping[int, str]) -> Field:
@@ -210,10 +217,17 @@ SETTINGS: Final = (
 
 FIELDS: Final = (
     Field(
-        key="battery_percentage", register=0x0100, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=(0, 100)
+        key="battery_percentage",
+        register=0x0100,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
+        valid=(0, 100),
     ),
     Field(
-        key="battery_voltage", register=0x0101, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="battery_voltage",
+        register=0x0101,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
     ),
     Field(
         key="charging_current",
@@ -242,7 +256,11 @@ FIELDS: Final = (
         evidence=_HEAT,
     ),
     Field(
-        key="load_voltage", register=0x0104, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="load_voltage",
+        register=0x0104,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
     ),
     Field(
         key="load_current",
@@ -251,7 +269,9 @@ FIELDS: Final = (
         unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="load_power", register=0x0106, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="load_power", register=0x0106, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS
+    ),
     Field(
         key="solar_voltage",
         register=0x0107,
@@ -267,7 +287,9 @@ FIELDS: Final = (
         valid=_AMPERES,
     ),
     # documented as charging power; what real ones send is the product of voltage and current above
-    Field(key="solar_power", register=0x0109, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="solar_power", register=0x0109, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS
+    ),
     Field(
         key="minimum_battery_voltage_today",
         register=0x010B,

@@ -107,10 +107,17 @@ BLOCKS: Final = (
 
 FIELDS: Final = (
     Field(
-        key="battery_percentage", register=0x0100, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=(0, 100)
+        key="battery_percentage",
+        register=0x0100,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
+        valid=(0, 100),
     ),
     Field(
-        key="battery_voltage", register=0x0101, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="battery_voltage",
+        register=0x0101,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
     ),
     Field(
         key="charging_current",
@@ -151,9 +158,18 @@ FIELDS: Final = (
         unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="alternator_power", register=0x0106, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
-        key="solar_voltage", register=0x0107, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_VOLTS
+        key="alternator_power",
+        register=0x0106,
+        unit_of_measurement=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
+    Field(
+        key="solar_voltage",
+        register=0x0107,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_VOLTS,
     ),
     Field(
         key="solar_current",
@@ -162,7 +178,12 @@ FIELDS: Final = (
         unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AMPERES,
     ),
-    Field(key="total_charging_power", register=0x0109, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="total_charging_power",
+        register=0x0109,
+        unit_of_measurement=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
     Field(
         key="minimum_battery_voltage_today",
         register=0x010B,

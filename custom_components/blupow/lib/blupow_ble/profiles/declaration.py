@@ -180,7 +180,7 @@ class Field:
     """The daily counter that counts the same as this total: a total is never below it."""
     evidence: tuple[str, ...] = ()
     """Independent sources of the sign of a signed value, or of the order and the scale of a total."""
-    about: Info | None = None
+    info: Info | None = None
     optional: bool = False
     """Not every model answers it."""
 
@@ -414,7 +414,7 @@ class Profile:
     @property
     def model_field(self) -> Field | None:
         """The field that names the model; None where the family does not."""
-        return next((item for item in self.fields if item.about is Info.MODEL), None)
+        return next((item for item in self.fields if item.info is Info.MODEL), None)
 
     @property
     def other_model(self) -> Model | None:

@@ -197,7 +197,7 @@ BLOCKS: Final = (
     Block(key="status", start=4398, words=9),
     Block(key="heatsinks", start=4414, words=2),
     Block(key="energy", start=4543, words=25),
-    Block(key="unit", start=4109, words=1, identity=True),
+    Block(key="unit_id", start=4109, words=1, identity=True),
     Block(key="model", start=4311, words=8, identity=True),
     # Some extra words keep the lengths apart: see Block.
     Block(key="serial", start=4110, words=11, identity=True),
@@ -206,7 +206,11 @@ BLOCKS: Final = (
 
 FIELDS: Final = (
     Field(
-        key="input_voltage", register=4000, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+        key="input_voltage",
+        register=4000,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_AC_VOLTS,
     ),
     Field(
         key="input_current",
@@ -216,10 +220,18 @@ FIELDS: Final = (
         valid=_AC_AMPERES,
     ),
     Field(
-        key="input_frequency", register=4009, scale=0.01, unit_of_measurement=UnitOfMeasurement.HERTZ, valid=_HERTZ
+        key="input_frequency",
+        register=4009,
+        scale=0.01,
+        unit_of_measurement=UnitOfMeasurement.HERTZ,
+        valid=_HERTZ,
     ),
     Field(
-        key="output_voltage", register=4002, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=_AC_VOLTS
+        key="output_voltage",
+        register=4002,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=_AC_VOLTS,
     ),
     Field(
         key="output_current",
@@ -259,7 +271,12 @@ FIELDS: Final = (
         names=STATUS_BITS,
         quiet=QUIET_STATUS_BITS,
     ),
-    Field(key="battery_percentage", register=4327, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=_PERCENT),
+    Field(
+        key="battery_percentage",
+        register=4327,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
+        valid=_PERCENT,
+    ),
     Field(
         key="charging_current",
         register=4328,
@@ -270,12 +287,22 @@ FIELDS: Final = (
         evidence=("vendor's protocol V1.8", "reading of a charging RIV1230RCH-SPS"),
     ),
     Field(
-        key="solar_voltage", register=4329, scale=0.1, unit_of_measurement=UnitOfMeasurement.VOLT, valid=(0, 600)
+        key="solar_voltage",
+        register=4329,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.VOLT,
+        valid=(0, 600),
     ),
     Field(
-        key="solar_current", register=4330, scale=0.1, unit_of_measurement=UnitOfMeasurement.AMPERE, valid=(0, 200)
+        key="solar_current",
+        register=4330,
+        scale=0.1,
+        unit_of_measurement=UnitOfMeasurement.AMPERE,
+        valid=(0, 200),
     ),
-    Field(key="solar_power", register=4331, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="solar_power", register=4331, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS
+    ),
     Field(
         key="charging_status",
         register=4332,
@@ -283,7 +310,12 @@ FIELDS: Final = (
         bits=LOW_BYTE,
         names=CHARGING_STATUS,
     ),
-    Field(key="charging_power", register=4333, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
+    Field(
+        key="charging_power",
+        register=4333,
+        unit_of_measurement=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
     # V1.8 and a REGO reading (raw 12 at 150 VA and 124.9 V) agree on 0.1 A
     Field(
         key="load_current",
@@ -292,9 +324,17 @@ FIELDS: Final = (
         unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=_AC_AMPERES,
     ),
-    Field(key="load_active_power", register=4409, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS),
     Field(
-        key="load_apparent_power", register=4410, unit_of_measurement=UnitOfMeasurement.VOLT_AMPERE, valid=_WATTS
+        key="load_active_power",
+        register=4409,
+        unit_of_measurement=UnitOfMeasurement.WATT,
+        valid=_WATTS,
+    ),
+    Field(
+        key="load_apparent_power",
+        register=4410,
+        unit_of_measurement=UnitOfMeasurement.VOLT_AMPERE,
+        valid=_WATTS,
     ),
     Field(
         key="line_charging_current",
@@ -303,7 +343,12 @@ FIELDS: Final = (
         unit_of_measurement=UnitOfMeasurement.AMPERE,
         valid=(0, 500),
     ),
-    Field(key="load_percentage", register=4413, unit_of_measurement=UnitOfMeasurement.PERCENT, valid=(0, 300)),
+    Field(
+        key="load_percentage",
+        register=4413,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
+        valid=(0, 300),
+    ),
     Field(
         key="faults",
         register=4398,
@@ -490,13 +535,13 @@ FIELDS: Final = (
         optional=True,
     ),
     Field(key="device_id", register=4109, valid=(1, 247)),
-    Field(key="model", register=4311, words=8, kind=Kind.TEXT, about=Info.MODEL),
+    Field(key="model", register=4311, words=8, kind=Kind.TEXT, info=Info.MODEL),
     Field(
         key="serial_number",
         register=4112,
         words=9,
         kind=Kind.TEXT,
-        about=Info.SERIAL_NUMBER,
+        info=Info.SERIAL_NUMBER,
         optional=True,
     ),
     Field(
@@ -504,7 +549,7 @@ FIELDS: Final = (
         register=4319,
         words=8,
         kind=Kind.TEXT,
-        about=Info.VERSION,
+        info=Info.VERSION,
         optional=True,
     ),
 )
@@ -783,7 +828,7 @@ SRNE: Final = Model(
             words=20,
             bits=LOW_BYTE,
             kind=Kind.TEXT,
-            about=Info.SERIAL_NUMBER,
+            info=Info.SERIAL_NUMBER,
             optional=True,
         ),
     ),

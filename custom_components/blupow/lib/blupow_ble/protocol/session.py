@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
+from .. import connection_log
 from .characteristics import Characteristics, find_characteristics, find_notifier
 from .errors import ErrorCode, ReaderError, Stage
 from .modbus import (
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.service import BleakGATTServiceCollection
 
-
-_LOGGER = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT: Final = 2.0
 """Seconds for the reply to one request."""
@@ -160,7 +158,7 @@ class Session:
                 told = err.code is ErrorCode.WRONG_UNIT and request.unit_id == BROADCAST_UNIT
                 if not remaining or told or err.code in _FINAL:
                     raise
-                _LOGGER.debug("[reader] asking again: %s", err.message)
+                connection_log.debug(f"asking again: {err.message}")
                 await self.drain()
                 continue
             if reply.exception is None:
@@ -299,7 +297,7 @@ async def open_session(
     except ReaderError as err:
         if err.code is not ErrorCode.SERVICE_MISSING or not await link.forget_services():
             raise
-        _LOGGER.debug("[reader] the services are asked for anew: %s", err.message)
+        connection_log.debug(f"the services are asked for anew: {err.message}")
         await link.disconnect()
         session = Session(await link.connect(), link.disconnected, unit_id)
         await session.start(pushed)

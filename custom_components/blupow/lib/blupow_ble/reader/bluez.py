@@ -7,19 +7,18 @@ leftover holds the device, which then does not advertise. Any client may end it 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-import logging
 import os
 from pathlib import Path
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import connection_log
 from .timeouts import DISCONNECT_BUDGET
 
 if TYPE_CHECKING:
     from dbus_fast import Message
     from dbus_fast.aio import MessageBus
 
-_LOGGER = logging.getLogger(__name__)
 
 _BUS_VARIABLE: Final = "DBUS_SYSTEM_BUS_ADDRESS"
 BUS_SOCKETS: Final = (Path("/run/dbus/system_bus_socket"), Path("/var/run/dbus/system_bus_socket"))
@@ -60,7 +59,7 @@ async def _bus() -> AsyncIterator[MessageBus]:
 
 
 async def _call(
-    bus: MessageBus, path: str, interface: str, member: str, target: str | None = None
+    bus: MessageBus, object_path: str, interface: str, member: str, target: str | None = None
 ) -> Message | None:
     """Call a method, with an object path as its argument if one is given; None when BlueZ refuses."""
     from dbus_fast import Message, MessageType  # noqa: PLC0415
@@ -68,7 +67,7 @@ async def _call(
     reply = await bus.call(
         Message(
             destination=_BLUEZ,
-            path=path,
+            path=object_path,
             interface=interface,
             member=member,
             signature="o" if target else "",
@@ -92,33 +91,33 @@ async def _objects(bus: MessageBus) -> _Objects:
     return objects
 
 
-async def _paths(bus: MessageBus, address: str, *, connected: bool) -> list[str]:
+async def _object_paths(bus: MessageBus, address: str, *, connected: bool) -> list[str]:
     """Return the object paths under which BlueZ knows the device, or shows it as connected."""
     return [
-        path
-        for path, interfaces in (await _objects(bus)).items()
+        object_path
+        for object_path, interfaces in (await _objects(bus)).items()
         if (device := interfaces.get(_DEVICE))
         and device["Address"].value.upper() == address.upper()
         and (device["Connected"].value or not connected)
     ]
 
 
-async def has_adapter(device_path: str | None = None) -> bool:
+async def has_adapter(object_path: str | None = None) -> bool:
     """Return whether the adapter of a device's object path is there and on, or any at all."""
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
             adapters = [
-                path
-                for path, own in (await _objects(bus)).items()
+                object_path
+                for object_path, own in (await _objects(bus)).items()
                 if (adapter := own.get(_ADAPTER)) and adapter["Powered"].value
             ]
     except (TimeoutError, OSError, EOFError) as err:
-        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        connection_log.debug(f"BlueZ could not be asked: {err}")
         return False
-    return device_path.rpartition("/")[0] in adapters if device_path else bool(adapters)
+    return object_path.rpartition("/")[0] in adapters if object_path else bool(adapters)
 
 
-async def connected_paths(address: str) -> list[str] | None:
+async def connected_object_paths(address: str) -> list[str] | None:
     """Return the object paths under which BlueZ shows the device as connected.
 
     None where BlueZ could not be asked; a system without BlueZ has none.
@@ -127,25 +126,25 @@ async def connected_paths(address: str) -> list[str] | None:
         return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            return await _paths(bus, address, connected=True)
+            return await _object_paths(bus, address, connected=True)
     except (TimeoutError, OSError, EOFError) as err:
-        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        connection_log.debug(f"BlueZ could not be asked: {err}")
         return None
 
 
-async def known_paths(address: str) -> list[str] | None:
+async def known_object_paths(address: str) -> list[str] | None:
     """Return the object paths under which BlueZ knows the device; None where BlueZ cannot be asked."""
     if not available():
         return None
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            return await _paths(bus, address, connected=False)
+            return await _object_paths(bus, address, connected=False)
     except (TimeoutError, OSError, EOFError) as err:
-        _LOGGER.debug("[reader] BlueZ could not be asked: %s", err)
+        connection_log.debug(f"BlueZ could not be asked: {err}")
         return None
 
 
-async def release(address: str, path: str | None = None) -> list[str] | None:
+async def release(address: str, object_path: str | None = None) -> list[str] | None:
     """End every link to a device, and a pending connect at `path`; return the paths that were connected.
 
     None where BlueZ could not be asked, so that links may still be there. Needs 2 s with a real bluetoothd.
@@ -154,12 +153,12 @@ async def release(address: str, path: str | None = None) -> list[str] | None:
         return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            connected = await _paths(bus, address, connected=True)
-            for target in connected or ([path] if path else []):
+            connected = await _object_paths(bus, address, connected=True)
+            for target in connected or ([object_path] if object_path else []):
                 await _call(bus, target, _DEVICE, "Disconnect")
             return connected
     except (TimeoutError, OSError, EOFError) as err:
-        _LOGGER.debug("[reader] a leftover link could not be looked for: %s", err)
+        connection_log.debug(f"a leftover link could not be looked for: {err}")
         return None
 
 
@@ -172,13 +171,15 @@ async def remove(address: str) -> list[str] | None:
         return []
     try:
         async with asyncio.timeout(DISCONNECT_BUDGET), _bus() as bus:
-            paths = await _paths(bus, address, connected=False)
+            object_paths = await _object_paths(bus, address, connected=False)
             removed = [
-                path
-                for path in paths
-                if await _call(bus, path.rpartition("/")[0], _ADAPTER, "RemoveDevice", path)
+                object_path
+                for object_path in object_paths
+                if await _call(
+                    bus, object_path.rpartition("/")[0], _ADAPTER, "RemoveDevice", object_path
+                )
             ]
     except (TimeoutError, OSError, EOFError) as err:
-        _LOGGER.debug("[reader] the device could not be removed: %s", err)
+        connection_log.debug(f"the device could not be removed: {err}")
         return None
     return removed

@@ -151,7 +151,7 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
     if request.op is not Operation.READ:
         from .probing import Prober  # noqa: PLC0415
 
-        prober = Prober(link, request.budget, request.addresses)
+        prober = Prober(link, request.budget, request.unit_ids)
         if request.op is Operation.IDENTIFY:
             return messages.found(request.id, [await prober.identify()])
         return messages.found(request.id, await prober.sweep())
@@ -180,8 +180,8 @@ async def _find_link(request: Request) -> Link:
 
         return VirtualLink(virtual_device(request.units[0].profile.key))
     found = (
-        known_device(device.address, device.name, device.path)
-        if device.path
+        known_device(device.address, device.name, device.object_path)
+        if device.object_path
         else await find_known(device.address)
     )
     return BleLink(

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-import logging
 from typing import Any, Final, override
 
 from bleak import BleakClient, BleakScanner
@@ -19,13 +18,12 @@ from bleak_retry_connector import (
     get_device,
 )
 
+from .. import connection_log
 from ..protocol.errors import ErrorCode, ReaderError, Stage
 from ..protocol.radio import RADIO_ERRORS, asks_for_pairing, detail_of, text_of
-from .bluez import connected_paths, has_adapter
+from .bluez import connected_object_paths, has_adapter
 from .link_claim import ClaimedByOther, LinkClaim
 from .timeouts import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
-
-_LOGGER = logging.getLogger(__name__)
 
 SCAN_START_LIMIT: Final = 10.0
 
@@ -109,7 +107,7 @@ class BleLink:
 
     async def connect(self) -> BleakClient:
         """Connect. Raises ReaderError with the cause."""
-        if device_path(self._device) is not None:
+        if object_path_of(self._device) is not None:
             await self._take_claim()
         try:
             client = await self._connect()
@@ -127,7 +125,7 @@ class BleLink:
         """Whether a link that a program of ours has left behind, maybe over another adapter, is still there."""
         leftover = self._claim is not None and self._claim.leftover
         # where BlueZ cannot be asked, the link may still be there
-        return leftover and await connected_paths(self._device.address) != []
+        return leftover and await connected_object_paths(self._device.address) != []
 
     async def _take_claim(self) -> None:
         """Make sure that nobody else has the device. Raises ReaderError(held_by_other).
@@ -145,7 +143,7 @@ class BleLink:
             with suppress(ClaimedByOther):
                 self._claim = await taking  # given back by disconnect
             raise
-        if not self._claim.leftover and await connected_paths(self._device.address):
+        if not self._claim.leftover and await connected_object_paths(self._device.address):
             await self._end_claim(disconnected=True)
             raise _held("another program of this machine is connected to the device")
         await asyncio.to_thread(self._claim.note)
@@ -162,13 +160,13 @@ class BleLink:
         goes with its object (step 3 of a recovery).
         """
         clear_cache = getattr(self._client, "clear_cache", None)
-        if clear_cache is None or device_path(self._device) is not None:
+        if clear_cache is None or object_path_of(self._device) is not None:
             return False
         try:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 cleared: bool = await clear_cache()
         except RADIO_ERRORS as err:
-            _LOGGER.debug("[reader] services could not be forgotten: %s", detail_of(err))
+            connection_log.debug(f"services could not be forgotten: {detail_of(err)}")
             return False
         return cleared
 
@@ -185,7 +183,7 @@ class BleLink:
                 late = asyncio.get_running_loop().time() + pause >= deadline
                 if attempt >= CONNECT_ATTEMPTS or late or err.code in _FINAL:
                     raise await self._told_apart(err) from err
-                _LOGGER.debug("[reader] connecting again in %g s: %s", pause, err.message)
+                connection_log.debug(f"connecting again in {pause:g} s: {err.message}")
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
@@ -229,7 +227,7 @@ class BleLink:
 
     async def _told_apart(self, err: ReaderError) -> ReaderError:
         """Tell a device that cannot be connected to from an adapter that is off, or gone with all its devices."""
-        path = device_path(self._device)
+        path = object_path_of(self._device)
         if err.code not in _MAYBE_NO_ADAPTER or path is None or await has_adapter(path):
             return err
         return _no_adapter()
@@ -265,7 +263,7 @@ class BleLink:
             async with asyncio.timeout(DISCONNECT_BUDGET):
                 await client.disconnect()
         except RADIO_ERRORS as err:  # a TimeoutError is an OSError
-            _LOGGER.debug("[reader] disconnecting failed: %s", detail_of(err))
+            connection_log.debug(f"disconnecting failed: {detail_of(err)}")
             return False
         return True
 
@@ -323,7 +321,7 @@ def _cause(err: BaseException) -> ErrorCode:
     return ErrorCode.CONNECT_FAILED
 
 
-def device_path(device: BLEDevice) -> str | None:
+def object_path_of(device: BLEDevice) -> str | None:
     """Return the BlueZ object path of a device; None if it was not found through BlueZ."""
     details = device.details
     return details.get("path") if isinstance(details, dict) else None

@@ -23,18 +23,18 @@ VIRTUAL: Final = "virtual"
 """The address of the virtual device."""
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
-_PATH: Final = re.compile(r"/org/bluez/hci\d+/dev_[0-9A-F]{2}(_[0-9A-F]{2}){5}")
+_OBJECT_PATH: Final = re.compile(r"/org/bluez/hci\d+/dev_[0-9A-F]{2}(_[0-9A-F]{2}){5}")
 
 type Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """The device a request is for. With BlueZ, `path` is its object path; nothing is scanned."""
+    """The device a request is for. With BlueZ, `object_path` is its path on the bus; nothing is scanned."""
 
     address: str
     name: str
-    path: str | None = None
+    object_path: str | None = None
     adapter: str | None = None
 
     @property
@@ -65,7 +65,7 @@ class Request:
     device: Device
     units: tuple[UnitPlan, ...] = ()
     spans: tuple[Span, ...] = ()
-    addresses: tuple[int, ...] = ()
+    unit_ids: tuple[int, ...] = ()
     """Unit addresses that a search asks first, beside the likely ones."""
     look_at: int | None = None
     """A unit address that a reading asks at its end whether another unit is there."""
@@ -87,7 +87,7 @@ class Request:
                 "device": asdict(self.device),
                 "units": [_unit_message(unit) for unit in self.units],
                 "spans": [asdict(span) for span in self.spans],
-                "addresses": list(self.addresses),
+                "unit_ids": list(self.unit_ids),
                 "look_at": self.look_at,
                 "connect_timeout": self.connect_timeout,
                 "budget": self.budget,
@@ -102,7 +102,7 @@ def _unit_message(plan: UnitPlan) -> Message:
         "key": plan.key,
         "profile": plan.profile.key,
         "model": plan.model.key if plan.model else None,
-        "unit": plan.unit_id,
+        "unit_id": plan.unit_id,
         "blocks": None if plan.blocks is None else list(plan.blocks),
     }
 
@@ -179,7 +179,7 @@ def parse_request(line: bytes) -> Request:
         device=device,
         units=units,
         spans=tuple(_parse_span(span) for span in _list(message, "spans")),
-        addresses=tuple(_parse_unit_address(item) for item in _list(message, "addresses")),
+        unit_ids=tuple(_parse_unit_address(item) for item in _list(message, "unit_ids")),
         look_at=None if message.get("look_at") is None else _parse_unit_address(message["look_at"]),
         connect_timeout=_seconds(message, "connect_timeout"),
         budget=_seconds(message, "budget"),
@@ -200,7 +200,7 @@ def _parse_unit(unit: object) -> UnitPlan:
     if not isinstance(unit, dict) or unit.keys() != UnitPlan.__dataclass_fields__.keys():
         raise _refuse("a unit is malformed")
     profile_key, model_key, address, blocks = (
-        unit[key] for key in ("profile", "model", "unit", "blocks")
+        unit[key] for key in ("profile", "model", "unit_id", "blocks")
     )
     profile = PROFILES.get(profile_key) if isinstance(profile_key, str) else None
     if profile is None:
@@ -222,7 +222,7 @@ def _parse_unit(unit: object) -> UnitPlan:
 
 def _parse_unit_address(address: object) -> int:
     if type(address) is not int or not 1 <= address <= 255:
-        raise _refuse("unit must be 1-255")
+        raise _refuse("unit_id must be 1-255")
     return address
 
 
@@ -242,14 +242,16 @@ def _parse_device(device: object) -> Device:
     if not isinstance(device, dict) or device.keys() - Device.__dataclass_fields__.keys():
         raise _refuse("device is malformed")
     address, name = device.get("address"), device.get("name")
-    path, adapter = device.get("path"), device.get("adapter")
+    object_path, adapter = device.get("object_path"), device.get("adapter")
     if not isinstance(address, str) or not (address == VIRTUAL or _ADDRESS.fullmatch(address)):
         raise _refuse("device address is malformed")
-    if path is not None and not (isinstance(path, str) and _PATH.fullmatch(path)):
-        raise _refuse("device path is malformed")
+    if object_path is not None and not (
+        isinstance(object_path, str) and _OBJECT_PATH.fullmatch(object_path)
+    ):
+        raise _refuse("device object_path is malformed")
     _expect(isinstance(name, str), "device name must be text")
     _expect(adapter is None or isinstance(adapter, str), "adapter must be text")
-    return Device(address=address, name=str(name), path=path, adapter=adapter)
+    return Device(address=address, name=str(name), object_path=object_path, adapter=adapter)
 
 
 def hello(pid: int) -> Message:
@@ -273,7 +275,7 @@ def result(number: int, reading: Reading) -> Message:
         "event": "result",
         "id": number,
         "units": units,
-        "silent": reading.silent,
+        "unresponsive": reading.unresponsive,
         "found": [asdict(finding) for finding in reading.found],
         "timings": asdict(reading.timings),
         "attempts": reading.attempts,
@@ -315,7 +317,7 @@ def parse_result(message: Message) -> Reading:
         raise ValueError("no unit was read")
     return Reading(
         units=units,
-        silent={str(key): ErrorCode(code) for key, code in message["silent"].items()},
+        unresponsive={str(key): ErrorCode(code) for key, code in message["unresponsive"].items()},
         found=tuple(_parse_finding(unit) for unit in message["found"]),
         timings=Timings(connect=float(timings["connect"]), read=float(timings["read"])),
         attempts=int(message["attempts"]),
@@ -327,7 +329,7 @@ def _parse_unit_reading(unit: Message) -> UnitReading:
         if not is_value(value):
             raise TypeError(f"{key} is no value")
     return UnitReading(
-        unit_id=None if unit["unit"] is None else int(unit["unit"]),
+        unit_id=None if unit["unit_id"] is None else int(unit["unit_id"]),
         model=None if unit["model"] is None else str(unit["model"]),
         values=dict(unit["values"]),
         failed={str(block): ErrorCode(code) for block, code in unit["failed"].items()},
@@ -347,7 +349,7 @@ def parse_found(message: Message) -> list[Finding]:
 
 def _parse_finding(unit: Message) -> Finding:
     return Finding(
-        unit_id=None if unit["unit"] is None else int(unit["unit"]),
+        unit_id=None if unit["unit_id"] is None else int(unit["unit_id"]),
         profile=PROFILES[unit["profile"]].key,
         model=_text(unit["model"]),
         model_text=_text(unit["model_text"]),

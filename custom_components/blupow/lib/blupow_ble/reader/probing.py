@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, zip_longest
-import logging
 from typing import TYPE_CHECKING, Final
 
+from .. import connection_log
 from ..profiles import PROFILES, family_of
 from ..profiles.declaration import Block, Profile
 from ..profiles.decoding import decode
@@ -22,13 +22,12 @@ from .timeouts import PROBE_BUDGET, PROBE_TIMEOUT
 if TYPE_CHECKING:
     from ..protocol.session import Link
 
-_LOGGER = logging.getLogger(__name__)
 
 PRODUCT_TYPE: Final = Block(key="product_type", start=0x000A, words=2, identity=True)
 """The low byte of its second word tells an inverter with the maker's own map (SRNE V1.7)."""
 SRNE_PRODUCTS: Final = frozenset({3, 4, 5})
 
-UNIT_ADDRESSES: Final = range(1, 248)
+UNIT_IDS: Final = range(1, 248)
 
 ASKED: Final = tuple(profile for profile in PROFILES.values() if profile.push is None)
 
@@ -37,7 +36,7 @@ class Ambiguous(Exception):
     """A unit answers as several families do, and does not tell which one it is."""
 
 
-def likely_units() -> Iterator[int]:
+def likely_unit_ids() -> Iterator[int]:
     """Go through all unit addresses that devices are known by: the likeliest of each family first."""
     rows = zip_longest(*(profile.units for profile in ASKED))
     return iter(dict.fromkeys(unit_id for unit_id in chain(*rows) if unit_id is not None))
@@ -56,12 +55,12 @@ class Prober:
     """Asks around over a link; `close` must follow, whatever happens."""
 
     def __init__(
-        self, link: Link, budget: float = PROBE_BUDGET, addresses: Sequence[int] = ()
+        self, link: Link, budget: float = PROBE_BUDGET, unit_ids: Sequence[int] = ()
     ) -> None:
         """Prepare to ask, for so many seconds once it is connected; these unit addresses first."""
         self._link = link
         self._budget = budget
-        self._addresses = addresses
+        self._unit_ids = unit_ids
         self._session: Session | None = None
         self._deadline = 0.0
 
@@ -69,7 +68,7 @@ class Prober:
         """Return the first unit that answers, and what it is. Raises ReaderError(no_response) if none does."""
         if (pushing := await self._open()) is not None:
             return Finding(unit_id=None, profile=pushing.key, model=pushing.models[0].key)
-        queue = list(dict.fromkeys((*self._addresses, *likely_units())))
+        queue = list(dict.fromkeys((*self._unit_ids, *likely_unit_ids())))
         asked: set[int] = set()
         while queue:
             unit_id = queue.pop(0)
@@ -96,9 +95,11 @@ class Prober:
         if await self._open() is not None:
             return []
         found: dict[int, Finding] = {}
-        units = dict.fromkeys((*self._addresses, *likely_units()))
+        units = dict.fromkeys((*self._unit_ids, *likely_unit_ids()))
         # asked as 255 several would answer at once
-        queue = [(unit_id, self._families_at(unit_id)) for unit_id in units if unit_id != BROADCAST_UNIT]
+        queue = [
+            (unit_id, self._families_at(unit_id)) for unit_id in units if unit_id != BROADCAST_UNIT
+        ]
         asked: set[tuple[int, str]] = set()
         while queue:
             unit_id, families = queue.pop(0)
@@ -109,12 +110,12 @@ class Prober:
             try:
                 finding = await self._look_at(unit_id, families)
             except Ambiguous as err:
-                _LOGGER.debug("[reader] unit %s is left out: %s", unit_id, err)
+                connection_log.debug(f"unit {unit_id} is left out: {err}")
                 continue
             if finding is not None:
                 found[unit_id] = finding
                 family = [PROFILES[finding.profile]]
-                around = [near for near in (unit_id - 1, unit_id + 1) if near in UNIT_ADDRESSES]
+                around = [near for near in (unit_id - 1, unit_id + 1) if near in UNIT_IDS]
                 queue = [*((near, family) for near in around), *queue]
         return list(found.values())
 
@@ -127,7 +128,7 @@ class Prober:
         try:
             return await self._look_at(unit_id, self._families_at(unit_id))
         except Ambiguous as err:
-            _LOGGER.debug("[reader] unit %s is left out: %s", unit_id, err)
+            connection_log.debug(f"unit {unit_id} is left out: {err}")
             return None
 
     async def close(self) -> None:
@@ -146,7 +147,7 @@ class Prober:
     def _families_at(self, unit_id: int) -> list[Profile]:
         """Return the families that are known to live at an address; all, if none is or it was named."""
         known = [profile for profile in ASKED if unit_id in profile.units]
-        return list(ASKED) if unit_id in self._addresses or not known else known
+        return list(ASKED) if unit_id in self._unit_ids or not known else known
 
     async def _look_at(self, unit_id: int, families: Sequence[Profile]) -> Finding | None:
         """Return what a unit is; None if it does not answer as any of these families does."""
@@ -216,7 +217,7 @@ class Prober:
         except ReaderError as err:
             if err.code is ErrorCode.CONNECT_FAILED:
                 raise
-            _LOGGER.debug("[reader] unit %s, %s: %s", self._session.unit_id, block.key, err.message)
+            connection_log.debug(f"unit {self._session.unit_id}, {block.key}: {err.message}")
             return ()
 
     def _take_other_unit(self) -> int | None:

@@ -14,6 +14,8 @@ import signal
 import sys
 from typing import Any, Final
 
+from .. import connection_log
+from ..connection_log import Topic
 from ..protocol.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from . import bluez, link_claim, messages
 from .messages import MAX_LINE, Message, Request
@@ -72,7 +74,7 @@ class ReaderProcess:
         self._on_progress = on_progress
         self._process: Process | None = None
         self._logs: asyncio.Task[None] | None = None
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._stderr_tail: deque[str] = deque(maxlen=5)
         self._answered = False
         self._disconnected = False
         self._stage = Stage.START
@@ -178,14 +180,14 @@ class ReaderProcess:
         assert self._process is not None
         code = await self._process.wait()
         await self._end_logs()
-        words = self._last_words[-1] if self._last_words else "it said nothing"
+        words = self._stderr_tail[-1] if self._stderr_tail else "it said nothing"
         text = f"the reader ended with code {code} ({words})"
         if self._stage is Stage.START and 0 < code < ENDED_BY_A_SIGNAL:
             return ReaderCannotStart(text)
         return ReaderError(ErrorCode.READER_CRASHED, text, stage=self._stage)
 
     async def _pump_logs(self) -> None:
-        """Pass the child's log on; what is no JSON line is kept as its last words."""
+        """Pass the child's log on; what is no JSON line is kept: the tail of its stderr."""
         assert self._process is not None
         assert self._process.stderr is not None
         while True:
@@ -202,12 +204,12 @@ class ReaderProcess:
                 if not str(record["logger"]).startswith(_HEARD_LOGGERS):
                     level = logging.DEBUG  # a library's remark, the same at each reading
             except (*messages.MALFORMED, RecursionError):
-                self._last_words.append(text)
+                self._stderr_tail.append(text)
                 level, message = logging.DEBUG, text
-            _LOGGER.log(level, "[reader] %s", message.removeprefix("[reader] "))
+            connection_log.log(level, Topic.READER, message.removeprefix("[reader] "))
 
     async def _end_logs(self) -> None:
-        """Hear the ended child's last words; a process that it left behind, and holds its log open, is ended."""
+        """Read the tail of the ended child's stderr; a process that it left behind, and holds its log open, is ended."""
         assert self._logs is not None
         assert self._process is not None
         _, listening = await asyncio.wait((self._logs,), timeout=STDERR_TAIL_WAIT)
@@ -287,7 +289,7 @@ class ReaderProcess:
             except TimeoutError:
                 ended = False
             if not ended:
-                _LOGGER.debug("[reader] child %s did not end by itself and is killed", process.pid)
+                connection_log.debug(f"child {process.pid} did not end by itself and is killed")
                 with suppress(ProcessLookupError):
                     process.kill()
         await self._reap()
@@ -307,7 +309,7 @@ class ReaderProcess:
     async def _end_link(self) -> None:
         """End the link of a child that a signal ended: it could not disconnect, and BlueZ keeps its link."""
         device = self._request.device
-        if await bluez.release(device.address, device.path) is not None:
+        if await bluez.release(device.address, device.object_path) is not None:
             await asyncio.to_thread(link_claim.forget, device.address)
 
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-import logging
 from typing import TYPE_CHECKING, Final
 
+from .. import connection_log
 from ..profiles.declaration import Block, Model, RegisterMap, Span
 from ..profiles.decoding import decode
 from ..protocol.errors import ErrorCode, ReaderError, Stage
@@ -18,7 +18,6 @@ from .timeouts import READ_BUDGET
 if TYPE_CHECKING:
     from ..protocol.session import Link
 
-_LOGGER = logging.getLogger(__name__)
 
 SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
 """Failures after which a late reply may still be on its way."""
@@ -114,14 +113,14 @@ class Reader:
         self._session: Session | None = None
         self._started = self._connected = self._deadline = 0.0
         self._distrusted = False
-        """A block was silent: what the device still sends may belong to it."""
+        """A block was not answered: what the device still sends may belong to it."""
         self._reconnected = False
         self._dropped_link = False
 
     async def read(self) -> Reading:
         """Connect and read. Raises ReaderError when no unit's required block could be read."""
         await self._begin()
-        silent: dict[str, ReaderError] = {}
+        unresponsive: dict[str, ReaderError] = {}
         # a search for an address must not use up the time of units whose address is known
         for state in sorted(self._units, key=lambda state: state.unit_id is None):
             try:
@@ -129,21 +128,21 @@ class Reader:
             except ReaderError as err:
                 if err.code in _NOT_OURS:
                     raise
-                _LOGGER.debug("[reader] unit %s is missing: %s", state.unit_id, err.message)
-                silent[state.plan.key] = err
+                connection_log.debug(f"unit {state.unit_id} is missing: {err.message}")
+                unresponsive[state.plan.key] = err
                 self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
-        if len(silent) == len(self._units):
-            raise silent[self._units[0].plan.key]
+        if len(unresponsive) == len(self._units):
+            raise unresponsive[self._units[0].plan.key]
         assert self._session is not None
         self._session.check_strays()
         return self._reading(
             {
                 state.plan.key: state.reading()
                 for state in self._units
-                if state.plan.key not in silent
+                if state.plan.key not in unresponsive
             },
-            {key: err.code for key, err in silent.items()},
-            () if silent or self._dropped_link else await self._found(),
+            {key: err.code for key, err in unresponsive.items()},
+            () if unresponsive or self._dropped_link else await self._found(),
         )
 
     async def _found(self) -> tuple[Finding, ...]:
@@ -157,7 +156,7 @@ class Reader:
         try:
             found = await Prober(self._link).look_at(self._session, self._look_at, self._deadline)
         except ReaderError as err:
-            _LOGGER.debug("[reader] unit %s was not looked at: %s", self._look_at, err.message)
+            connection_log.debug(f"unit {self._look_at} was not looked at: {err.message}")
             return ()
         return () if found is None else (found,)
 
@@ -178,7 +177,7 @@ class Reader:
             except ReaderError as err:
                 if not state.raw:
                     raise
-                _LOGGER.debug("[reader] registers from %s are missing: %s", span.start, err.message)
+                connection_log.debug(f"registers from {span.start} are missing: {err.message}")
                 state.failed[str(span.start)] = err.code
                 if err.code is not ErrorCode.MODBUS_EXCEPTION:
                     break  # without trust in the link the next reply could be this one's
@@ -203,7 +202,7 @@ class Reader:
 
     @property
     def _tries(self) -> int:
-        """How often a required block is asked for: of several a silent one costs a single timeout."""
+        """How often a required block is asked for: of several an unresponsive one costs a single timeout."""
         return 1 if self._several else REQUEST_TRIES
 
     async def _begin(self) -> None:
@@ -218,13 +217,13 @@ class Reader:
     def _reading(
         self,
         units: dict[str, UnitReading],
-        silent: dict[str, ErrorCode],
+        unresponsive: dict[str, ErrorCode],
         found: tuple[Finding, ...] = (),
     ) -> Reading:
         ended = asyncio.get_running_loop().time()
         return Reading(
             units=units,
-            silent=silent,
+            unresponsive=unresponsive,
             found=found,
             timings=Timings(
                 connect=round(self._connected - self._started, 3),
@@ -298,7 +297,7 @@ class Reader:
     async def _identify(self, state: _Progress) -> None:
         """Read the model before anything is decoded, where it is asked for and not yet known.
 
-        Of several units the required block comes first: a silent one costs no more than that.
+        Of several units the required block comes first: an unresponsive one costs no more than that.
         """
         if self._several and not state.has(state.required):
             await self._read_block(state, state.required)
@@ -318,7 +317,7 @@ class Reader:
                 if not state.has(state.required):
                     raise
                 self._dropped_link = True
-            _LOGGER.debug("[reader] block %s is missing: %s", block.key, err.message)
+            connection_log.debug(f"block {block.key} is missing: {err.message}")
             state.failed[block.key] = err.code
             self._distrusted = self._distrusted or err.code in SILENT
             return False
@@ -343,7 +342,7 @@ class Reader:
         except ReaderError as err:
             if err.code is not ErrorCode.CONNECT_FAILED or self._reconnected:
                 raise
-            _LOGGER.debug("[reader] connecting again: %s", err.message)
+            connection_log.debug(f"connecting again: {err.message}")
         await self._reconnect()
         self._check_time()
         return await self._session.read(block, self._patience(), tries)

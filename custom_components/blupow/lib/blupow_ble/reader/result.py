@@ -52,7 +52,7 @@ class Reading:
 
     units: dict[str, UnitReading]
     """By the key of their plan."""
-    silent: dict[str, ErrorCode] = field(default_factory=dict)
+    unresponsive: dict[str, ErrorCode] = field(default_factory=dict)
     """Units of which nothing could be read, and why."""
     found: tuple[Finding, ...] = ()
     """Other units that answered, where the reading was to look for one."""

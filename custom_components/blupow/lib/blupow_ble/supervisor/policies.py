@@ -119,7 +119,8 @@ class Freshness:
 class BlockRecord:
     """How a block has been answered lately."""
 
-    strikes: int = 0
+    misses: int = 0
+    """In a row."""
     cooldown_until: float = 0.0
     answered: bool = False
     """The device has this block: silence is the radio's fault, not a sign that it is not there."""
@@ -129,15 +130,15 @@ class BlockRecord:
         return BlockRecord(answered=True)
 
     def after_miss(self, now: float, *, refused: bool) -> BlockRecord:
-        """Return the record after one more miss: three in a row bring an hour's rest.
+        """Return the record after one more miss: three in a row bring an hour's cooldown.
 
         Only a refusal, or the silence of a block that was never answered, is a miss.
         """
         if self.answered and not refused:
             return self
-        strikes = self.strikes + 1
-        rest = now + BLOCK_COOLDOWN if strikes >= BLOCK_MISSES else 0.0
-        return replace(self, strikes=strikes, cooldown_until=rest)
+        misses = self.misses + 1
+        until = now + BLOCK_COOLDOWN if misses >= BLOCK_MISSES else 0.0
+        return replace(self, misses=misses, cooldown_until=until)
 
     def due(self, now: float) -> bool:
         """Whether the block is to be asked for."""
@@ -150,36 +151,44 @@ KNOWN_BLOCK: Final = BlockRecord(cooldown_until=float("inf"), answered=True)
 
 @dataclass(frozen=True, slots=True)
 class ScannerRecord:
-    """How readings over one adapter or proxy have gone lately."""
+    """How readings over one scanner have gone lately."""
 
-    strikes: int = 0
+    failures: int = 0
     """Readings that failed in a row."""
-    rest: float = 0.0
-    """How long it has rested the last time; 0 if it did not since it last worked."""
+    forgiven_failures: int = 0
+    """How many of them failed while all scanners did: no reason to prefer another one."""
+    cooldown: float = 0.0
+    """How long the last cooldown was; 0 if there was none since a reading over it last worked."""
     cooldown_until: float = 0.0
 
     def after_failure(self, now: float) -> ScannerRecord:
         """Return the record after a reading that failed over it.
 
-        Two in a row bring a rest; after one, the next failure is enough for a rest twice as long.
-        What fails while it rests, because there was no other way, does not make the rest longer.
+        Two in a row bring a cooldown; after one, the next failure is enough for a cooldown twice as long.
+        What fails during a cooldown, because there was no other scanner, does not make it longer.
         """
-        failed = replace(self, strikes=self.strikes + 1)
-        due = self.rest or failed.strikes >= SCANNER_FAILURES
+        failed = replace(self, failures=self.failures + 1)
+        due = self.cooldown or failed.failures - self.forgiven_failures >= SCANNER_FAILURES
         return failed.blamed(now) if due and not self.on_cooldown(now) else failed
 
     def blamed(self, now: float) -> ScannerRecord:
-        """Return the record after it failed where another one worked at once: it rests."""
-        rest = min(2 * self.rest, SCANNER_COOLDOWN_CAP) if self.rest else SCANNER_COOLDOWN
-        return replace(self, rest=rest, cooldown_until=now + rest)
+        """Return the record after it failed where another one worked at once: a cooldown."""
+        cooldown = (
+            min(2 * self.cooldown, SCANNER_COOLDOWN_CAP) if self.cooldown else SCANNER_COOLDOWN
+        )
+        return replace(self, cooldown=cooldown, cooldown_until=now + cooldown)
+
+    def forgiven(self) -> ScannerRecord:
+        """Return the record without a cooldown: all scanners fail, and none of them is to blame."""
+        return ScannerRecord(failures=self.failures, forgiven_failures=self.failures)
 
     def on_cooldown(self, now: float) -> bool:
-        """Whether another one is taken, where another one hears the device."""
+        """Whether another scanner is preferred, where another one hears the device."""
         return now < self.cooldown_until
 
 
 class RecoveryStep(IntEnum):
-    """The ladder of a recovery, gentlest first. A step has worked only when a fresh reading came."""
+    """The steps of a recovery, gentlest first. A step has worked only when a fresh reading came."""
 
     CLOSE_LINK = 1
     """What is under way is ended, leftover links are closed, cached services forgotten."""

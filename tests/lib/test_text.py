@@ -3,7 +3,7 @@
 from hypothesis import example, given, strategies as st
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.protocol.text import LONGEST_NAME, cleaned, plain
+from custom_components.blupow.lib.blupow_ble.text import LONGEST_NAME, cleaned, plain
 
 
 @pytest.mark.parametrize(

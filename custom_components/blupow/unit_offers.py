@@ -1,54 +1,21 @@
-"""The background search for other units behind a module, and the offer of those that it finds."""
+"""Offers units that were found behind a module, and adds those that the user takes."""
 
-from collections.abc import Iterator, Sequence
-from itertools import cycle
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .const import CONF_SERIAL_NUMBER, CONF_UNIT, DOMAIN
+from .const import CONF_SERIAL_NUMBER, CONF_UNIT_ID, DOMAIN
 from .issues import IssueKind
 from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.protocol.modbus import BROADCAST_UNIT
-from .lib.blupow_ble.protocol.text import plain
-from .lib.blupow_ble.reader.probing import likely_units
 from .lib.blupow_ble.reader.result import Finding
-from .units import UnitState, address_of_own, new_subentries, unit_subentries
+from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .lib.blupow_ble.text import plain
+from .units import new_subentries, unit_id_of_own, unit_subentries
 
 if TYPE_CHECKING:
-    from .runtime import BluPowConfigEntry
-
-POLLS_BETWEEN_LOOKS: Final = 10
-"""Good polls; the last one of them asks one address more."""
-
-
-class Looks:
-    """Which address is asked when: one in each tenth good poll, all usual ones in turn."""
-
-    def __init__(self, units: Sequence[UnitState]) -> None:
-        """Begin with the likeliest address; a device that only sends is never asked."""
-        self._units = units
-        asked = units[0].profile.push is None
-        usual = [unit for unit in likely_units() if unit != BROADCAST_UNIT] if asked else []
-        self._number = len(usual)
-        self._addresses: Iterator[int] = cycle(usual)
-        self._good_polls = 0
-
-    def poll_was_good(self) -> None:
-        """Count a good poll."""
-        self._good_polls += 1
-
-    def due(self) -> int | None:
-        """Return the address that the next poll asks; None for most polls."""
-        if self._good_polls < POLLS_BETWEEN_LOOKS - 1:
-            return None
-        self._good_polls = -1
-        known = {unit.unit_id for unit in self._units}
-        for _ in range(self._number):
-            if (unit := next(self._addresses)) not in known:
-                return unit
-        return None
+    from .coordinator import BluPowConfigEntry
 
 
 @callback
@@ -62,7 +29,7 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
         data={
             "kind": kind.value,
             "entry_id": entry.entry_id,
-            "unit": finding.unit_id,
+            "unit_id": finding.unit_id,
             "profile": finding.profile,
             "model": finding.model,
             "model_text": finding.model_text,
@@ -78,7 +45,7 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
 def offered(data: dict[str, Any]) -> Finding:
     """Return the unit that an issue offers."""
     return Finding(
-        unit_id=int(data["unit"]),
+        unit_id=int(data["unit_id"]),
         profile=PROFILES[data["profile"]].key,
         model=data["model"],
         model_text=data["model_text"],
@@ -90,7 +57,7 @@ def offered(data: dict[str, Any]) -> Finding:
 def withdraw_offers(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Take back the offers of units that were added meanwhile, and of an entry that is removed."""
     removed = hass.config_entries.async_get_entry(entry.entry_id) is None
-    known = {subentry.data["unit"] for subentry in unit_subentries(entry)}
+    known = {subentry.data["unit_id"] for subentry in unit_subentries(entry)}
     beginning = _issue_id(entry, None)
     for domain, issue_id in list(ir.async_get(hass).issues):
         if domain == DOMAIN and issue_id.startswith(beginning):
@@ -110,7 +77,7 @@ def add_units(
     """Add units behind a module; the entry is loaded again by itself."""
     data = {
         **entry.data,
-        CONF_UNIT: address_of_own(entry.data, own),
+        CONF_UNIT_ID: unit_id_of_own(entry.data, own),
         CONF_SERIAL_NUMBER: own.serial_number,  # so that no other is taken for it
     }
     hass.config_entries.async_update_entry(entry, data=data)

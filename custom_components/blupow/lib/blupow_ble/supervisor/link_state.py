@@ -1,19 +1,17 @@
-"""What is known about the link to a device, kept while its entry is reloaded with other options."""
+"""What is known about the link to a device."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.util.hass_dict import HassKey
-
-from .connection_log import ConnectionLog
-from .const import DOMAIN
-from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.supervisor.policies import Availability, ConnectionStatus
-from .snapshot import Snapshot
-from .units import UnitState
+from ..connection_log import ConnectionLog
+from ..protocol.errors import ReaderError
+from ..reader.result import Timings
+from ..reader.route import Route
+from .policies import Availability, ConnectionStatus
+from .unit_state import UnitState
 
 KEPT_POLLS: Final = 100
 
@@ -29,25 +27,35 @@ class Poll:
     """A reading that lacks blocks that the device has: neither a success nor a failure."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How the last fresh reading was taken; the values are in the units."""
+
+    taken_at: datetime
+    taken_at_monotonic: float
+    route: Route
+    timings: Timings
+    attempts: int
+
+
 @dataclass(slots=True, kw_only=True)
 class LinkState:
-    """What is known about the link to a device."""
+    """What is known about the link to a device. Times without a date are of the monotonic clock."""
 
     log: ConnectionLog
     units: dict[str, UnitState] = field(default_factory=dict)
     snapshot: Snapshot | None = None
-    """How the last fresh reading since the start of Home Assistant came."""
+    """Of the last fresh reading since the start of the host."""
     since: float
     """When it began to be known."""
     fresh_at: float | None = None
-    """When the last fresh reading came, also before a restart, by the monotonic clock."""
+    """When the last fresh reading was taken, also before a restart."""
     excused_until: float = float("-inf")
     """When the device was last not heard, where it may be switched off: no silence counts before."""
     answered_at: float = float("-inf")
-    """When it last answered somebody who asked for registers."""
+    """When it last answered a request for registers."""
     failures: int = 0
     """Failed polls in a row."""
-    last_error: ReaderError | None = None
     polls: deque[Poll] = field(default_factory=lambda: deque(maxlen=KEPT_POLLS))
     availability: Availability = field(default_factory=Availability)
     recoveries: int = 0
@@ -59,7 +67,7 @@ class LinkState:
     next_recovery: datetime | None = None
     """When the next one begins, after one that failed."""
     heard_at: float = float("-inf")
-    """When the device was heard last, or was last busy with us, by the monotonic clock."""
+    """When the device was last heard, or was last busy with us."""
     ignored_repairs: set[str] = field(default_factory=set)
     """The repairs that the user has ignored, by their ids."""
     announced_status: ConnectionStatus | None = None
@@ -67,6 +75,11 @@ class LinkState:
     """The connection was announced as lost, and not yet as restored; kept over restarts."""
     announced_partial: tuple[str, ...] = ()
     """The blocks that were announced as missing."""
+
+    @property
+    def last_error(self) -> ReaderError | None:
+        """Why the last poll failed; None if it did not."""
+        return self.polls[-1].error if self.polls else None
 
     @property
     def success_rate(self) -> float | None:
@@ -93,16 +106,27 @@ class LinkState:
         return sum(good) / len(good) if good else None
 
 
-_STATES: HassKey[dict[str, LinkState]] = HassKey(f"{DOMAIN}_link_states")
+def continued(
+    kept: LinkState | None, units: Sequence[UnitState], *, name: str, now: float
+) -> LinkState:
+    """Return what was known of a link before it was set up anew, as far as it is true of these units.
+
+    The own unit comes first: where it is another device now, nothing is kept.
+    """
+    if kept is None or not _same(kept.units.get(units[0].key), units[0]):
+        kept = LinkState(log=ConnectionLog(name), since=now)
+    kept.log.name = name
+    known, kept.units = kept.units, {}
+    for unit in units:
+        before = known.get(unit.key)
+        if before is not None and _same(before, unit):
+            before.unit_id = unit.unit_id
+            kept.units[unit.key] = before
+        else:
+            kept.units[unit.key] = unit
+    return kept
 
 
-@callback
-def keep(hass: HomeAssistant, entry_id: str, state: LinkState) -> None:
-    """Keep what is known of an entry for its next set-up: other options do not make it untrue."""
-    hass.data.setdefault(_STATES, {})[entry_id] = state
-
-
-@callback
-def forget(hass: HomeAssistant, entry_id: str) -> LinkState | None:
-    """Return what was kept of an entry, and keep it no longer."""
-    return hass.data.setdefault(_STATES, {}).pop(entry_id, None)
+def _same(before: UnitState | None, unit: UnitState) -> bool:
+    """Whether what is known of a unit is true of it as it is set up now."""
+    return before is not None and (before.profile, before.model) == (unit.profile, unit.model)

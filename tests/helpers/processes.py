@@ -1,6 +1,7 @@
 """Looks at real processes from outside."""
 
 from contextlib import suppress
+import os
 from pathlib import Path
 
 READER = b"blupow_ble"
@@ -31,3 +32,17 @@ def memory(pid: int | str = "self") -> int:
 def descriptors(pid: int | str = "self") -> int:
     """Return how many file descriptors a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started, and has not collected."""
+    found = set()
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        with suppress(OSError):  # it has just ended
+            # the name of the program may hold blanks and parentheses
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.add(int(folder.name))
+    return found
