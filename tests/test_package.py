@@ -1,6 +1,5 @@
 """What HACS and Home Assistant's own validation look at: manifest, texts, icons, images, imports."""
 
-import ast
 from collections.abc import Iterator
 import json
 from pathlib import Path
@@ -530,43 +529,3 @@ def test_platforms() -> None:
     for platform in (*EARLY_PLATFORMS, *PLATFORMS):
         at_once = 1 if platform is Platform.BUTTON else 0
         assert f"PARALLEL_UPDATES = {at_once}\n" in (COMPONENT / f"{platform}.py").read_text()
-
-
-def imports_of(path: Path) -> set[str]:
-    """Return the modules that a file imports, relative ones as paths from the component."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if not node.level:
-                found.add(module)
-                continue
-            base = path.parent
-            for _ in range(node.level - 1):
-                base = base.parent
-            inside = base.relative_to(COMPONENT).parts
-            found.add(".".join((".", *inside, module)).replace("..", "."))
-    return found
-
-
-def test_who_may_import_whom() -> None:
-    """The rooms of the house: lib knows nobody, platforms never touch the readers."""
-    for path in COMPONENT.rglob("*.py"):
-        imported = imports_of(path)
-        inside = path.relative_to(COMPONENT)
-        if inside.parts[:2] == ("lib", "blupow_ble"):
-            assert not {name for name in imported if name.startswith("homeassistant")}, path
-            outside = {
-                name
-                for name in imported
-                if name.startswith(".") and not name.startswith(".lib.blupow_ble")
-            }
-            assert not outside, path
-        elif inside.parts[0] == "bluetooth":
-            own = {name for name in imported if name.startswith(".") and ".lib." not in name}
-            assert {name.split(".")[1] for name in own} <= {"bluetooth", "const", "options"}, path
-        elif inside.name not in {"coordinator.py", "poller.py", "pending_device.py", "snapshot.py"}:
-            assert not {name for name in imported if name.startswith(".bluetooth")}, path
-        assert not {name for name in imported if name.split(".")[0] == "simulator"}, path

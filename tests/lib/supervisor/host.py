@@ -1,0 +1,195 @@
+"""A host of a supervisor that is not Home Assistant: a clock that is moved by hand, a virtual device."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+import heapq
+from itertools import count
+from typing import Any
+
+from blupow_ble.profiles import PROFILES
+from blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from blupow_ble.reader.messages import Device
+from blupow_ble.reader.plan import OWN_UNIT, FindPlan, ReadPlan
+from blupow_ble.reader.reading import Reader
+from blupow_ble.reader.result import Finding, Reading, UnitReading
+from blupow_ble.reader.route import Route, RouteKind
+from blupow_ble.supervisor.link_state import continued
+from blupow_ble.supervisor.options import Options
+from blupow_ble.supervisor.protocols import LinkEvent
+from blupow_ble.supervisor.supervisor import Supervisor
+from blupow_ble.supervisor.unit_state import UnitState
+from blupow_ble.virtual import VirtualDevice, VirtualLink
+
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TURNS = 400
+"""So many turns of the event loop, and everything that can go on without time passing has."""
+
+
+class FakeClock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        """Start at noon."""
+        self._now = 1000.0
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._canceled: set[int] = set()
+        self._numbers = count()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.daily: dict[time, Callable[[], None]] = {}
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self._now
+
+    def now(self) -> datetime:
+        """Return the date and time."""
+        return START + timedelta(seconds=self._now - 1000.0)
+
+    def call_later(self, delay: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Call an action when the clock gets there."""
+        number = next(self._numbers)
+        heapq.heappush(self._timers, (self._now + delay, number, action))
+        return lambda: self._canceled.add(number)
+
+    def call_daily(self, at: time, action: Callable[[], None]) -> Callable[[], None]:
+        """Keep an action, to be called by the scene."""
+        self.daily[at] = action
+        return lambda: self.daily.pop(at, None) and None
+
+    def start_task[T](self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start a task."""
+        task = asyncio.create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    @property
+    def pending(self) -> int:
+        """How many timers are left."""
+        return sum(number not in self._canceled for _, number, _ in self._timers)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Move on, timer by timer."""
+        end = self._now + seconds
+        await self.settle()
+        while self._timers and self._timers[0][0] <= end:
+            at, number, action = heapq.heappop(self._timers)
+            if number in self._canceled:
+                continue
+            self._now = max(self._now, at)
+            action()
+            await self.settle()
+        self._now = end
+
+    async def settle(self) -> None:
+        """Let everything go on that needs no time."""
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+            if not self.tasks:
+                return
+
+
+@dataclass
+class Host:
+    """Reads a virtual device, or fails as the scene says; notes what the supervisor tells."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    device: VirtualDevice = field(default_factory=VirtualDevice)
+    error: ErrorCode | None = None
+    heals: str | None = None
+    """The remedy that heals the device."""
+    hang: bool = False
+    plans: list[ReadPlan] = field(default_factory=list)
+    remedies: list[str] = field(default_factory=list)
+    events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+    updates: int = 0
+    stopped: int = 0
+    cancelled: int = 0
+
+    def supervisor(self, **options: Any) -> Supervisor:
+        """Return a supervisor of the device."""
+        unit = UnitState(
+            key=OWN_UNIT, profile=PROFILES["inverter"], model=None, unit_id=self.device.unit_id
+        )
+        return Supervisor(
+            link=continued(None, [unit], name="Inverter", now=self.clock.monotonic()),
+            options=Options(**options),
+            clock=self.clock,
+            reader=self,
+            remedies=self,
+            listener=self,
+        )
+
+    # the reader
+
+    async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
+        """Take one reading."""
+        self.plans.append(plan)
+        try:
+            if self.hang:
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error is not None:
+            stage = Stage.START if self.error is ErrorCode.NOT_ADVERTISING else Stage.READ
+            raise ReaderError(self.error, f"scripted {self.error}", stage=stage)
+        reader = Reader(VirtualLink(self.device), plan.units)
+        try:
+            reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
+        finally:
+            await reader.close()
+        device = Device(address="C4:D3:6A:00:00:35", name="Inverter")
+        return Route(
+            kind=RouteKind.ISOLATED, reason="the only one", device=device, source="hci0"
+        ), reading
+
+    async def find(self, plan: FindPlan) -> list[Finding]:
+        """Find nothing."""
+        return []
+
+    async def stop(self) -> None:
+        """Note it."""
+        self.stopped += 1
+
+    # the remedies
+
+    async def close_links(self) -> None:
+        """Take the first step."""
+        self._remedy("close_links")
+
+    async def look_again(self) -> None:
+        """Take the second step."""
+        self._remedy("look_again")
+
+    async def rediscover(self) -> None:
+        """Take the third step."""
+        self._remedy("rediscover")
+
+    async def wait_connectable(self) -> None:
+        """Need no time."""
+
+    def _remedy(self, name: str) -> None:
+        self.remedies.append(name)
+        if self.heals == name:
+            self.error = None
+
+    # the listener
+
+    def updated(self) -> None:
+        """Note it."""
+        self.updates += 1
+
+    def event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
+        """Note it."""
+        self.events.append((event, facts))
+
+    def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
+        """Store nothing."""
+
+    def units_found(self, found: Sequence[Finding]) -> None:
+        """Note it."""
+        self.found += found

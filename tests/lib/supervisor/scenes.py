@@ -1,0 +1,245 @@
+"""Scenes of a supervisor without Home Assistant; each runs in a process of its own (test_supervisor.py)."""
+
+import asyncio
+from datetime import time
+from itertools import pairwise
+import sys
+
+from blupow_ble.profiles.declaration import Span
+from blupow_ble.protocol.errors import ErrorCode, ReaderError
+from blupow_ble.supervisor.exclusive import Interrupted
+from blupow_ble.supervisor.policies import ConnectionStatus, RecoveryStep
+from blupow_ble.supervisor.protocols import LinkEvent
+from host import Host
+
+STEPS = ("close_links", "look_again", "rediscover")
+
+
+async def outage() -> None:
+    """Offline at once, disconnected after 300 s, lost after 600 s, and back: each told once."""
+    host = Host()
+    supervisor = host.supervisor(stale_checks=10)
+    supervisor.start()
+    await host.clock.settle()
+    health, link = supervisor.health, supervisor.link
+    assert health.status is ConnectionStatus.CONNECTED
+    voltage = supervisor.own.value("battery_voltage")
+    assert isinstance(voltage, float)
+    assert voltage > 13
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(31)
+    assert (health.status, health.serving) == (ConnectionStatus.OFFLINE, True)
+    await host.clock.pass_time(268)
+    assert health.status is ConnectionStatus.OFFLINE
+    await host.clock.pass_time(2)
+    assert (health.status, health.serving) == (ConnectionStatus.DISCONNECTED, False)
+    assert supervisor.pause == 5
+    assert health.shows(supervisor.own)
+    assert supervisor.own.value("battery_voltage") == voltage
+    await host.clock.pass_time(298)
+    assert health.status is ConnectionStatus.DISCONNECTED
+    assert host.events == []
+    await host.clock.pass_time(2)
+    assert health.status is ConnectionStatus.LOST
+    assert not health.shows(supervisor.own)
+    ((event, facts),) = host.events
+    assert (event, facts["problem"]) == (LinkEvent.CONNECTION_LOST, "no_response")
+    assert supervisor.connect_timeout == 45
+    assert supervisor.pause == 120
+    host.error = None
+    await host.clock.pass_time(121)
+    assert health.status is ConnectionStatus.CONNECTED
+    assert link.failures == 0
+    assert supervisor.connect_timeout == 25
+    assert [event for event, _ in host.events] == [
+        LinkEvent.CONNECTION_LOST,
+        LinkEvent.CONNECTION_RESTORED,
+    ]
+    assert [line.text for line in link.log.lines] == [
+        "the last reading serves: scripted no_response",
+        "the last reading is too old to serve: scripted no_response",
+        "no reading: scripted no_response",
+        "fresh readings again (was lost)",
+    ]
+    await supervisor.stop()
+
+
+async def recovery_by_each_step() -> None:
+    """The third stale heartbeat, at 600 s, starts it; the step that heals ends it."""
+    for number, step in enumerate(STEPS, 1):
+        host = Host()
+        supervisor = host.supervisor()
+        supervisor.start()
+        await host.clock.settle()
+        host.error, host.heals = ErrorCode.CONNECT_TIMEOUT, step
+        await host.clock.pass_time(599)
+        assert host.remedies == []
+        await host.clock.pass_time(2)
+        assert host.remedies == list(STEPS[:number])
+        assert supervisor.health.status is ConnectionStatus.CONNECTED
+        assert supervisor.link.recoveries == 1
+        assert host.plans[-1].bypass_service_cache
+        (facts,) = [facts for event, facts in host.events if event is LinkEvent.RECOVERY]
+        assert (facts["trigger"], facts["worked"], facts["step"]) == ("watchdog", True, number)
+        assert (facts["problem"], facts["silence"]) == ("connect_timeout", 600)
+        await supervisor.stop()
+
+
+async def recoveries_that_fail() -> None:
+    """They begin again after 60, 120, 240, 300 s, and every 15 min from the limit on."""
+    host = Host()
+    supervisor = host.supervisor(stale_checks=1, recovery_limit=4)
+    supervisor.start()
+    await host.clock.settle()
+    host.error = ErrorCode.NO_RESPONSE
+    times: list[float] = []
+    while len(times) < 7:
+        await host.clock.pass_time(1)
+        if len(host.remedies) > 3 * len(times):
+            times.append(host.clock.monotonic())
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    for pause, (low, high) in zip(
+        pauses, [(48, 73), (96, 145), (192, 289), (899, 902), (899, 902), (899, 902)], strict=True
+    ):
+        assert low <= pause <= high, pauses
+    assert supervisor.watchdog.given_up
+    host.error = None
+    await supervisor.poll()
+    assert not supervisor.watchdog.given_up
+    assert supervisor.link.next_recovery is None
+    await supervisor.stop()
+
+
+async def stop_in_mid_reading() -> None:
+    """The reading is cancelled, the reader is waited for, no timer and no task is left."""
+    host = Host()
+    supervisor = host.supervisor(daily_reconnect=time(3, 30))
+    supervisor.start()
+    await host.clock.settle()
+    host.hang = True
+    await host.clock.pass_time(31)
+    assert len(host.plans) == 2
+    waiting = [
+        asyncio.create_task(supervisor.poll()),
+        asyncio.create_task(supervisor.find_units()),
+        asyncio.create_task(supervisor.watchdog.force()),
+    ]
+    await host.clock.settle()
+    await supervisor.stop()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert results[0] is None
+    assert isinstance(results[1], Interrupted)
+    assert isinstance(results[2], Interrupted)
+    assert host.stopped >= 1
+    assert host.cancelled == len(host.plans) - 1
+    assert host.clock.pending == 0
+    assert host.clock.daily == {}
+    assert host.clock.tasks == set()
+    plans = len(host.plans)
+    supervisor.heard()
+    await host.clock.pass_time(3600)
+    assert len(host.plans) == plans
+
+
+async def forced_recovery() -> None:
+    """What is under way is interrupted; who comes meanwhile gets the same result; a failure is raised."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start()
+    await host.clock.settle()
+    host.hang = True
+    await host.clock.pass_time(31)
+    assert supervisor.link.failures == 0
+    first = asyncio.create_task(supervisor.watchdog.force())
+    second = asyncio.create_task(supervisor.watchdog.force())
+    host.hang = False
+    await host.clock.settle()
+    assert (await first).step is RecoveryStep.CLOSE_LINK
+    assert await second == await first
+    assert host.remedies == ["close_links"]
+    assert supervisor.link.failures == 0
+    host.error = ErrorCode.HELD_BY_OTHER
+    (failure,) = await asyncio.gather(supervisor.watchdog.force(), return_exceptions=True)
+    assert isinstance(failure, ReaderError)
+    assert failure.code is ErrorCode.HELD_BY_OTHER
+    assert host.remedies[1:] == list(STEPS)
+    assert host.events[-1][1]["trigger"] == "user"
+    await supervisor.stop()
+
+
+async def device_that_is_heard_again() -> None:
+    """It is polled at once, and not more often than every 10 s."""
+    host = Host(error=ErrorCode.NOT_ADVERTISING)
+    supervisor = host.supervisor(stale_checks=10)
+    supervisor.start()
+    await host.clock.pass_time(700)
+    polls = len(host.plans)
+    supervisor.heard()
+    await host.clock.settle()
+    assert len(host.plans) == polls + 1
+    supervisor.heard()
+    await host.clock.settle()
+    assert len(host.plans) == polls + 1
+    await host.clock.pass_time(10)
+    host.error = None
+    supervisor.heard()
+    await host.clock.settle()
+    assert len(host.plans) == polls + 2
+    assert supervisor.health.status is ConnectionStatus.CONNECTED
+    await host.clock.pass_time(11)
+    supervisor.heard()
+    await host.clock.settle()
+    assert len(host.plans) == polls + 2
+    await supervisor.stop()
+
+
+async def daily_reconnect() -> None:
+    """At the user's time of day, by the first step alone."""
+    host = Host()
+    supervisor = host.supervisor(daily_reconnect=time(3, 30))
+    supervisor.start()
+    await host.clock.settle()
+    host.clock.daily[time(3, 30)]()
+    await host.clock.settle()
+    assert host.remedies == ["close_links"]
+    assert host.events[-1][1]["trigger"] == "daily"
+    await supervisor.stop()
+
+
+async def registers_on_request() -> None:
+    """They are read by number; a device that answers is alive, whatever the polls do."""
+    host = Host()
+    supervisor = host.supervisor(stale_checks=1)
+    supervisor.start()
+    await host.clock.settle()
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(330)
+    host.error = None
+    reading = await supervisor.read_registers([Span(start=4109, words=1)], supervisor.own)
+    assert reading.registers == {4109: (32,)}
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(200)
+    assert host.remedies == []
+    await supervisor.stop()
+
+
+async def fault_of_our_own() -> None:
+    """It counts as a failed poll, and the next poll comes."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start()
+    await host.clock.settle()
+    host.device = None  # type: ignore[assignment]
+    await host.clock.pass_time(31)
+    error = supervisor.link.last_error
+    assert error is not None
+    assert error.code is ErrorCode.READER_CRASHED
+    polls = len(host.plans)
+    await host.clock.pass_time(31)
+    assert len(host.plans) == polls + 1
+    await supervisor.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(globals()[sys.argv[1]](), debug=True)
+    assert not [name for name in sys.modules if name.partition(".")[0] == "homeassistant"]
