@@ -15,7 +15,8 @@ COMPONENT = ROOT / "custom_components" / "blupow"
 LIBRARY = LIB / "blupow_ble"
 
 FLOORS = (
-    ("connection_log", "output", "text"),
+    ("output", "text"),
+    ("connection_log",),
     ("protocol",),
     ("profiles",),
     ("virtual",),
