@@ -17,7 +17,6 @@ from custom_components.blupow.button import RECONNECT
 from custom_components.blupow.const import DOMAIN, EARLY_PLATFORMS, PLATFORMS, SUBENTRY_UNIT
 from custom_components.blupow.descriptions import (
     FAULT,
-    FLAG_CLASSES,
     LIST_KINDS,
     ON_THE_DEVICE_PAGE,
     describe,
@@ -151,7 +150,7 @@ SENSORS: list[SensorEntityDescription] = [
     *(describe_worst_fault(profile) for profile, _ in MODELS if profile.faults),
 ]
 FLAGS = {
-    field.key
+    field.key: field
     for _, register_map in MODELS
     for field in register_map.fields
     if field.kind is Kind.FLAG
@@ -419,7 +418,7 @@ def test_every_entity_has_its_name_and_states() -> None:
     assert len(set(names)) == len(names)
     assert set(english["connection_status"]["state"]) == set(ConnectionStatus)
     binary = ENGLISH["entity"]["binary_sensor"]
-    assert set(binary) == FLAGS | {FAULT.key, *FaultGroup}
+    assert set(binary) == FLAGS.keys() | {FAULT.key, *FaultGroup}
     binary_names = [text["name"] for text in binary.values()]
     assert len(set(binary_names)) == len(binary_names)
     assert set(ENGLISH["entity"]["button"]) == {RECONNECT.key}
@@ -490,7 +489,7 @@ def test_icons() -> None:
             assert set(icon.get("state", {})) <= set(english.get("state", {}))
     without_class = {item.key for item in SENSORS if item.device_class is None}
     assert without_class <= set(ICONS["entity"]["sensor"])
-    without_class = {key for key in FLAGS if key not in FLAG_CLASSES}
+    without_class = {key for key, flag in FLAGS.items() if flag.quantity is None}
     assert without_class <= set(ICONS["entity"]["binary_sensor"])
 
 

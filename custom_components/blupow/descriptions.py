@@ -1,6 +1,5 @@
 """How what a profile declares is shown: device class, unit, state class, precision, category."""
 
-import re
 from typing import Final
 
 from homeassistant.components.binary_sensor import BinarySensorEntityDescription
@@ -21,6 +20,7 @@ from .lib.blupow_ble.profiles.declaration import (
     Info,
     Kind,
     Profile,
+    Quantity,
     UnitOfMeasurement,
     Value,
     digits,
@@ -43,109 +43,40 @@ DEVICE_CLASSES: Final = {
     UnitOfMeasurement.HOUR: SensorDeviceClass.DURATION,
     UnitOfMeasurement.DAY: SensorDeviceClass.DURATION,
 }
-BATTERY_LEVELS: Final = frozenset({"battery_percentage", "bank_percentage"})
+QUANTITIES: Final = {Quantity.BATTERY_LEVEL: SensorDeviceClass.BATTERY}
+FLAG_CLASSES: Final = {
+    Quantity.RUNNING: BinarySensorDeviceClass.RUNNING,
+    Quantity.POWERED: BinarySensorDeviceClass.POWER,
+}
 LIST_KINDS: Final = frozenset({Kind.CODES, Kind.BITS, Kind.PAIRS})
 """Faults and alarms: shown by their groups and the worst of them."""
 ON_THE_DEVICE_PAGE: Final = frozenset({Info.SERIAL_NUMBER, Info.VERSION, Info.HARDWARE_VERSION})
-SETTING_LEVELS: Final = frozenset(
-    {
-        "system_voltage_setting",
-        "over_voltage_threshold",
-        "charging_limit_voltage",
-        "equalization_voltage",
-        "boost_voltage",
-        "float_voltage",
-        "boost_recovery_voltage",
-        "over_discharge_recovery_voltage",
-        "under_voltage_warning_level",
-        "over_discharge_voltage",
-        "discharge_limit_voltage",
-        "end_of_charge_percentage",
-        "end_of_discharge_percentage",
-        "over_discharge_delay",
-        "equalization_time",
-        "boost_time",
-        "equalization_interval",
-        "temperature_compensation",
-        "reverse_charging_voltage",
-        "solar_cut_off_current",
-    }
-)
 KILO: Final = 3
 """Digits that a value has more when it is shown in thousands."""
-SETTINGS: Final = SETTING_LEVELS | {
-    "device_id",
-    "battery_type",
-    "battery_capacity",
-    "maximum_system_voltage",
-    "rated_charging_current",
-    "load_mode",
-    "cells",
-}
-"""What the device is, or is set to: diagnostic."""
-DISABLED: Final = SETTING_LEVELS | frozenset(
-    {
-        "inverter_time_today",
-        "bypass_time_today",
-        "inverter_time_total",
-        "bypass_time_total",
-        "minimum_battery_voltage_today",
-        "maximum_battery_voltage_today",
-        "maximum_charging_current_today",
-        "maximum_discharging_current_today",
-        "maximum_charging_power_today",
-        "maximum_discharging_power_today",
-        "operating_days",
-        "over_discharges",
-        "full_charges",
-        "load_brightness",
-        "maximum_system_voltage",
-        "rated_charging_current",
-        "charge_voltage_limit",
-        "discharge_voltage_limit",
-        "charge_current_limit",
-        "discharge_current_limit",
-        "charge_request",
-        "environment_1_temperature",
-        "environment_2_temperature",
-        "heater_1_temperature",
-        "heater_2_temperature",
-    }
-)
-"""Rarely wanted, hence not enabled by default."""
-_OF_A_CELL: Final = re.compile(r"cell_(?P<number>\d+)_(?P<what>voltage|temperature)")
-"""The keys of single cells: up to 32 sensors of a battery, hence not enabled by default."""
-FLAG_CLASSES: Final = {
-    "heater": BinarySensorDeviceClass.RUNNING,
-    "ignition": BinarySensorDeviceClass.POWER,
-    "load": BinarySensorDeviceClass.POWER,
-}
 
 
-def _category(key: str, about: Info | None = None) -> EntityCategory | None:
-    return EntityCategory.DIAGNOSTIC if about is not None or key in SETTINGS else None
+def translation_key(item: Field | Computed) -> str:
+    """Return the translation key of a value: cells share one text, which names their number."""
+    cell = item.cell if isinstance(item, Field) else None
+    return item.key if cell is None else item.key.replace(f"cell_{cell}_", "cell_")
 
 
-def _enabled(key: str) -> bool:
-    return key not in DISABLED and _OF_A_CELL.fullmatch(key) is None
+def _category(field: Field) -> EntityCategory | None:
+    """Return the category: what the device is, or is set to, is diagnostic."""
+    return EntityCategory.DIAGNOSTIC if field.setting or field.info is not None else None
 
 
-def translation_of(key: str) -> tuple[str, dict[str, str]]:
-    """Return the translation key of a value, and what its text names: cells share one text."""
-    if (cell := _OF_A_CELL.fullmatch(key)) is not None:
-        return f"cell_{cell['what']}", {"number": cell["number"]}
-    return key, {}
-
-
-def _device_class(key: str, unit: UnitOfMeasurement) -> SensorDeviceClass | None:
-    return SensorDeviceClass.BATTERY if key in BATTERY_LEVELS else DEVICE_CLASSES.get(unit)
+def _device_class(item: Field | Computed, unit: UnitOfMeasurement) -> SensorDeviceClass | None:
+    if item.quantity is not None:
+        return QUANTITIES.get(item.quantity)
+    return DEVICE_CLASSES.get(unit)
 
 
 def _state_class(field: Field) -> SensorStateClass | None:
     """Return what statistics are kept of a field's numbers: of a setting none, as it stays as it is."""
     if field.counter:
         return SensorStateClass.TOTAL_INCREASING
-    return None if field.key in SETTINGS else SensorStateClass.MEASUREMENT
+    return None if field.setting else SensorStateClass.MEASUREMENT
 
 
 def _shown_in(unit: UnitOfMeasurement, counter: Counter | None) -> str | None:
@@ -157,7 +88,7 @@ def _shown_in(unit: UnitOfMeasurement, counter: Counter | None) -> str | None:
 
 def describe(field: Field, value: Value | None = None) -> SensorEntityDescription:
     """Return the description of a field's sensor; a value tells how finely the device measures."""
-    category, enabled = _category(field.key, field.info), _enabled(field.key)
+    category, enabled = _category(field), not field.advanced
     if field.kind is Kind.ENUM:
         names = list(dict.fromkeys(field.names.values()))
         return SensorEntityDescription(
@@ -179,8 +110,8 @@ def describe(field: Field, value: Value | None = None) -> SensorEntityDescriptio
     shown_in = _shown_in(field.unit_of_measurement, field.counter)
     return SensorEntityDescription(
         key=field.key,
-        translation_key=translation_of(field.key)[0],
-        device_class=_device_class(field.key, field.unit_of_measurement),
+        translation_key=translation_key(field),
+        device_class=_device_class(field, field.unit_of_measurement),
         native_unit_of_measurement=field.unit_of_measurement.value,
         suggested_unit_of_measurement=shown_in,
         state_class=_state_class(field),
@@ -195,7 +126,7 @@ def describe_computed(computed: Computed) -> SensorEntityDescription:
     return SensorEntityDescription(
         key=computed.key,
         translation_key=computed.key,
-        device_class=_device_class(computed.key, computed.unit_of_measurement),
+        device_class=_device_class(computed, computed.unit_of_measurement),
         native_unit_of_measurement=computed.unit_of_measurement.value,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=digits(computed.scale),
@@ -231,8 +162,8 @@ def describe_flag(field: Field) -> BinarySensorEntityDescription:
     return BinarySensorEntityDescription(
         key=field.key,
         translation_key=field.key,
-        device_class=FLAG_CLASSES.get(field.key),
-        entity_registry_enabled_default=_enabled(field.key),
+        device_class=FLAG_CLASSES.get(field.quantity) if field.quantity else None,
+        entity_registry_enabled_default=not field.advanced,
     )
 
 

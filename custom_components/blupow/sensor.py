@@ -20,7 +20,6 @@ from .descriptions import (
     describe,
     describe_computed,
     describe_worst_fault,
-    translation_of,
 )
 from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
@@ -123,7 +122,8 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
         else:
             described = describe_computed(item)
         super().__init__(coordinator, unit, described)
-        self._attr_translation_placeholders = translation_of(item.key)[1]
+        if isinstance(item, Field) and item.cell is not None:
+            self._attr_translation_placeholders = {"number": str(item.cell)}
 
     @property
     @override

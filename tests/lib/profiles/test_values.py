@@ -85,7 +85,7 @@ def test_number_through_bytes_and_back(
     orders = list(WordOrder)[:2] if field.words > 1 and field.bits is None else list(WordOrder)[:1]
     order = data.draw(st.sampled_from(orders))
     around = data.draw(st.integers(0, (1 << 16 * field.words) - 1))
-    declared = replace(field, order=order, counted=None)
+    declared = replace(field, order=order, present_count=None)
     only = RegisterMap(blocks=(), fields=(declared,), no_value=profile.no_value)
     registers = encoded(field, number, order, around)
     decoded = through_bytes(only, registers)
@@ -110,7 +110,7 @@ def test_both_signs_can_be_shown(profile: Profile, model: Model, field: Field) -
     assert field.limits[0] < 0 < field.limits[1]
     for number in (-2, 2):
         registers = encoded(field, number, WordOrder.HIGH_FIRST)
-        only = RegisterMap(blocks=(), fields=(replace(field, counted=None),))
+        only = RegisterMap(blocks=(), fields=(replace(field, present_count=None),))
         assert decode(only, registers).values == {field.key: pytest.approx(number * field.scale)}
 
 

@@ -4,7 +4,7 @@ Sources: the vendor's BMS protocol V1.7; captures of a RBT50LFP48S, a RBT100LFP1
 RBT12500LFP-SHBT. Current is positive when charging.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from .declaration import (
     ANY_UNKNOWN_FAULT,
@@ -21,24 +21,29 @@ from .declaration import (
     Kind,
     Model,
     Profile,
+    Quantity,
     Rule,
     UnitOfMeasurement,
 )
+from .fields import number
 
 MOST_CELLS: Final = 16
 
 _CELLS: Final = range(1, MOST_CELLS + 1)
 _CELL_SUBJECTS: Final = {number - 1: f"cell_{number}_voltage" for number in _CELLS}
 _CELL_TEMPERATURE_SUBJECTS: Final = {number - 1: f"cell_{number}_temperature" for number in _CELLS}
-_OTHER_SUBJECTS: Final = {
+_TEMPERATURE_SUBJECTS: Final = {
     15: "bms_temperature",
     14: "environment_1_temperature",
     13: "environment_2_temperature",
     12: "heater_1_temperature",
     11: "heater_2_temperature",
+}
+_CURRENT_SUBJECTS: Final = {
     10: "charging_current",
     9: "discharging_current",
 }
+_OTHER_SUBJECTS: Final = _TEMPERATURE_SUBJECTS | _CURRENT_SUBJECTS
 STATUS_1_BITS: Final = {
     0: "short_circuit",
     4: "charge_over_current_2",
@@ -94,16 +99,8 @@ FAULTS: Final = (
     Fault(name="charge_under_temperature", group=FaultGroup.TEMPERATURE),
     *_pairs(_CELL_SUBJECTS, FaultGroup.CELLS),
     *_pairs(_CELL_TEMPERATURE_SUBJECTS, FaultGroup.TEMPERATURE),
-    *(
-        Fault(name=fault.name, group=fault.group)
-        for fault in _pairs(_OTHER_SUBJECTS, FaultGroup.TEMPERATURE)
-        if "current" not in fault.name
-    ),
-    *(
-        Fault(name=fault.name, group=FaultGroup.BATTERY)
-        for fault in _pairs(_OTHER_SUBJECTS, FaultGroup.BATTERY)
-        if "current" in fault.name
-    ),
+    *_pairs(_TEMPERATURE_SUBJECTS, FaultGroup.TEMPERATURE),
+    *_pairs(_CURRENT_SUBJECTS, FaultGroup.BATTERY),
     Fault(name="cell_high_voltage_warning", group=FaultGroup.CELLS),
     Fault(name="cell_low_voltage_warning", group=FaultGroup.CELLS),
     Fault(name="module_high_voltage_warning", group=FaultGroup.BATTERY),
@@ -141,111 +138,102 @@ _CURRENT: Final = (
 )
 
 
-def _temperature(key: str, register: int, counted: tuple[int, int] | None = None) -> Field:
-    return Field(
-        key=key,
-        register=register,
-        scale=0.1,
+def _temperature(
+    key: str, register: int, present_count: tuple[int, int] | None = None, **more: Any
+) -> Field:
+    return number(
+        key,
+        register,
+        UnitOfMeasurement.CELSIUS,
+        _CELSIUS,
+        0.1,
         signed=True,
-        unit_of_measurement=UnitOfMeasurement.CELSIUS,
-        valid=_CELSIUS,
         evidence=("other projects' readers of the same registers",),
-        counted=counted,
+        present_count=present_count,
         optional=True,
+        **more,
     )
 
 
 FIELDS: Final = (
-    Field(
-        key="battery_current",
-        register=5042,
-        scale=0.01,
+    number(
+        "battery_current",
+        5042,
+        UnitOfMeasurement.AMPERE,
+        _AMPERES,
+        0.01,
         signed=True,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
         evidence=_CURRENT,
     ),
-    Field(
-        key="battery_voltage",
-        register=5043,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="remaining_capacity",
-        register=5044,
-        words=2,
-        scale=0.001,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        valid=_CAPACITY,
-    ),
-    Field(
-        key="total_capacity",
-        register=5046,
-        words=2,
-        scale=0.001,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        valid=_CAPACITY,
-    ),
+    number("battery_voltage", 5043, UnitOfMeasurement.VOLT, _VOLTS, 0.1),
+    number("remaining_capacity", 5044, UnitOfMeasurement.AMPERE_HOUR, _CAPACITY, 0.001, words=2),
+    number("total_capacity", 5046, UnitOfMeasurement.AMPERE_HOUR, _CAPACITY, 0.001, words=2),
     Field(key="cycles", register=5048, counter=Counter.EVENTS, optional=True),
-    Field(
-        key="charge_voltage_limit",
-        register=5049,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
+    number(
+        "charge_voltage_limit",
+        5049,
+        UnitOfMeasurement.VOLT,
+        _VOLTS,
+        0.1,
         optional=True,
+        advanced=True,
     ),
-    Field(
-        key="discharge_voltage_limit",
-        register=5050,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
+    number(
+        "discharge_voltage_limit",
+        5050,
+        UnitOfMeasurement.VOLT,
+        _VOLTS,
+        0.1,
         optional=True,
+        advanced=True,
     ),
-    Field(
-        key="charge_current_limit",
-        register=5051,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
+    number(
+        "charge_current_limit",
+        5051,
+        UnitOfMeasurement.AMPERE,
+        _AMPERES,
+        0.01,
         optional=True,
+        advanced=True,
     ),
-    Field(
-        key="discharge_current_limit",
-        register=5052,
-        scale=0.01,
+    number(
+        "discharge_current_limit",
+        5052,
+        UnitOfMeasurement.AMPERE,
+        _AMPERES,
+        0.01,
         signed=True,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
         evidence=("vendor's BMS protocol V1.7", "an owner's reading: -100 A"),
         optional=True,
+        advanced=True,
     ),
-    Field(key="cells", register=5000, valid=(1, MOST_CELLS), optional=True),
+    Field(key="cells", register=5000, valid=(1, MOST_CELLS), optional=True, setting=True),
     *(
-        Field(
-            key=f"cell_{number}_voltage",
-            register=5000 + number,
-            scale=0.1,
+        number(
+            f"cell_{cell}_voltage",
+            5000 + cell,
+            UnitOfMeasurement.VOLT,
+            _CELL_VOLTS,
+            0.1,
             fine_scale=0.001,
-            unit_of_measurement=UnitOfMeasurement.VOLT,
-            valid=_CELL_VOLTS,
-            counted=(5000, number),
+            present_count=(5000, cell),
             optional=True,
+            advanced=True,
+            cell=cell,
         )
-        for number in _CELLS
+        for cell in _CELLS
     ),
     *(
-        _temperature(f"cell_{number}_temperature", 5017 + number, (5017, number))
-        for number in _CELLS
+        _temperature(
+            f"cell_{cell}_temperature", 5017 + cell, (5017, cell), advanced=True, cell=cell
+        )
+        for cell in _CELLS
     ),
     _temperature("bms_temperature", 5035),
-    _temperature("environment_1_temperature", 5037, (5036, 1)),
-    _temperature("environment_2_temperature", 5038, (5036, 2)),
-    _temperature("heater_1_temperature", 5040, (5039, 1)),
-    _temperature("heater_2_temperature", 5041, (5039, 2)),
+    _temperature("environment_1_temperature", 5037, (5036, 1), advanced=True),
+    _temperature("environment_2_temperature", 5038, (5036, 2), advanced=True),
+    _temperature("heater_1_temperature", 5040, (5039, 1), advanced=True),
+    _temperature("heater_2_temperature", 5041, (5039, 2), advanced=True),
     Field(
         key="cell_voltage_alarms",
         register=5100,
@@ -290,13 +278,27 @@ FIELDS: Final = (
     Field(key="cell_errors", register=5108, kind=Kind.BITS, names=CELL_ERROR_BITS, optional=True),
     Field(key="charge_mosfet", register=5106, kind=Kind.FLAG, bits=(1, 1), optional=True),
     Field(key="discharge_mosfet", register=5106, kind=Kind.FLAG, bits=(2, 1), optional=True),
-    Field(key="heater", register=5107, kind=Kind.FLAG, bits=(13, 1), optional=True),
+    Field(
+        key="heater",
+        register=5107,
+        kind=Kind.FLAG,
+        bits=(13, 1),
+        optional=True,
+        quantity=Quantity.RUNNING,
+    ),
     Field(key="fully_charged", register=5107, kind=Kind.FLAG, bits=(11, 1), optional=True),
     Field(key="charge_enabled", register=5109, kind=Kind.FLAG, bits=(7, 1), optional=True),
     Field(key="discharge_enabled", register=5109, kind=Kind.FLAG, bits=(6, 1), optional=True),
-    Field(key="charge_request", register=5109, kind=Kind.FLAG, bits=(5, 1), optional=True),
+    Field(
+        key="charge_request",
+        register=5109,
+        kind=Kind.FLAG,
+        bits=(5, 1),
+        optional=True,
+        advanced=True,
+    ),
     Field(key="full_charge_request", register=5109, kind=Kind.FLAG, bits=(3, 1), optional=True),
-    Field(key="device_id", register=5223, valid=(1, 247)),
+    Field(key="device_id", register=5223, valid=(1, 247), setting=True),
     Field(key="model", register=5122, words=8, kind=Kind.TEXT, info=Info.MODEL),
     Field(
         key="serial_number",
@@ -316,13 +318,13 @@ FIELDS: Final = (
     ),
 )
 
-_TENTHS_OF_AMPERES: Final = Field(
-    key="battery_current",
-    register=5042,
-    scale=0.1,
+_TENTHS_OF_AMPERES: Final = number(
+    "battery_current",
+    5042,
+    UnitOfMeasurement.AMPERE,
+    _AMPERES,
+    0.1,
     signed=True,
-    unit_of_measurement=UnitOfMeasurement.AMPERE,
-    valid=_AMPERES,
     evidence=("capture of a Pro: -1.2 A", "another project's reader"),
 )
 
@@ -388,6 +390,7 @@ BATTERY: Final = Profile(
             unit_of_measurement=UnitOfMeasurement.PERCENT,
             scale=0.1,
             valid=(0, 110),
+            quantity=Quantity.BATTERY_LEVEL,
         ),
         Computed(
             key="battery_power",

@@ -5,9 +5,19 @@ Of fault bits 17 and 18 the documents print both meanings: the table of the ROVE
 vendor's app agree, and are followed.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
+from .charger import (
+    AMPERES,
+    BATTERY_TYPE,
+    COUNTS,
+    DAY_SPANS,
+    IDENTITY_FIELDS,
+    SETTINGS,
+    battery_fields,
+    battery_type,
+    extremes_today,
+)
 from .declaration import (
     ANY_UNKNOWN_FAULT,
     HIGH_BYTE,
@@ -18,14 +28,13 @@ from .declaration import (
     FaultGroup,
     Field,
     History,
-    HistoryField,
-    Info,
     Kind,
     Model,
     Profile,
-    Span,
+    Quantity,
     UnitOfMeasurement,
 )
+from .fields import counter, number, ring_of_days
 
 CHARGING_STATUS: Final = {
     0: "off",
@@ -37,19 +46,8 @@ CHARGING_STATUS: Final = {
     6: "current_limiting",
 }
 
-BATTERY_TYPE: Final = {0: "user", 1: "flooded", 2: "sealed", 3: "gel", 4: "lithium"}
-"""What all models have in common."""
 ROVER_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "user_locked"}
 BOOST_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "lithium_36_v", 6: "lithium_48_v"}
-
-SYSTEM_VOLTAGE: Final = {
-    12: "12_v",
-    24: "24_v",
-    36: "36_v",
-    48: "48_v",
-    96: "96_v",
-    255: "automatic",
-}
 
 LOAD_MODE: Final = {
     0: "light_control",
@@ -100,7 +98,6 @@ FAULT_BITS: Final = {
 
 _VOLTS: Final = (0, 80)
 _SOLAR_VOLTS: Final = (0, 300)
-_AMPERES: Final = (0, 200)
 _WATTS: Final = (0, 10_000)
 _CELSIUS: Final = (-50, 120)
 _MOST_WATTS: Final = 10_000.0
@@ -123,293 +120,73 @@ BLOCKS: Final = (
     Block(key="version", start=0x0014, words=7, identity=True),
 )
 
-IDENTITY_FIELDS: Final = (
-    Field(key="device_id", register=0x001A, bits=LOW_BYTE, valid=(1, 247)),
-    Field(key="model", register=0x000C, words=8, kind=Kind.TEXT, info=Info.MODEL),
-    Field(
-        key="version",
-        register=0x0014,
-        words=2,
-        kind=Kind.VERSION,
-        info=Info.VERSION,
-        optional=True,
-    ),
-    Field(
-        key="hardware_version",
-        register=0x0016,
-        words=2,
-        kind=Kind.VERSION,
-        info=Info.HARDWARE_VERSION,
-        optional=True,
-    ),
-    Field(
-        key="serial_number",
-        register=0x0018,
-        words=2,
-        kind=Kind.HEX,
-        info=Info.SERIAL_NUMBER,
-        optional=True,
-    ),
-    Field(
-        key="maximum_system_voltage",
-        register=0x000A,
-        bits=HIGH_BYTE,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=(12, 96),
-        optional=True,
-    ),
-    Field(
-        key="rated_charging_current",
-        register=0x000A,
-        bits=LOW_BYTE,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-        optional=True,
-    ),
-)
-
-
-def _setting(
-    key: str, register: int, unit: UnitOfMeasurement | None, most: float, scale: float = 1
-) -> Field:
-    return Field(
-        key=key,
-        register=register,
-        scale=scale,
-        unit_of_measurement=unit,
-        valid=(0, most),
-        optional=True,
-    )
-
-
-def _battery_type(names: Mapping[int, str]) -> Field:
-    return Field(key="battery_type", register=0xE004, kind=Kind.ENUM, names=names, optional=True)
-
-
-# Voltages are those of a 12 V battery: a 24 V system has twice as much.
-SETTINGS: Final = (
-    _setting("battery_capacity", 0xE002, UnitOfMeasurement.AMPERE_HOUR, 65_535),
-    Field(
-        key="system_voltage_setting",
-        register=0xE003,
-        bits=HIGH_BYTE,
-        kind=Kind.ENUM,
-        names=SYSTEM_VOLTAGE,
-        optional=True,
-    ),
-    _battery_type(BATTERY_TYPE),
-    _setting("over_voltage_threshold", 0xE005, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("charging_limit_voltage", 0xE006, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("equalization_voltage", 0xE007, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("boost_voltage", 0xE008, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("float_voltage", 0xE009, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("boost_recovery_voltage", 0xE00A, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("over_discharge_recovery_voltage", 0xE00B, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("under_voltage_warning_level", 0xE00C, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("over_discharge_voltage", 0xE00D, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("discharge_limit_voltage", 0xE00E, UnitOfMeasurement.VOLT, 20, 0.1),
-    _setting("over_discharge_delay", 0xE010, UnitOfMeasurement.SECOND, 600),
-    _setting("equalization_time", 0xE011, UnitOfMeasurement.MINUTE, 600),
-    _setting("boost_time", 0xE012, UnitOfMeasurement.MINUTE, 600),
-    _setting("equalization_interval", 0xE013, UnitOfMeasurement.DAY, 255),
-    _setting("temperature_compensation", 0xE014, None, 10),
-)
-
 FIELDS: Final = (
-    Field(
-        key="battery_percentage",
-        register=0x0100,
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-        valid=(0, 100),
-    ),
-    Field(
-        key="battery_voltage",
-        register=0x0101,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="charging_current",
-        register=0x0102,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    # sign and magnitude: two's complement would show -1 as -127 (an owner's report)
-    Field(
-        key="temperature",
-        register=0x0103,
-        bits=HIGH_BYTE,
-        sign_magnitude=True,
-        unit_of_measurement=UnitOfMeasurement.CELSIUS,
-        valid=_CELSIUS,
-        evidence=_HEAT,
-    ),
-    Field(
-        key="battery_temperature",
-        register=0x0103,
-        bits=LOW_BYTE,
-        sign_magnitude=True,
-        unit_of_measurement=UnitOfMeasurement.CELSIUS,
-        valid=_CELSIUS,
-        evidence=_HEAT,
-    ),
-    Field(
-        key="load_voltage",
-        register=0x0104,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="load_current",
-        register=0x0105,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="load_power", register=0x0106, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS
-    ),
-    Field(
-        key="solar_voltage",
-        register=0x0107,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_SOLAR_VOLTS,
-    ),
-    Field(
-        key="solar_current",
-        register=0x0108,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
+    *battery_fields(_VOLTS, _CELSIUS, _HEAT),
+    number("load_voltage", 0x0104, UnitOfMeasurement.VOLT, _VOLTS, 0.1),
+    number("load_current", 0x0105, UnitOfMeasurement.AMPERE, AMPERES, 0.01),
+    number("load_power", 0x0106, UnitOfMeasurement.WATT, _WATTS),
+    number("solar_voltage", 0x0107, UnitOfMeasurement.VOLT, _SOLAR_VOLTS, 0.1),
+    number("solar_current", 0x0108, UnitOfMeasurement.AMPERE, AMPERES, 0.01),
     # documented as charging power; what real ones send is the product of voltage and current above
-    Field(
-        key="solar_power", register=0x0109, unit_of_measurement=UnitOfMeasurement.WATT, valid=_WATTS
+    number("solar_power", 0x0109, UnitOfMeasurement.WATT, _WATTS),
+    number(
+        "maximum_discharging_current_today",
+        0x010E,
+        UnitOfMeasurement.AMPERE,
+        AMPERES,
+        0.01,
+        advanced=True,
     ),
-    Field(
-        key="minimum_battery_voltage_today",
-        register=0x010B,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
+    number(
+        "maximum_discharging_power_today", 0x0110, UnitOfMeasurement.WATT, _WATTS, advanced=True
     ),
-    Field(
-        key="maximum_battery_voltage_today",
-        register=0x010C,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
+    *extremes_today(_VOLTS, _WATTS),
+    counter("charged_today", 0x0111, Counter.DAILY, UnitOfMeasurement.AMPERE_HOUR, _MOST_AMPERES),
+    counter(
+        "discharged_today", 0x0112, Counter.DAILY, UnitOfMeasurement.AMPERE_HOUR, _MOST_AMPERES
     ),
-    Field(
-        key="maximum_charging_current_today",
-        register=0x010D,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="maximum_discharging_current_today",
-        register=0x010E,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="maximum_charging_power_today",
-        register=0x010F,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-    ),
-    Field(
-        key="maximum_discharging_power_today",
-        register=0x0110,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-    ),
-    Field(
-        key="charged_today",
-        register=0x0111,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_AMPERES,
-    ),
-    Field(
-        key="discharged_today",
-        register=0x0112,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_AMPERES,
-    ),
-    Field(
-        key="solar_energy_today",
-        register=0x0113,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_WATTS,
-    ),
-    Field(
-        key="load_energy_today",
-        register=0x0114,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_WATTS,
-    ),
-    Field(
-        key="operating_days",
-        register=0x0115,
-        unit_of_measurement=UnitOfMeasurement.DAY,
-        valid=(0, 20 * 366),
-        counter=Counter.EVENTS,
-    ),
-    Field(key="over_discharges", register=0x0116, counter=Counter.EVENTS),
-    Field(key="full_charges", register=0x0117, counter=Counter.EVENTS),
-    Field(
-        key="charged_total",
-        register=0x0118,
+    counter("solar_energy_today", 0x0113, Counter.DAILY, UnitOfMeasurement.WATT_HOUR, _MOST_WATTS),
+    counter("load_energy_today", 0x0114, Counter.DAILY, UnitOfMeasurement.WATT_HOUR, _MOST_WATTS),
+    *COUNTS,
+    counter(
+        "charged_total",
+        0x0118,
+        Counter.TOTAL,
+        UnitOfMeasurement.AMPERE_HOUR,
+        _MOST_AMPERES,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.TOTAL,
         evidence=_CHARGED,
-        per_hour=_MOST_AMPERES,
     ),
-    Field(
-        key="discharged_total",
-        register=0x011A,
+    counter(
+        "discharged_total",
+        0x011A,
+        Counter.TOTAL,
+        UnitOfMeasurement.AMPERE_HOUR,
+        _MOST_AMPERES,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.TOTAL,
         evidence=_DOCUMENT,
-        per_hour=_MOST_AMPERES,
     ),
-    Field(
-        key="solar_energy_total",
-        register=0x011C,
+    counter(
+        "solar_energy_total",
+        0x011C,
+        Counter.TOTAL,
+        UnitOfMeasurement.WATT_HOUR,
+        _MOST_WATTS,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.TOTAL,
         evidence=_ENERGY,
-        per_hour=_MOST_WATTS,
     ),
-    Field(
-        key="load_energy_total",
-        register=0x011E,
+    counter(
+        "load_energy_total",
+        0x011E,
+        Counter.TOTAL,
+        UnitOfMeasurement.WATT_HOUR,
+        _MOST_WATTS,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.TOTAL,
         evidence=_DOCUMENT,
-        per_hour=_MOST_WATTS,
     ),
-    Field(key="load", register=0x0120, kind=Kind.FLAG, bits=(15, 1)),
-    Field(
-        key="load_brightness",
-        register=0x0120,
-        bits=(8, 7),
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-        valid=(0, 100),
+    Field(key="load", register=0x0120, kind=Kind.FLAG, bits=(15, 1), quantity=Quantity.POWERED),
+    number(
+        "load_brightness", 0x0120, UnitOfMeasurement.PERCENT, (0, 100), bits=(8, 7), advanced=True
     ),
     Field(
         key="charging_status",
@@ -420,21 +197,25 @@ FIELDS: Final = (
     ),
     Field(key="faults", register=0x0121, kind=Kind.BITS, names=FAULT_BITS),
     *SETTINGS,
-    Field(
-        key="end_of_charge_percentage",
-        register=0xE00F,
+    number(
+        "end_of_charge_percentage",
+        0xE00F,
+        UnitOfMeasurement.PERCENT,
+        (0, 100),
         bits=HIGH_BYTE,
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-        valid=(0, 100),
         optional=True,
+        setting=True,
+        advanced=True,
     ),
-    Field(
-        key="end_of_discharge_percentage",
-        register=0xE00F,
+    number(
+        "end_of_discharge_percentage",
+        0xE00F,
+        UnitOfMeasurement.PERCENT,
+        (0, 100),
         bits=LOW_BYTE,
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-        valid=(0, 100),
         optional=True,
+        setting=True,
+        advanced=True,
     ),
     Field(
         key="load_mode",
@@ -442,48 +223,29 @@ FIELDS: Final = (
         kind=Kind.ENUM,
         names=LOAD_MODE,
         optional=True,
+        setting=True,
     ),
     *IDENTITY_FIELDS,
 )
 
 
-def _day(
-    key: str,
-    word: int,
-    unit: UnitOfMeasurement,
-    most: float,
-    scale: float = 1,
-    *,
-    summed: bool = False,
-) -> HistoryField:
-    return HistoryField(
-        key=key,
-        span=0xF000,
-        span_step=1,
-        word=word,
-        scale=scale,
-        unit_of_measurement=unit,
-        most=most,
-        summed=summed,
-    )
-
-
-# ROVER 3.2: block F000H + n is the day n days ago, of ten words.
 HISTORY: Final = History(
     first_day=0,
     days=8,
-    spans=tuple(Span(start=0xF000 + day, words=10) for day in range(8)),
+    spans=DAY_SPANS,
     fields=(
-        _day("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_discharging_current", 3, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
-        _day("maximum_discharging_power", 5, UnitOfMeasurement.WATT, _WATTS[1]),
-        _day("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("discharged", 7, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("solar_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
-        _day("load_energy", 9, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        ring_of_days("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        ring_of_days("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        ring_of_days("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, AMPERES[1], 0.01),
+        ring_of_days("maximum_discharging_current", 3, UnitOfMeasurement.AMPERE, AMPERES[1], 0.01),
+        ring_of_days("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
+        ring_of_days("maximum_discharging_power", 5, UnitOfMeasurement.WATT, _WATTS[1]),
+        ring_of_days("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        ring_of_days(
+            "discharged", 7, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True
+        ),
+        ring_of_days("solar_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        ring_of_days("load_energy", 9, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
     ),
 )
 
@@ -492,7 +254,7 @@ ROVER: Final = Model(
     matches=("ROVER", "RNG-CTRL", "RCC", "ML", "WND", "ADV"),
     devices="Rover, Rover Elite, Wanderer, Adventurer; Rich Solar and SRNE ML",
     source="vendor's ROVER document and protocol V1.7; captures of a Rover 40",
-    fields=(_battery_type(ROVER_BATTERY_TYPE),),
+    fields=(battery_type(ROVER_BATTERY_TYPE),),
 )
 
 ROVER_BOOST: Final = Model(
@@ -500,7 +262,7 @@ ROVER_BOOST: Final = Model(
     matches=("RCC10RVRB",),
     devices="Rover Boost RCC10RVRB",
     source="another project's table of battery types",
-    fields=(_battery_type(BOOST_BATTERY_TYPE),),
+    fields=(battery_type(BOOST_BATTERY_TYPE),),
 )
 
 CONTROLLER: Final = Profile(

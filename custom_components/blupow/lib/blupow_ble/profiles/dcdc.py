@@ -7,10 +7,17 @@ as solar power, but holds the total: with the alternator alone it shows the alte
 
 from typing import Final
 
-from .controller import IDENTITY_FIELDS, SETTINGS
+from .charger import (
+    AMPERES,
+    COUNTS,
+    DAY_SPANS,
+    IDENTITY_FIELDS,
+    SETTINGS,
+    battery_fields,
+    extremes_today,
+)
 from .declaration import (
     ANY_UNKNOWN_FAULT,
-    HIGH_BYTE,
     LOW_BYTE,
     Block,
     Computed,
@@ -19,14 +26,14 @@ from .declaration import (
     FaultGroup,
     Field,
     History,
-    HistoryField,
     Kind,
     Model,
     Profile,
+    Quantity,
     Rule,
-    Span,
     UnitOfMeasurement,
 )
+from .fields import counter, number, ring_of_days
 
 CHARGING_STATUS: Final = {
     0: "off",
@@ -86,7 +93,6 @@ MORE_FAULT_BITS: Final = {
 }
 
 _VOLTS: Final = (0, 60)
-_AMPERES: Final = (0, 200)
 _WATTS: Final = (0, 5_000)
 _CELSIUS: Final = (-50, 120)
 _MOST_WATTS: Final = 5_000.0
@@ -106,151 +112,36 @@ BLOCKS: Final = (
 )
 
 FIELDS: Final = (
-    Field(
-        key="battery_percentage",
-        register=0x0100,
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-        valid=(0, 100),
+    *battery_fields(_VOLTS, _CELSIUS, _DOCUMENT),
+    number("alternator_voltage", 0x0104, UnitOfMeasurement.VOLT, _VOLTS, 0.1),
+    number("alternator_current", 0x0105, UnitOfMeasurement.AMPERE, AMPERES, 0.01),
+    number("alternator_power", 0x0106, UnitOfMeasurement.WATT, _WATTS),
+    number("solar_voltage", 0x0107, UnitOfMeasurement.VOLT, _VOLTS, 0.1),
+    number("solar_current", 0x0108, UnitOfMeasurement.AMPERE, AMPERES, 0.01),
+    number("total_charging_power", 0x0109, UnitOfMeasurement.WATT, _WATTS),
+    *extremes_today(_VOLTS, _WATTS),
+    counter("charged_today", 0x0111, Counter.DAILY, UnitOfMeasurement.AMPERE_HOUR, _MOST_AMPERES),
+    counter(
+        "charged_energy_today", 0x0113, Counter.DAILY, UnitOfMeasurement.WATT_HOUR, _MOST_WATTS
     ),
-    Field(
-        key="battery_voltage",
-        register=0x0101,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="charging_current",
-        register=0x0102,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="temperature",
-        register=0x0103,
-        bits=HIGH_BYTE,
-        sign_magnitude=True,
-        unit_of_measurement=UnitOfMeasurement.CELSIUS,
-        valid=_CELSIUS,
-        evidence=_DOCUMENT,
-    ),
-    Field(
-        key="battery_temperature",
-        register=0x0103,
-        bits=LOW_BYTE,
-        sign_magnitude=True,
-        unit_of_measurement=UnitOfMeasurement.CELSIUS,
-        valid=_CELSIUS,
-        evidence=_DOCUMENT,
-    ),
-    Field(
-        key="alternator_voltage",
-        register=0x0104,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="alternator_current",
-        register=0x0105,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="alternator_power",
-        register=0x0106,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-    ),
-    Field(
-        key="solar_voltage",
-        register=0x0107,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="solar_current",
-        register=0x0108,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="total_charging_power",
-        register=0x0109,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-    ),
-    Field(
-        key="minimum_battery_voltage_today",
-        register=0x010B,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="maximum_battery_voltage_today",
-        register=0x010C,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=_VOLTS,
-    ),
-    Field(
-        key="maximum_charging_current_today",
-        register=0x010D,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=_AMPERES,
-    ),
-    Field(
-        key="maximum_charging_power_today",
-        register=0x010F,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-    ),
-    Field(
-        key="charged_today",
-        register=0x0111,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_AMPERES,
-    ),
-    Field(
-        key="charged_energy_today",
-        register=0x0113,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.DAILY,
-        per_hour=_MOST_WATTS,
-    ),
-    Field(
-        key="operating_days",
-        register=0x0115,
-        unit_of_measurement=UnitOfMeasurement.DAY,
-        valid=(0, 20 * 366),
-        counter=Counter.EVENTS,
-    ),
-    Field(key="over_discharges", register=0x0116, counter=Counter.EVENTS),
-    Field(key="full_charges", register=0x0117, counter=Counter.EVENTS),
-    Field(
-        key="charged_total",
-        register=0x0118,
+    *COUNTS,
+    counter(
+        "charged_total",
+        0x0118,
+        Counter.TOTAL,
+        UnitOfMeasurement.AMPERE_HOUR,
+        _MOST_AMPERES,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR,
-        counter=Counter.TOTAL,
         evidence=_DOCUMENT,
-        per_hour=_MOST_AMPERES,
     ),
-    Field(
-        key="charged_energy_total",
-        register=0x011C,
+    counter(
+        "charged_energy_total",
+        0x011C,
+        Counter.TOTAL,
+        UnitOfMeasurement.WATT_HOUR,
+        _MOST_WATTS,
         words=2,
-        unit_of_measurement=UnitOfMeasurement.WATT_HOUR,
-        counter=Counter.TOTAL,
         evidence=_DOCUMENT,
-        per_hour=_MOST_WATTS,
     ),
     Field(
         key="charging_status",
@@ -267,68 +158,54 @@ FIELDS: Final = (
         names=MORE_FAULT_BITS,
         optional=True,
     ),
-    Field(
-        key="output_power",
-        register=0x0124,
-        unit_of_measurement=UnitOfMeasurement.WATT,
-        valid=_WATTS,
-        optional=True,
-    ),
+    number("output_power", 0x0124, UnitOfMeasurement.WATT, _WATTS, optional=True),
     Field(key="mode", register=0x0125, kind=Kind.ENUM, names=MODE, optional=True),
-    Field(key="ignition", register=0x0126, kind=Kind.FLAG, bits=(0, 1), optional=True),
-    *SETTINGS,
     Field(
-        key="reverse_charging_voltage",
-        register=0xE020,
-        scale=0.1,
-        unit_of_measurement=UnitOfMeasurement.VOLT,
-        valid=(0, 20),
+        key="ignition",
+        register=0x0126,
+        kind=Kind.FLAG,
+        bits=(0, 1),
         optional=True,
+        quantity=Quantity.POWERED,
     ),
-    Field(
-        key="solar_cut_off_current",
-        register=0xE038,
-        scale=0.01,
-        unit_of_measurement=UnitOfMeasurement.AMPERE,
-        valid=(0, 60),
+    *SETTINGS,
+    number(
+        "reverse_charging_voltage",
+        0xE020,
+        UnitOfMeasurement.VOLT,
+        (0, 20),
+        0.1,
         optional=True,
+        setting=True,
+        advanced=True,
+    ),
+    number(
+        "solar_cut_off_current",
+        0xE038,
+        UnitOfMeasurement.AMPERE,
+        (0, 60),
+        0.01,
+        optional=True,
+        setting=True,
+        advanced=True,
     ),
     *IDENTITY_FIELDS,
 )
 
 
-def _day(
-    key: str,
-    word: int,
-    unit: UnitOfMeasurement,
-    most: float,
-    scale: float = 1,
-    *,
-    summed: bool = False,
-) -> HistoryField:
-    return HistoryField(
-        key=key,
-        span=0xF000,
-        span_step=1,
-        word=word,
-        scale=scale,
-        unit_of_measurement=unit,
-        most=most,
-        summed=summed,
-    )
-
-
 HISTORY: Final = History(
     first_day=0,
     days=8,
-    spans=tuple(Span(start=0xF000 + day, words=10) for day in range(8)),
+    spans=DAY_SPANS,
     fields=(
-        _day("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
-        _day("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, _AMPERES[1], 0.01),
-        _day("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
-        _day("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
-        _day("charged_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True),
+        ring_of_days("minimum_battery_voltage", 0, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        ring_of_days("maximum_battery_voltage", 1, UnitOfMeasurement.VOLT, _VOLTS[1], 0.1),
+        ring_of_days("maximum_charging_current", 2, UnitOfMeasurement.AMPERE, AMPERES[1], 0.01),
+        ring_of_days("maximum_charging_power", 4, UnitOfMeasurement.WATT, _WATTS[1]),
+        ring_of_days("charged", 6, UnitOfMeasurement.AMPERE_HOUR, 24 * _MOST_AMPERES, summed=True),
+        ring_of_days(
+            "charged_energy", 8, UnitOfMeasurement.WATT_HOUR, 24 * _MOST_WATTS, summed=True
+        ),
     ),
 )
 

@@ -93,6 +93,14 @@ class Info(StrEnum):
     HARDWARE_VERSION = "hardware_version"
 
 
+class Quantity(StrEnum):
+    """What a value shows, where the unit of measurement does not say."""
+
+    BATTERY_LEVEL = "battery_level"
+    RUNNING = "running"
+    POWERED = "powered"
+
+
 class Counter(StrEnum):
     """Fields that count up."""
 
@@ -171,7 +179,7 @@ class Field:
     names: Mapping[int, str] = field(default_factory=dict)
     quiet: frozenset[int] = frozenset()
     """Of BITS, those that are set on healthy devices: another value, or none at all."""
-    counted: tuple[int, int] | None = None
+    present_count: tuple[int, int] | None = None
     """The register that counts how many there are, and which of them this is; a further one is not there."""
     counter: Counter | None = None
     per_hour: float | None = None
@@ -183,6 +191,14 @@ class Field:
     info: Info | None = None
     optional: bool = False
     """Not every model answers it."""
+    setting: bool = False
+    """What the device is, or is set to; other fields are measurements."""
+    advanced: bool = False
+    """Rarely wanted: hosts do not show it unless they are asked to."""
+    quantity: Quantity | None = None
+    """What it shows, where the unit of measurement does not say."""
+    cell: int | None = None
+    """The number of the battery cell that it is about."""
 
     @property
     def registers(self) -> range:
@@ -260,6 +276,7 @@ class Computed:
     scale: float
     """Its last digit."""
     valid: tuple[float, float]
+    quantity: Quantity | None = None
 
 
 class FaultGroup(StrEnum):
@@ -325,7 +342,7 @@ class HistoryField:
     """From a day to the one before it, within a span."""
     scale: float = 1
     unit_of_measurement: UnitOfMeasurement
-    most: float
+    maximum: float
     """What a day can hold; more cannot be true."""
     summed: bool = False
     """A sum of that day, fit for long-term statistics."""

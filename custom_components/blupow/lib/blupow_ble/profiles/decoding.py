@@ -85,9 +85,9 @@ def _is_there(field: Field, registers: Mapping[int, int]) -> bool:
     """Whether the registers of a field were read, and the device has as many of its kind."""
     if not all(register in registers for register in field.registers):
         return False
-    if field.counted is None:
+    if field.present_count is None:
         return True
-    counter, number = field.counted
+    counter, number = field.present_count
     return registers.get(counter, 0) >= number
 
 
@@ -157,7 +157,7 @@ def decode_history(
                 continue
             word = words[field.word + day * field.word_step]
             value = _rounded(word * field.scale, field.scale)
-            if word != no_value and value <= field.most:
+            if word != no_value and value <= field.maximum:
                 days.setdefault(history.first_day + day, {})[field.key] = value
     return days
 

@@ -12,12 +12,13 @@ from .declaration import (
     Block,
     Computed,
     Estimate,
-    Field,
     Model,
     Profile,
+    Quantity,
     Rule,
     UnitOfMeasurement,
 )
+from .fields import number
 
 _BASE: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
 
@@ -56,59 +57,48 @@ SHUNT: Final = Profile(
     blocks=(Block(key="live", start=0, words=55, required=True),),
     # registers are the 16-bit words of a frame: the current is bytes 21-23
     fields=(
-        Field(
-            key="battery_current",
-            register=10,
+        number(
+            "battery_current",
+            10,
+            UnitOfMeasurement.AMPERE,
+            (-500, 500),
+            0.001,
             words=2,
             bits=(0, 24),
-            scale=0.001,
             signed=True,
-            unit_of_measurement=UnitOfMeasurement.AMPERE,
-            valid=(-500, 500),
             evidence=("live capture: -8.719 A", "5000 frames that agree with the app"),
         ),
-        Field(
-            key="battery_voltage",
-            register=12,
-            words=2,
-            bits=(0, 24),
-            scale=0.001,
-            unit_of_measurement=UnitOfMeasurement.VOLT,
-            valid=(1, 100),
+        number(
+            "battery_voltage", 12, UnitOfMeasurement.VOLT, (1, 100), 0.001, words=2, bits=(0, 24)
         ),
-        Field(
-            key="starter_voltage",
-            register=15,
-            scale=0.001,
-            unit_of_measurement=UnitOfMeasurement.VOLT,
-            valid=(0, 65),
+        number("starter_voltage", 15, UnitOfMeasurement.VOLT, (0, 65), 0.001),
+        number(
+            "battery_percentage",
+            17,
+            UnitOfMeasurement.PERCENT,
+            (0, 100),
+            0.1,
+            quantity=Quantity.BATTERY_LEVEL,
         ),
-        Field(
-            key="battery_percentage",
-            register=17,
-            scale=0.1,
-            unit_of_measurement=UnitOfMeasurement.PERCENT,
-            valid=(0, 100),
-        ),
-        Field(
-            key="battery_temperature",
-            register=33,
-            scale=0.1,
+        number(
+            "battery_temperature",
+            33,
+            UnitOfMeasurement.CELSIUS,
+            _CELSIUS,
+            0.1,
             signed=True,
             no_sensor=NO_SENSOR,
-            unit_of_measurement=UnitOfMeasurement.CELSIUS,
-            valid=_CELSIUS,
             evidence=_TEMPERATURES,
             optional=True,
         ),
-        Field(
-            key="battery_temperature_2",
-            register=35,
-            scale=0.1,
+        number(
+            "battery_temperature_2",
+            35,
+            UnitOfMeasurement.CELSIUS,
+            _CELSIUS,
+            0.1,
             signed=True,
             no_sensor=NO_SENSOR,
-            unit_of_measurement=UnitOfMeasurement.CELSIUS,
-            valid=_CELSIUS,
             evidence=_TEMPERATURES,
             optional=True,
         ),

@@ -10,7 +10,8 @@ from .. import connection_log
 from ..profiles import PROFILES, family_of
 from ..profiles.declaration import Block, Profile
 from ..profiles.decoding import decode
-from ..profiles.inverter import INVERTER, SRNE
+from ..profiles.inverter import INVERTER
+from ..profiles.srne import SRNE
 from ..protocol.characteristics import has_notifier
 from ..protocol.errors import ErrorCode, ReaderError
 from ..protocol.modbus import BROADCAST_UNIT
