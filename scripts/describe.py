@@ -98,7 +98,7 @@ def _told(field: Field) -> str:
     return {
         WordOrder.HIGH_FIRST: "high word first",
         WordOrder.LOW_FIRST: "low word first",
-        WordOrder.TOLD: "as the numbers tell, else high word first",
+        WordOrder.INFERRED: "inferred from the numbers, else high word first",
     }[field.order]
 
 
@@ -150,7 +150,7 @@ def _read_as(field: Field) -> str:
             parts.append("signed")
         if field.words > 1 and field.order is WordOrder.LOW_FIRST:
             parts.append("low word first")
-        elif field.order is WordOrder.TOLD:
+        elif field.order is WordOrder.INFERRED:
             parts.append("order as the numbers tell")
         parts.append(f"x {field.scale:g}")
         if field.fine_scale is not None:

@@ -182,7 +182,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--profile", choices=sorted(PROFILES), default="inverter", help="family (inverter)"
     )
     parser.add_argument(
-        "--unit", type=bounded(1, 255, int), metavar="N", help="Modbus address (found by trying)"
+        "--unit-id", type=bounded(1, 255, int), metavar="N", help="unit ID (found by trying)"
     )
     parser.add_argument(
         "--timeout", type=bounded(5, 60, float), metavar="S", help="to connect (25, growing to 45)"
@@ -235,7 +235,7 @@ async def measure(
 ) -> Report:
     """Read the device as often as wanted."""
     report = Report()
-    unit = options.unit
+    unit = options.unit_id
     failures = 0
     logging.getLogger("blupow_ble").addHandler(WarningCounter(report.runtime_warnings))
     if simulated and options.fault:

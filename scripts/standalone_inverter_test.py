@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--virtual", action="store_true", help="use a virtual inverter, without Bluetooth"
     )
     parser.add_argument(
-        "--unit", type=int, choices=range(1, 256), metavar="N", help="its Modbus address"
+        "--unit-id", type=int, choices=range(1, 256), metavar="N", help="its unit ID"
     )
     parser.add_argument(
         "--timeout", type=float, default=CONNECT_TIMEOUT, metavar="S", help="to connect (25)"
@@ -118,7 +118,7 @@ async def run(options: argparse.Namespace) -> None:
         finally:
             await link.disconnect()
         steps.begin("connecting again and reading all blocks")
-        reader = Reader(link, [UnitPlan(profile=PROFILES["inverter"], unit_id=options.unit)])
+        reader = Reader(link, [UnitPlan(profile=PROFILES["inverter"], unit_id=options.unit_id)])
         try:
             reading = (await reader.read()).main
         finally:

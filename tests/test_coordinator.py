@@ -276,18 +276,18 @@ async def test_value_that_is_missing_is_unknown(
 async def test_faults(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """The worst one is the state; each group lists the texts of its own, the worst first."""
+    """The worst one is the state; each group lists its own, the worst first."""
     await set_up(hass, entry)
     script.device.overrides = {4398: 21, 4399: 14, 4008: 1 << 14}
     await pass_time(hass, freezer, 31)
     assert state(hass, "sensor.btric134000035_worst_fault") == "inverter_overload"
     active = {
-        FAULT: ["Inverter overload", "Fan fault", "Battery low"],
-        "binary_sensor.btric134000035_load_fault": ["Inverter overload"],
-        "binary_sensor.btric134000035_device_fault": ["Fan fault"],
-        "binary_sensor.btric134000035_battery_fault": ["Battery low"],
+        FAULT: ["inverter_overload", "fan_fault", "battery_low"],
+        "binary_sensor.btric134000035_load_fault": ["inverter_overload"],
+        "binary_sensor.btric134000035_device_fault": ["fan_fault"],
+        "binary_sensor.btric134000035_battery_fault": ["battery_low"],
         "binary_sensor.btric134000035_solar_fault": [],
-        "binary_sensor.btric134000035_mains_fault": [],
+        "binary_sensor.btric134000035_grid_fault": [],
     }
     for entity_id, texts in active.items():
         fault = hass.states.get(entity_id)

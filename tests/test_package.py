@@ -257,7 +257,7 @@ ENTITY_KEYS = {"name", "state", "state_attributes", "unit_of_measurement"}
 
 def test_structure_of_the_texts() -> None:
     """As Home Assistant's own validator has it: a key that it does not know is refused there."""
-    assert set(ENGLISH) == TRANSLATION_KEYS
+    assert set(ENGLISH) == TRANSLATION_KEYS | {"common"}
     flows = [ENGLISH["config"], ENGLISH["options"]]
     for subentry in ENGLISH["config_subentries"].values():
         own = {"initiate_flow", "entry_type"}
@@ -432,8 +432,50 @@ def test_faults_have_their_texts() -> None:
         assert len(set(names)) == len(names)
         assert reported <= set(names)
     english = ENGLISH["entity"]["sensor"]["worst_fault"]["state"]
-    texts = {fault.name: fault.text for profile, _ in MODELS for fault in profile.faults}
-    assert english == {"none": "None", **texts}
+    states = {fault.state for profile, _ in MODELS for fault in profile.faults}
+    assert set(english) == {"none", *states}
+    groups: dict[str, set[str]] = {FAULT.key: states}
+    for profile, _ in MODELS:
+        for fault in profile.faults:
+            groups.setdefault(fault.group, set()).add(fault.state)
+    for group, members in groups.items():
+        active = ENGLISH["entity"]["binary_sensor"][group]["state_attributes"]["active"]["state"]
+        assert active == {state: english[state] for state in active}
+        assert set(active) == members
+
+
+def test_one_text_for_one_meaning() -> None:
+    """Home Assistant has custom integrations repeat texts: each is the same wherever it stands."""
+    flows = [ENGLISH["config"], ENGLISH["config_subentries"][SUBENTRY_UNIT]]
+    flows += [issue["fix_flow"] for issue in ENGLISH["issues"].values() if "fix_flow" in issue]
+    for section in ("error", "abort", "progress"):
+        found: dict[str, set[str]] = {}
+        for flow in flows:
+            for key, words in flow.get(section, {}).items():
+                found.setdefault(key, set()).add(words)
+        assert {key: words for key, words in found.items() if len(words) > 1} == {}
+    for code in ErrorCode:
+        assert ENGLISH["exceptions"][code] == {
+            "message": "{name}: " + ENGLISH["config"]["error"][code]
+        }
+
+
+def test_texts_that_the_code_looks_up() -> None:
+    """Each is there, and none is left over."""
+    used = set()
+    for path in COMPONENT.glob("*.py"):
+        source = path.read_text()
+        used |= set(
+            re.findall(r"""\btext\(\s*(?:self\.)?_?(?:coordinator\.)?hass,\s*"(\w+)\"""", source)
+        )
+    daily = {
+        f"statistic_{field.key}"
+        for profile, _ in MODELS
+        if profile.history is not None
+        for field in profile.history.fields
+        if field.summed
+    }
+    assert set(ENGLISH["common"]) == used | daily
 
 
 def test_every_issue_has_its_text() -> None:

@@ -389,9 +389,9 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
 
 
 async def test_shunt_has_no_registers(hass: HomeAssistant, script: Script) -> None:
-    """It is only listened to, and that is what is told."""
+    """It is no registers to read, and that is what is told."""
     script.device = FAMILIES["shunt"].device()
     entry = FAMILIES["shunt"].entry()
     await set_up(hass, entry)
-    with pytest.raises(ServiceValidationError, match="only listened to"):
+    with pytest.raises(ServiceValidationError, match="no registers to read"):
         await act(hass, "read_registers", device_id=device_of(hass, entry), start=0, count=1)

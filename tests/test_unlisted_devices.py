@@ -40,7 +40,7 @@ async def test_model_in_no_list(
     result = await answer(hass, await discovered(hass))
     assert result["step_id"] == "model"
     assert options_of(result)["other"] == (
-        "another model: only what all known models have in common, unconfirmed"
+        "Another model (unconfirmed: only what all known models have in common)"
     )
     result = await answer(hass, result, model="other")
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -161,7 +161,7 @@ async def test_bit_and_code_without_a_name(
         shown = hass.states.get(f"binary_sensor.{PREFIX}_{key}")
         assert shown is not None
         assert shown.state == "on"
-        assert shown.attributes["active"] == ["Unknown (4007, 3)", "Unknown (77)"]
+        assert shown.attributes["active"] == ["unknown (4007, 3)", "unknown (77)"]
     assert state(hass, f"binary_sensor.{PREFIX}_battery_fault") == "off"
     assert state(hass, f"sensor.{PREFIX}_worst_fault") == "unknown_fault"
     (unit,) = (await async_get_config_entry_diagnostics(hass, entry))["units"]

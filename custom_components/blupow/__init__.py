@@ -72,8 +72,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     def update_device() -> None:
         """Complete the devices once they have said what they are."""
         nonlocal known
-        if (told := [dict(unit.identity) for unit in coordinator.supervisor.units]) != known:
-            known = told
+        if (identities := [dict(unit.identity) for unit in coordinator.supervisor.units]) != known:
+            known = identities
             complete_devices(hass, coordinator)
 
     entry.async_on_unload(coordinator.async_add_listener(update_device))

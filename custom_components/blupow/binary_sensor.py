@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, override
+from typing import Any, Final, override
 
 from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .descriptions import FAULT, describe_flag, describe_group
+from .descriptions import FAULT, cells_of, describe_flag, describe_group
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.declaration import (
     ANY_UNKNOWN_FAULT,
@@ -22,6 +22,8 @@ from .lib.blupow_ble.profiles.declaration import (
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 PARALLEL_UPDATES = 0
+
+ACTIVE: Final = "active"
 
 
 async def async_setup_entry(
@@ -117,5 +119,7 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Return the texts of the active faults."""
-        return None if self._active is None else {"active": [fault.text for fault in self._active]}
+        """Return the active faults, the worst first, and the cells that they are about."""
+        if (active := self._active) is None:
+            return None
+        return {ACTIVE: list(dict.fromkeys(fault.state for fault in active))} | cells_of(active)

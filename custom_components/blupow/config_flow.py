@@ -31,6 +31,7 @@ from .migration import VERSION
 from .options_flow import BluPowOptionsFlow
 from .pending_device import PendingDevice, entry_data, names_no_model, pending_device_named
 from .reconfigure_flow import ReconfigureSteps
+from .texts import text
 from .unit_flow import UnitFlow
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     def __init__(self) -> None:
         """Initialize the flow."""
         super().__init__()
-        self._candidate: PendingDevice | None = None
+        self._pending: PendingDevice | None = None
 
     @staticmethod
     @callback
@@ -74,7 +75,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             return self.async_abort(reason="not_supported")
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
-        self._candidate = pending_device_named(discovery_info.address, name)
+        self._pending = pending_device_named(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
 
@@ -82,15 +83,15 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask whether to set the device up, and read it."""
-        assert self._candidate is not None
+        assert self._pending is not None
         if user_input is not None:
-            return await self._try(self._candidate, self.async_step_bluetooth_confirm)
+            return await self._try(self._pending, self.async_step_bluetooth_confirm)
         self._set_confirm_only()
         return self.async_show_form(
             step_id="bluetooth_confirm",
             errors=self._taken_errors(),
             description_placeholders=self._placeholders(
-                self._candidate.name, address=self._candidate.address
+                self._pending.name, address=self._pending.address
             ),
         )
 
@@ -166,7 +167,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             profile = PROFILES[user_input[CONF_PROFILE]]
             await self.async_set_unique_id(f"{VIRTUAL}_{profile.key}")
             self._abort_if_unique_id_configured()
-            name = f"Virtual {profile.name} (test mode)"
+            name = text(self.hass, "virtual_device", kind=profile.name)
             virtual = PendingDevice(address=VIRTUAL, name=name, profile=profile)
             return await self._try(virtual, self.async_step_virtual)
         return self.async_show_form(
@@ -180,31 +181,30 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
 
     async def async_step_family(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the family of a device that nothing tells it of, and read it as that one."""
-        assert self._candidate is not None
+        assert self._pending is not None
         if user_input is not None:
             self._input = user_input
             profile = PROFILES[user_input[CONF_PROFILE]]
-            return await self._try(
-                replace(self._candidate, profile=profile), self.async_step_family
-            )
+            return await self._try(replace(self._pending, profile=profile), self.async_step_family)
         return self.async_show_form(
             step_id="family",
             data_schema=self.add_suggested_values_to_schema(_profile_schema(), self._input),
             errors=self._taken_errors(),
-            description_placeholders=self._placeholders(self._candidate.name),
+            description_placeholders=self._placeholders(self._pending.name),
         )
 
     async def async_step_model(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the model of a device that does not name it, and read it as that one."""
-        assert self._candidate is not None
-        assert self._candidate.profile is not None
-        profile = self._candidate.profile
+        assert self._pending is not None
+        assert self._pending.profile is not None
+        profile = self._pending.profile
         if user_input is not None:
             self._input = user_input
             model = profile.model(user_input[CONF_MODEL])
-            return await self._try(replace(self._candidate, model=model), self.async_step_model)
+            return await self._try(replace(self._pending, model=model), self.async_step_model)
         options = [
-            SelectOptionDict(value=item.key, label=model_label(item)) for item in profile.models
+            SelectOptionDict(value=item.key, label=model_label(self.hass, item))
+            for item in profile.models
         ]
         return self.async_show_form(
             step_id="model",
@@ -212,7 +212,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
                 choice(CONF_MODEL, options), self._input
             ),
             errors=self._taken_errors(),
-            description_placeholders=self._placeholders(self._candidate.name),
+            description_placeholders=self._placeholders(self._pending.name),
         )
 
     async def _try_address(
@@ -223,26 +223,24 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         self._abort_if_unique_id_configured()
         return await self._try(pending_device_named(address, name), form)
 
-    async def _try(
-        self, candidate: PendingDevice, form: Then[ConfigFlowResult]
-    ) -> ConfigFlowResult:
+    async def _try(self, pending: PendingDevice, form: Then[ConfigFlowResult]) -> ConfigFlowResult:
         """Make an entry of a device that can be read, or show the form again."""
 
         async def done() -> ConfigFlowResult:
-            if self._told is None:
-                if candidate.profile is None and self._errors["base"] == ErrorCode.NO_RESPONSE:
+            if self._answer is None:
+                if pending.profile is None and self._errors["base"] == ErrorCode.NO_RESPONSE:
                     # connected, but nothing is recognised: the user may know what it is
-                    self._candidate, self._input = candidate, None
+                    self._pending, self._input = pending, None
                     self._errors = {}
                     return await self.async_step_family()
                 return await form()
-            found, reading = self._told
+            found, reading = self._answer
             if names_no_model(found, reading):
-                self._candidate, self._input = found, None
+                self._pending, self._input = found, None
                 return await self.async_step_model()
             return self.async_create_entry(title=found.name, data=entry_data(found, reading))
 
-        return await self._wait_for(self._read(candidate), done, candidate.name, READ)
+        return await self._wait_for(self._read(pending), done, pending.name, READ)
 
 
 def _profile_schema() -> probatio.Schema:

@@ -29,6 +29,7 @@ from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .lib.blupow_ble.supervisor.watchdog import Trigger
 from .lib.blupow_ble.text import plain
 from .options import EntryOptions
+from .texts import text
 from .unit_offers import offer_unit
 from .units import units_of
 
@@ -168,8 +169,13 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
         minutes = max(round(facts["silence"] / 60), 1)
         persistent_notification.async_create(
             self.hass,
-            f"{plain(self.config_entry.title)} is read again after about {minutes} min without a reading. "
-            f"Step {facts['step']} of the recovery brought it back.",
+            text(
+                self.hass,
+                "recovered",
+                name=plain(self.config_entry.title),
+                minutes=str(minutes),
+                step=str(int(facts["step"])),
+            ),
             title="BluPow",
             notification_id=f"{DOMAIN}_recovery_{self.config_entry.entry_id}",
         )

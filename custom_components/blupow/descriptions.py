@@ -1,5 +1,6 @@
 """How what a profile declares is shown: device class, unit, state class, precision, category."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from homeassistant.components.binary_sensor import BinarySensorEntityDescription
@@ -15,6 +16,7 @@ from .lib.blupow_ble.profiles.declaration import (
     Computed,
     Counter,
     Estimate,
+    Fault,
     FaultGroup,
     Field,
     Info,
@@ -28,6 +30,7 @@ from .lib.blupow_ble.profiles.declaration import (
 
 NONE: Final = "none"
 WORST_FAULT: Final = "worst_fault"
+CELLS: Final = "cells"
 
 DEVICE_CLASSES: Final = {
     UnitOfMeasurement.VOLT: SensorDeviceClass.VOLTAGE,
@@ -152,9 +155,15 @@ def describe_worst_fault(profile: Profile) -> SensorEntityDescription:
         key=WORST_FAULT,
         translation_key=WORST_FAULT,
         device_class=SensorDeviceClass.ENUM,
-        options=[NONE, *(fault.name for fault in profile.faults)],
+        options=[NONE, *dict.fromkeys(fault.state for fault in profile.faults)],
         entity_category=EntityCategory.DIAGNOSTIC,
     )
+
+
+def cells_of(faults: Iterable[Fault]) -> dict[str, list[int]]:
+    """Return the attribute that names the cells that faults are about; none where they are about none."""
+    cells = sorted({fault.cell for fault in faults if fault.cell is not None})
+    return {CELLS: cells} if cells else {}
 
 
 def describe_flag(field: Field) -> BinarySensorEntityDescription:

@@ -11,6 +11,7 @@ from .const import DOMAIN, MANUFACTURER
 from .coordinator import BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import Info
 from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .texts import text
 from .units import unit_name
 
 MODULE: Final = "Bluetooth module"
@@ -28,18 +29,22 @@ def link_identifier(coordinator: BluPowCoordinator) -> tuple[str, str]:
 
 
 def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
-    """Return what the link leads to: the device itself, or the module that several share."""
-    entry, own = coordinator.config_entry, coordinator.supervisor.own
+    """Return what the link leads to: the device itself, or the module that several units share."""
+    entry = coordinator.config_entry
     shared = len(coordinator.supervisor.units) > 1
-    return DeviceInfo(
-        identifiers={link_identifier(coordinator)},
-        connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
-        name=entry.data.get(CONF_NAME, entry.title),
-        manufacturer=MANUFACTURER,
-        model=MODULE if shared else _model(own),
-        serial_number=None if shared else own.info(Info.SERIAL_NUMBER),
-        sw_version=None if shared else own.info(Info.VERSION),
-        hw_version=None if shared else own.info(Info.HARDWARE_VERSION),
+    identity = (
+        DeviceInfo(model=MODULE) if shared else _identity(coordinator, coordinator.supervisor.own)
+    )
+    return (
+        DeviceInfo(
+            identifiers={link_identifier(coordinator)},
+            connections=set()
+            if coordinator.virtual
+            else {(CONNECTION_BLUETOOTH, coordinator.address)},
+            name=entry.data.get(CONF_NAME, entry.title),
+            manufacturer=MANUFACTURER,
+        )
+        | identity
     )
 
 
@@ -56,27 +61,16 @@ def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
         ),
         name=unit_name(coordinator.config_entry, unit),
         manufacturer=MANUFACTURER,
-        model=_model(unit),
-        serial_number=unit.info(Info.SERIAL_NUMBER),
-        sw_version=unit.info(Info.VERSION),
-        hw_version=unit.info(Info.HARDWARE_VERSION),
-    )
+    ) | _identity(coordinator, unit)
 
 
 @callback
 def register_module(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
     """Register the module that several units share, before these are connected via it."""
-    if len(coordinator.supervisor.units) == 1:
-        return
-    entry = coordinator.config_entry
-    dr.async_get(hass).async_get_or_create(
-        config_entry_id=entry.entry_id,
-        identifiers={link_identifier(coordinator)},
-        connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
-        name=entry.data.get(CONF_NAME, entry.title),
-        manufacturer=MANUFACTURER,
-        model=MODULE,
-    )
+    if len(coordinator.supervisor.units) > 1:
+        dr.async_get(hass).async_get_or_create(
+            config_entry_id=coordinator.config_entry.entry_id, **link_device(coordinator)
+        )
 
 
 def unit_of_device(
@@ -114,12 +108,13 @@ def complete_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> Non
     entry_id = coordinator.config_entry.entry_id
     for device in dr.async_entries_for_config_entry(registry, entry_id):
         if (unit := unit_of_device(coordinator, device)) is not None:
+            identity = _identity(coordinator, unit)
             registry.async_update_device(
                 device.id,
-                model=_model(unit),
-                serial_number=unit.info(Info.SERIAL_NUMBER),
-                sw_version=unit.info(Info.VERSION),
-                hw_version=unit.info(Info.HARDWARE_VERSION),
+                model=identity["model"],
+                serial_number=identity["serial_number"],
+                sw_version=identity["sw_version"],
+                hw_version=identity["hw_version"],
             )
 
 
@@ -127,9 +122,19 @@ def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, s
     return (DOMAIN, f"{base_id(coordinator)}_unit_{unit.key or 'own'}")
 
 
-def _model(unit: UnitState) -> str | None:
+def _identity(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
+    """Return what a unit has said about itself."""
+    return DeviceInfo(
+        model=_model(coordinator.hass, unit),
+        serial_number=unit.info(Info.SERIAL_NUMBER),
+        sw_version=unit.info(Info.VERSION),
+        hw_version=unit.info(Info.HARDWARE_VERSION),
+    )
+
+
+def _model(hass: HomeAssistant, unit: UnitState) -> str | None:
     """Return the model as the unit names it, else as it was set up; one in no list is unconfirmed."""
     known, named = unit.model, unit.info(Info.MODEL)
     if known is not None and known is unit.profile.other_model:
-        return f"{named or unit.profile.name} (unconfirmed)"
+        return text(hass, "unconfirmed_model", model=named or unit.profile.name)
     return named or (known.key if known else None)

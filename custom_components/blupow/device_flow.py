@@ -23,9 +23,10 @@ from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.result import UnitReading
 from .lib.blupow_ble.text import cleaned, plain
 from .pending_device import PendingDevice, identify, read_once
+from .texts import text
 
 READ: Final = "read_device"
-"""What the user is told while a device is read."""
+"""What the form shows while a device is read."""
 
 _ADDRESS: Final = re.compile(r"[0-9A-F]{2}(:[0-9A-F]{2}){5}")
 
@@ -99,17 +100,17 @@ class DeviceFlow(WaitingSteps[ConfigFlowResult], ConfigFlow):
     def __init__(self) -> None:
         """Initialize the flow."""
         self._errors = {}
-        self._told: tuple[PendingDevice, UnitReading] | None = None
+        self._answer: tuple[PendingDevice, UnitReading] | None = None
         """What the device was found to be, and its reading."""
 
-    async def _read(self, candidate: PendingDevice) -> None:
+    async def _read(self, pending: PendingDevice) -> None:
         """Find out what a device is and read it, or note why it cannot be read."""
-        self._told = None
+        self._answer = None
         try:
-            if candidate.profile is None:
-                candidate = await identify(self.hass, candidate)
-            assert candidate.profile is not None
-            self._told = candidate, await read_once(self.hass, candidate, candidate.profile)
+            if pending.profile is None:
+                pending = await identify(self.hass, pending)
+            assert pending.profile is not None
+            self._answer = pending, await read_once(self.hass, pending, pending.profile)
         except ReaderError as err:
             self._note(err)
 
@@ -146,8 +147,8 @@ def choice(key: str, options: list[SelectOptionDict]) -> probatio.Schema:
     return probatio.Schema({probatio.Required(key): SelectSelector(config)})
 
 
-def model_label(model: Model) -> str:
+def model_label(hass: HomeAssistant, model: Model) -> str:
     """Return a model, for people."""
     if model.key == OTHER_MODEL:
-        return "another model: only what all known models have in common, unconfirmed"
+        return text(hass, "another_model")
     return model.devices

@@ -101,7 +101,7 @@ class EntryStore:
 
 
 def _set_aside(path: Path) -> None:
-    """Rename a file that cannot be understood; one that is in the way of it already goes."""
+    """Rename a file that cannot be read; an earlier one of that name is replaced."""
     try:
         path.replace(path.with_name(f"{path.name}.unreadable"))
     except OSError as err:

@@ -29,6 +29,7 @@ from .lib.blupow_ble.profiles.declaration import History, HistoryField, UnitOfMe
 from .lib.blupow_ble.profiles.decoding import decode_history
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitState
+from .texts import text
 from .units import unit_name
 
 IMPORT_HOUR: Final = 12
@@ -193,7 +194,7 @@ class HistoryImport:
         metadata = StatisticMetaData(
             mean_type=StatisticMeanType.NONE,
             has_sum=True,
-            name=f"{name} {field.key.replace('_', ' ')} (daily history)",
+            name=text(self._hass, f"statistic_{field.key}", name=name),
             source=DOMAIN,
             statistic_id=statistic_id,
             unit_class=EnergyConverter.UNIT_CLASS if field.unit_of_measurement in _ENERGY else None,

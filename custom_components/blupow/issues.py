@@ -134,7 +134,7 @@ class Issues:
 
 
 def issue_id_of(kind: IssueKind, entry: BluPowConfigEntry) -> str:
-    """Return the id of a repair; what is wrong with the machine is told once, not for each device."""
+    """Return the id of a repair; a problem of the machine has one repair, not one for each device."""
     return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{entry.entry_id}"
 
 

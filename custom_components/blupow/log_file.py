@@ -51,7 +51,7 @@ class LogFile:
 
 
 class _Writer(RotatingFileHandler):
-    """Writes the lines; a disk that is full or read-only is told of once, and ends nothing else."""
+    """Writes the lines; a disk that is full or read-only is logged once, and stops nothing else."""
 
     def __init__(self, path: Path) -> None:
         # opened with the first line, in the thread

@@ -64,7 +64,7 @@ _FIELDS: Final[Mapping[str, Mapping[probatio.Marker, Selector[Any]]]] = {
     "connection": {
         probatio.Required(CONF_ROUTE): SelectSelector(
             SelectSelectorConfig(
-                options=[path.value for path in RouteChoice],
+                options=[choice.value for choice in RouteChoice],
                 translation_key=CONF_ROUTE,
                 mode=SelectSelectorMode.DROPDOWN,
             )

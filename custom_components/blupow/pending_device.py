@@ -33,34 +33,34 @@ class PendingDevice:
     options: EntryOptions = field(default_factory=EntryOptions)
 
 
-def _reader(hass: HomeAssistant, candidate: PendingDevice) -> DeviceReader:
-    return DeviceReader(hass, candidate.address, candidate.name, candidate.options.route)
+def _reader(hass: HomeAssistant, pending: PendingDevice) -> DeviceReader:
+    return DeviceReader(hass, pending.address, pending.name, pending.options.route)
 
 
-async def identify(hass: HomeAssistant, candidate: PendingDevice) -> PendingDevice:
+async def identify(hass: HomeAssistant, pending: PendingDevice) -> PendingDevice:
     """Find out what is behind a module, by asking. Raises ReaderError."""
-    reader = _reader(hass, candidate)
+    reader = _reader(hass, pending)
     (found,) = await reader.find(FindPlan(connect_timeout=CONNECT_TIMEOUT))
     await reader.stop()
     profile = PROFILES[found.profile]
     model = profile.model(found.model) if found.model else None
-    return replace(candidate, profile=profile, model=model, unit_id=found.unit_id)
+    return replace(pending, profile=profile, model=model, unit_id=found.unit_id)
 
 
-async def read_once(hass: HomeAssistant, candidate: PendingDevice, profile: Profile) -> UnitReading:
+async def read_once(hass: HomeAssistant, pending: PendingDevice, profile: Profile) -> UnitReading:
     """Read a device with all its blocks, as a test. Raises ReaderError."""
-    options = candidate.options
+    options = pending.options
     plan = ReadPlan(
         units=(
             UnitPlan(
                 profile=profile,
-                model=candidate.model,
-                unit_id=options.unit_id or candidate.unit_id,
+                model=pending.model,
+                unit_id=options.unit_id or pending.unit_id,
             ),
         ),
         connect_timeout=connect_timeout(0, options.connect_timeout),
     )
-    _, reading = await _reader(hass, candidate).read(plan)
+    _, reading = await _reader(hass, pending).read(plan)
     return reading.main
 
 
@@ -78,36 +78,36 @@ def pending_device_as(
 
     Of several units behind a module it stays the one under its address.
     """
-    candidate = pending_device_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
+    pending = pending_device_named(entry.data[CONF_ADDRESS], entry.data[CONF_NAME])
     known, unit = PROFILES[entry.data[CONF_PROFILE]], entry.data.get(CONF_UNIT_ID)
     several = bool(unit_subentries(entry))
     if wanted is not None:
-        candidate = replace(candidate, profile=wanted[0], model=wanted[1])
+        pending = replace(pending, profile=wanted[0], model=wanted[1])
         same = wanted[0] is known
     else:
         same = several or entry.data[CONF_ADDRESS] == VIRTUAL
         if same:
-            candidate = replace(candidate, profile=known, model=None)
+            pending = replace(pending, profile=known, model=None)
     return replace(
-        candidate,
+        pending,
         unit_id=unit if same or several else None,
         options=EntryOptions.from_options(entry.options),
     )
 
 
-def names_no_model(candidate: PendingDevice, reading: UnitReading) -> bool:
+def names_no_model(pending: PendingDevice, reading: UnitReading) -> bool:
     """Whether nobody knows the model: registers must not be taken for another model's."""
-    assert candidate.profile is not None
-    return reading.model is None and candidate.profile.must_know_model
+    assert pending.profile is not None
+    return reading.model is None and pending.profile.must_know_model
 
 
-def entry_data(candidate: PendingDevice, reading: UnitReading) -> dict[str, Any]:
+def entry_data(pending: PendingDevice, reading: UnitReading) -> dict[str, Any]:
     """Return the data of an entry: what it takes to find and understand the device."""
-    assert candidate.profile is not None
+    assert pending.profile is not None
     return {
-        CONF_ADDRESS: candidate.address,
-        CONF_NAME: candidate.name,
-        CONF_PROFILE: candidate.profile.key,
+        CONF_ADDRESS: pending.address,
+        CONF_NAME: pending.name,
+        CONF_PROFILE: pending.profile.key,
         CONF_MODEL: reading.model,
         CONF_UNIT_ID: reading.unit_id,
     }

@@ -20,6 +20,7 @@ from .lib.blupow_ble.reader.messages import VIRTUAL
 from .link_sensors import LINK_SENSORS
 from .new_address import async_move_entry
 from .pending_device import entry_data, names_no_model, pending_device_as
+from .texts import text
 from .units import unit_subentries
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class ReconfigureSteps(DeviceFlow):
                 self._read(pending_device_as(entry, wanted)), self._kind_read, entry.title, READ
             )
         options = [
-            SelectOptionDict(value=AUTOMATIC, label="Automatic"),
+            SelectOptionDict(value=AUTOMATIC, label=text(self.hass, "automatic")),
             *(
-                SelectOptionDict(value=key, label=f"{profile.name}: {model_label(model)}")
+                SelectOptionDict(
+                    value=key, label=f"{profile.name}: {model_label(self.hass, model)}"
+                )
                 for key, (profile, model) in kinds.items()
             ),
         ]
@@ -81,13 +84,13 @@ class ReconfigureSteps(DeviceFlow):
     async def _kind_read(self) -> ConfigFlowResult:
         """Take over what the device was read as."""
         entry = self._get_reconfigure_entry()
-        if self._told is None:
+        if self._answer is None:
             return await self.async_step_kind()
-        candidate, reading = self._told
-        if names_no_model(candidate, reading):
+        pending, reading = self._answer
+        if names_no_model(pending, reading):
             self._errors = {CONF_MODEL: "model_not_told"}
             return await self.async_step_kind()
-        data = entry.data | entry_data(candidate, reading)
+        data = entry.data | entry_data(pending, reading)
         data.pop(CONF_SERIAL_NUMBER, None)  # it may be another piece by now
         if data[CONF_PROFILE] != entry.data[CONF_PROFILE]:
             forget_readings(self.hass, entry)
@@ -111,11 +114,9 @@ class ReconfigureSteps(DeviceFlow):
                 kind = PROFILES[entry.data[CONF_PROFILE]]
                 model_key = entry.data.get(CONF_MODEL)
                 model = kind.model(model_key) if model_key else None
-                candidate = replace(pending_device_as(entry, None), address=address, profile=kind)
+                pending = replace(pending_device_as(entry, None), address=address, profile=kind)
                 return await self._wait_for(
-                    self._read(
-                        replace(candidate, model=model, unit_id=entry.data.get(CONF_UNIT_ID))
-                    ),
+                    self._read(replace(pending, model=model, unit_id=entry.data.get(CONF_UNIT_ID))),
                     self._address_read,
                     entry.title,
                     READ,
@@ -130,15 +131,15 @@ class ReconfigureSteps(DeviceFlow):
 
     async def _address_read(self) -> ConfigFlowResult:
         """Move the entry to the address under which the device was read."""
-        if self._told is None:
+        if self._answer is None:
             return await self.async_step_new_address()
         entry = self._get_reconfigure_entry()
-        candidate, _ = self._told
-        await async_move_entry(self.hass, entry, candidate.address)
+        pending, _ = self._answer
+        await async_move_entry(self.hass, entry, pending.address)
         return self.async_update_reload_and_abort(
             entry,
-            unique_id=candidate.address,
-            data={**entry.data, CONF_ADDRESS: candidate.address},
+            unique_id=pending.address,
+            data={**entry.data, CONF_ADDRESS: pending.address},
         )
 
 

@@ -202,7 +202,7 @@ class AddUnit(AgreedRepair):
     @override
     def facts(self) -> dict[str, str]:
         """The unit."""
-        return {"unit": plain(label(self._finding))}
+        return {"unit": plain(label(self.hass, self._finding))}
 
     @override
     async def agreed(self) -> RepairsFlowResult:
@@ -224,7 +224,7 @@ class ReadInProcess(BluPowRepair):
 
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
-        """Choose the path."""
+        """Choose the route."""
         await self.reload({**self._entry.options, CONF_ROUTE: RouteChoice.IN_PROCESS.value})
 
 
@@ -253,7 +253,7 @@ class OtherUnit(BluPowRepair):
 
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
-        """Set the unit address, or leave it to be found."""
+        """Set the unit ID, or leave it to be found."""
         options = {key: value for key, value in self._entry.options.items() if key != CONF_UNIT_ID}
         if (unit := user_input.get(CONF_UNIT_ID)) is not None:
             options[CONF_UNIT_ID] = int(unit)

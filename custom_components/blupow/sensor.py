@@ -17,13 +17,14 @@ from .descriptions import (
     NONE,
     ON_THE_DEVICE_PAGE,
     WORST_FAULT,
+    cells_of,
     describe,
     describe_computed,
     describe_worst_fault,
 )
 from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Field, Kind, unknown
+from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Fault, Field, Kind, unknown
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 
@@ -155,6 +156,23 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
     @override
     def native_value(self) -> StateType:
         """Return the worst one; None if this reading did not tell."""
-        if worst := self.unit.profile.worst(self.unit.active_faults or ()):
-            return worst
+        if (worst := self._worst) is not None:
+            return worst.state
         return NONE if self.unit.active_faults is not None and self.unit.knows(None) else None
+
+    @property
+    def _worst(self) -> Fault | None:
+        return self.unit.profile.worst(self.unit.active_faults or ())
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Return the cells that the worst fault is about."""
+        if (worst := self._worst) is None:
+            return None
+        active = self.unit.active_faults or ()
+        return cells_of(
+            fault
+            for fault in self.unit.profile.faults
+            if fault.name in active and fault.state == worst.state
+        )

@@ -193,7 +193,7 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
 
 
 def _route(coordinator: BluPowCoordinator) -> dict[str, Any] | None:
-    """Return the way of the last fresh reading."""
+    """Return the route of the last fresh reading."""
     if (snapshot := coordinator.supervisor.link.snapshot) is None:
         return None
     route = snapshot.route

@@ -27,7 +27,7 @@ from .units import new_subentries, unit_id_of_own, unit_subentries
 
 CONF_UNITS: Final = "units"
 SEARCH: Final = "find_units"
-"""What the user is told while units are searched."""
+"""What the form shows while units are searched."""
 
 
 class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
@@ -101,7 +101,8 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
             self._errors = {"base": "no_more_units"}  # they were added meanwhile
             return await self.async_step_user()
         options = [
-            SelectOptionDict(value=key, label=label(finding)) for key, finding in found.items()
+            SelectOptionDict(value=key, label=label(self.hass, finding))
+            for key, finding in found.items()
         ]
         selector = SelectSelector(
             SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)

@@ -12,6 +12,7 @@ from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.reader.result import Finding
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .lib.blupow_ble.text import plain
+from .texts import text
 from .units import new_subentries, unit_id_of_own, unit_subentries
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def offer_unit(hass: HomeAssistant, entry: BluPowConfigEntry, finding: Finding) 
         is_fixable=True,
         severity=ir.IssueSeverity.WARNING,
         translation_key=kind.value,
-        translation_placeholders={"name": plain(entry.title), "unit": plain(label(finding))},
+        translation_placeholders={"name": plain(entry.title), "unit": plain(label(hass, finding))},
     )
 
 
@@ -87,13 +88,17 @@ def add_units(
         hass.config_entries.async_add_subentry(entry, subentry)
 
 
-def label(finding: Finding) -> str:
+def label(hass: HomeAssistant, finding: Finding) -> str:
     """Return a unit that was found, for people."""
     profile = PROFILES[finding.profile]
     listed = finding.model is not None or profile.other_model is None
     facts = (
         profile.name,
-        finding.model_text if listed else f"{finding.model_text or 'no name'} (unconfirmed)",
-        f"serial number {finding.serial_number}" if finding.serial_number else None,
+        finding.model_text
+        if listed
+        else text(hass, "unconfirmed_model", model=finding.model_text or profile.name),
+        text(hass, "serial_number", number=finding.serial_number)
+        if finding.serial_number
+        else None,
     )
     return f"{finding.unit_id}: " + ", ".join(fact for fact in facts if fact)

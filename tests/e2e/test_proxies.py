@@ -20,7 +20,7 @@ LONG = 120
 """Seconds within which a dead way is noticed: two readings, and those that Home Assistant itself tries."""
 
 
-class Ways(Scene):
+class Routes(Scene):
     """An adapter and a proxy that hear the same inverter."""
 
     async def near(self, best: str) -> None:
@@ -50,14 +50,14 @@ class Ways(Scene):
         """Return what the device says of itself."""
         return await self.hass.act("health_check", config_entry_id=await self.entry_id())
 
-    async def wait_path(self, kind: str, via: str, limit: float = LONG) -> dict[str, Any]:
+    async def wait_route(self, kind: str, via: str, limit: float = LONG) -> dict[str, Any]:
         """Wait until the device is read by that way; the values must never go."""
 
         async def look() -> dict[str, Any] | None:
             assert await self.state(VOLTAGE) not in ("unavailable", "unknown")
             found = await self.health()
-            path = found["route"]
-            taken = (path["kind"], path["scanner"]) == (kind, via)
+            route = found["route"]
+            taken = (route["kind"], route["scanner"]) == (kind, via)
             return found if taken and found["status"] == "connected" else None
 
         found: dict[str, Any] = await self.hass.wait_for(
@@ -67,11 +67,11 @@ class Ways(Scene):
 
     async def over_adapter(self) -> dict[str, Any]:
         """Wait until a process of its own reads the device over the adapter."""
-        return await self.wait_path("isolated", ADAPTER_ADDRESS.format(0x13))
+        return await self.wait_route("isolated", ADAPTER_ADDRESS.format(0x13))
 
     async def over_proxy(self) -> dict[str, Any]:
         """Wait until Home Assistant reads the device over the proxy."""
-        return await self.wait_path("in_process", PROXY_ADDRESS.format(0))
+        return await self.wait_route("in_process", PROXY_ADDRESS.format(0))
 
 
 @pytest.mark.usefixtures("real_sockets")
@@ -88,7 +88,7 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
             adapters=[ADAPTER_ADDRESS.format(0x13)],
         ) as hass,
     ):
-        scene = Ways(hass, radio, devices.bus_address)
+        scene = Routes(hass, radio, devices.bus_address)
         await scene.near("proxy0")
         await hass.add("esphome", host="127.0.0.1", port=port)
         await discovered_and_added(scene)
@@ -109,7 +109,7 @@ async def test_adapter_and_proxy(tmp_path: Path) -> None:
         check_log(hass.log.read_text(), most_lines=60)
 
 
-async def services_are_found_incompletely(scene: Ways) -> None:
+async def services_are_found_incompletely(scene: Routes) -> None:
     """A proxy finds the first service alone, and it is remembered: that very reading heals it."""
     await scene.over_proxy()
     await scene.radio.fault("few_services", times=1)
@@ -128,33 +128,33 @@ async def services_are_found_incompletely(scene: Ways) -> None:
     await scene.hass.wait_for("services that were found incompletely", healed)
 
 
-async def proxy_dies(scene: Ways) -> None:
+async def proxy_dies(scene: Routes) -> None:
     """It loses power: the adapter of this machine takes over; it is back: it is taken again."""
     found = await scene.over_proxy()
     assert found["route"]["reason"].startswith("heard best by proxy0")
-    ways = {way["name"].split()[0]: way for way in found["scanners"]}
-    assert ways["proxy0"]["local"] is False
-    assert ways["proxy0"]["signal_strength"] > ways["hci0"]["signal_strength"]
-    assert ways["hci0"]["local"] is True
+    scanners = {item["name"].split()[0]: item for item in found["scanners"]}
+    assert scanners["proxy0"]["local"] is False
+    assert scanners["proxy0"]["signal_strength"] > scanners["hci0"]["signal_strength"]
+    assert scanners["hci0"]["local"] is True
     await scene.radio.do("unplug", adapter="proxy0")
     await scene.over_adapter()
     await scene.radio.do("plug_in", adapter="proxy0")
     await scene.over_proxy()
 
 
-async def proxy_is_deaf(scene: Ways) -> None:
+async def proxy_is_deaf(scene: Routes) -> None:
     """It hears the device best, but never connects: after two readings the adapter is taken."""
     await scene.settle_on(PROXY_ADDRESS.format(0))
     await scene.radio.fault("deaf", adapter="proxy0")
     found = await scene.over_adapter()
     assert found["route"]["reason"].startswith("proxy0 (08:3A:F2:00:00:00) failed, heard by hci0")
-    ways = {way["name"].split()[0]: way for way in found["scanners"]}
-    assert ways["proxy0"]["failed_in_a_row"] >= 2
-    assert ways["proxy0"]["cooldown"] > 1700
+    scanners = {item["name"].split()[0]: item for item in found["scanners"]}
+    assert scanners["proxy0"]["failed_in_a_row"] >= 2
+    assert scanners["proxy0"]["cooldown"] > 1700
     await scene.begin_anew("hci0")
 
 
-async def adapter_is_deaf(scene: Ways) -> None:
+async def adapter_is_deaf(scene: Routes) -> None:
     """The other way round: Home Assistant, which connects over proxies, has to find out by itself."""
     await scene.settle_on(ADAPTER_ADDRESS.format(0x13))
     await scene.radio.fault("deaf", adapter="hci0")
@@ -163,7 +163,7 @@ async def adapter_is_deaf(scene: Ways) -> None:
     await scene.begin_anew("hci0")
 
 
-async def adapter_dies(scene: Ways) -> None:
+async def adapter_dies(scene: Routes) -> None:
     """It is unplugged: the proxy takes over at once, as Home Assistant knows it."""
     await scene.over_adapter()
     await scene.radio.do("unplug", adapter="hci0")
@@ -171,7 +171,7 @@ async def adapter_dies(scene: Ways) -> None:
     assert await scene.state(STATUS) == "connected"
 
 
-async def proxy_is_left_by_step_2(scene: Ways) -> None:
+async def proxy_is_left_by_step_2(scene: Routes) -> None:
     """Of a recovery: the adapter is taken, and kept, without waiting for two polls that fail."""
     await scene.hass.set_options(
         await scene.entry_id(), LASTING | {"update_interval": 110}
@@ -192,17 +192,17 @@ async def proxy_is_left_by_step_2(scene: Ways) -> None:
     await scene.hass.wait_for("step 2 leaving the proxy", left, 3 * LONG)
     health = await scene.health()
     assert health["route"]["scanner"] == ADAPTER_ADDRESS.format(0x13)
-    ways = {way["name"].split()[0]: way for way in health["scanners"]}
-    assert ways["proxy0"]["cooldown"] > 1700
+    scanners = {item["name"].split()[0]: item for item in health["scanners"]}
+    assert scanners["proxy0"]["cooldown"] > 1700
     await scene.hass.set_options(await scene.entry_id(), LASTING)
     await scene.begin_anew("hci0")
 
 
-async def unit_is_found_by_step_3(scene: Ways) -> None:
+async def unit_is_found_by_step_3(scene: Routes) -> None:
     """The device has another Modbus address: the first two steps ask the old one, the third one searches."""
     entry = {"config_entry_id": await scene.entry_id()}
-    await scene.radio.do("unit", address=INVERTER_ADDRESS, unit=1)
+    await scene.radio.do("unit_id", address=INVERTER_ADDRESS, unit_id=1)
     assert (await scene.hass.act("force_reconnect", **entry))["step"] == 3
-    path = (await scene.health())["route"]
-    assert (path["kind"], path["scanner"]) == ("in_process", PROXY_ADDRESS.format(0))
+    route = (await scene.health())["route"]
+    assert (route["kind"], route["scanner"]) == ("in_process", PROXY_ADDRESS.format(0))
     await scene.wait_fresh()

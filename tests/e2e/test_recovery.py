@@ -142,8 +142,8 @@ async def deaf_adapter(scene: Patient) -> None:
 
     async def taken() -> bool:
         await scene.hass.act("force_reconnect", **entry)
-        path = (await scene.hass.act("health_check", **entry))["route"]
-        return bool(path["adapter"] == "hci0")
+        route = (await scene.hass.act("health_check", **entry))["route"]
+        return bool(route["adapter"] == "hci0")
 
     # between two readings it is heard: a device that is connected does not advertise
     await scene.hass.wait_for("a reading over the nearer adapter", taken, 90, pause=5)
@@ -152,11 +152,11 @@ async def deaf_adapter(scene: Patient) -> None:
     health = await scene.hass.act("health_check", **entry)
     assert health["route"]["adapter"] == "hci1"
     # which of the two Home Assistant hears best after the scan of step 2 is chance
-    ways = {way["name"].split()[0]: way for way in health["scanners"]}
-    assert ways["hci0"]["cooldown"] > 1700
+    scanners = {item["name"].split()[0]: item for item in health["scanners"]}
+    assert scanners["hci0"]["cooldown"] > 1700
     await scene.wait_fresh(70)
-    path = (await scene.hass.act("health_check", **entry))["route"]
-    assert path["adapter"] == "hci1"
+    route = (await scene.hass.act("health_check", **entry))["route"]
+    assert route["adapter"] == "hci1"
 
 
 async def stale_object(scene: Patient) -> None:

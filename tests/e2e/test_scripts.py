@@ -53,7 +53,7 @@ def test_stability_test() -> None:
 def test_stability_test_with_a_fault() -> None:
     """A silent device: exit 1, and the error is named."""
     arguments = ["--simulate", "--runs", "2", "--interval", "0", "--fault", "silent"]
-    done = run("stability_test.py", *arguments, "--unit", "32", "--json")
+    done = run("stability_test.py", *arguments, "--unit-id", "32", "--json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert report["errors"] == {"no_response": 2}

@@ -112,7 +112,7 @@ class ScriptedReader:
             raise ReaderError(script.error, f"scripted {script.error}")
         prober = Prober(VirtualLink(script.device), unit_ids=plan.unit_ids)
         try:
-            return await (prober.sweep() if plan.everything else _one(prober))
+            return await (prober.find_all() if plan.everything else _one(prober))
         finally:
             await prober.close()
 

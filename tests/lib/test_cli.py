@@ -153,8 +153,8 @@ def test_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:
         (["decode", "--profile", "inverter", "--start", "x", "00"], "'x' is no register"),
         (["decode", "--profile", "inverter", "--start", "70000", "00"], "no register"),
         (["read", "--address", "12:34"], "is no Bluetooth address"),
-        (["read", "--virtual", "inverter", "--unit", "0"], "'0' is no unit address"),
-        (["read", "--virtual", "inverter", "--unit", "x"], "no unit address"),
+        (["read", "--virtual", "inverter", "--unit-id", "0"], "'0' is not a unit ID"),
+        (["read", "--virtual", "inverter", "--unit-id", "x"], "is not a unit ID"),
         (["read", "--virtual", "inverter", "--timeout", "soon"], "is no time"),
         (["read"], "one of the arguments --address --virtual is required"),
         (["scan", "--time", "-1"], "is no time"),
@@ -184,7 +184,7 @@ def test_read_virtual_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_read_virtual_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     """Values with units; blocks that were not answered."""
-    arguments = ["read", "--virtual", "inverter", "--model", "RIV1230PCH", "--unit", "32"]
+    arguments = ["read", "--virtual", "inverter", "--model", "RIV1230PCH", "--unit-id", "32"]
     assert cli.main(arguments) == 0
     output = capsys.readouterr().out
     assert "input_voltage" in output
@@ -193,7 +193,7 @@ def test_read_virtual_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_read_of_a_silent_unit(capsys: pytest.CaptureFixture[str]) -> None:
     """The reason, with its code."""
-    assert cli.main(["read", "--virtual", "inverter", "--unit", "9"]) == 1
+    assert cli.main(["read", "--virtual", "inverter", "--unit-id", "9"]) == 1
     assert capsys.readouterr().err == "unit 9 did not answer within 2 s [no_response]\n"
 
 
@@ -333,6 +333,6 @@ async def test_no_bus_address(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_blocks_that_are_not_answered_are_listed(simulated: ControlClient) -> None:
     """A reading that lacks a block says so."""
     await simulated.fault("slow", seconds=2.6, times=1)
-    code, output, errors = await blupow("read", "--address", INVERTER_ADDRESS, "--unit", "32")
+    code, output, errors = await blupow("read", "--address", INVERTER_ADDRESS, "--unit-id", "32")
     assert (code, errors) == (0, "")
     assert "unit 32" in output

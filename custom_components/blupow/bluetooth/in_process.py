@@ -58,7 +58,7 @@ class InProcessReader:
 
         async def job(link: Link) -> list[Finding]:
             prober = Prober(link, plan.budget, plan.unit_ids)
-            return await prober.sweep() if plan.everything else [await prober.identify()]
+            return await prober.find_all() if plan.everything else [await prober.identify()]
 
         return await self._have_done(route, _link(route, plan), plan, job)
 

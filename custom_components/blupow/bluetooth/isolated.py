@@ -48,7 +48,7 @@ class IsolatedReader:
         """Find units. Raises ReaderError."""
         request = Request(
             id=next(_NUMBERS),
-            op=Operation.SWEEP if plan.everything else Operation.IDENTIFY,
+            op=Operation.FIND_ALL if plan.everything else Operation.IDENTIFY,
             device=route.device,
             unit_ids=plan.unit_ids,
             connect_timeout=plan.connect_timeout,

@@ -6,7 +6,7 @@ import pytest
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import NO_VALUE, WordOrder
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
-from custom_components.blupow.lib.blupow_ble.profiles.word_order import order_told
+from custom_components.blupow.lib.blupow_ble.profiles.word_order import inferred_order
 
 MAP = INVERTER.register_map(RIV4835CSH1S)
 TOTALS = {
@@ -29,9 +29,9 @@ def sent(numbers: dict[int, int], order: WordOrder) -> dict[int, int]:
     return registers
 
 
-def told(first: int, second: int, today: int = 0) -> WordOrder | None:
+def inferred(first: int, second: int, today: int = 0) -> WordOrder | None:
     """Return the order that the energy of the sun tells."""
-    return order_told(MAP, {4554: first, 4555: second, 4545: today})
+    return inferred_order(MAP, {4554: first, 4555: second, 4545: today})
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def told(first: int, second: int, today: int = 0) -> WordOrder | None:
 )
 def test_told_by_one_total(first: int, second: int, today: int, order: WordOrder) -> None:
     """By its limit, by what was counted today, by a high word of zero; else as documented."""
-    assert told(first, second, today) is order
+    assert inferred(first, second, today) is order
 
 
 def test_one_total_tells_for_all() -> None:
@@ -77,7 +77,7 @@ def test_totals_that_contradict_each_other_are_none() -> None:
 
 def test_missing_totals_tell_nothing() -> None:
     """A block that did not come."""
-    assert order_told(MAP, {4554: 735}) is WordOrder.HIGH_FIRST
+    assert inferred_order(MAP, {4554: 735}) is WordOrder.HIGH_FIRST
 
 
 @given(

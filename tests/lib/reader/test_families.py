@@ -135,7 +135,7 @@ async def test_shunt_that_fails(simulated: ControlClient, fault: str, code: Erro
 async def test_hub(simulated: ControlClient) -> None:
     """All units are found by a sweep, and read over one connection; a silent one takes none down."""
     device = await known("hub")
-    found = await find(device, Operation.SWEEP)
+    found = await find(device, Operation.FIND_ALL)
     assert {(finding.unit_id, finding.profile) for finding in found} == {
         (48, "battery"),
         (49, "battery"),

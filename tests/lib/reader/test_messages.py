@@ -77,8 +77,8 @@ def test_request_arrives_as_sent() -> None:
     assert messages.parse_request(bare.encode()) == bare
     spans = replace(bare, spans=(Span(start=0xE000, words=60), Span(start=1, words=2)))
     assert messages.parse_request(spans.encode()) == spans
-    sweep = replace(REQUEST, op=Operation.SWEEP, units=(), budget=40.0)
-    assert messages.parse_request(sweep.encode()) == sweep
+    find_all = replace(REQUEST, op=Operation.FIND_ALL, units=(), budget=40.0)
+    assert messages.parse_request(find_all.encode()) == find_all
     assert bare.device.virtual
     assert not REQUEST.device.virtual
 
@@ -166,7 +166,7 @@ def changed(**changes: Any) -> bytes:
         (changed(op=[]), "unknown operation"),
         (changed(id=True), "id must be a number"),
         (changed(id=1.5), "id must be a number"),
-        (changed(op="sweep", device={"address": "virtual"}), "not looked for"),
+        (changed(op="find_all", device={"address": "virtual"}), "not looked for"),
         (changed(unit={"unit_id": 256}), "unit_id"),
         (changed(unit={"unit_id": "32"}), "unit_id"),
         (changed(unit={"blocks": "live"}), "blocks"),

@@ -166,7 +166,7 @@ async def test_sweep() -> None:
     bus = virtual_bus([("battery", 48), ("battery", 50), ("controller", 96)], lambda: NOW)
     listener = Listener(bus.devices)
     prober = Prober(TestLink(listener))
-    found = await prober.sweep()
+    found = await prober.find_all()
     await prober.close()
     assert {(finding.unit_id, finding.profile) for finding in found} == {
         (48, "battery"),
@@ -196,7 +196,7 @@ async def test_sweep_goes_on_around_each_one_found(
     """Runs of addresses, upward and downward, also around one that the user names; none is asked twice."""
     bus = Listener(virtual_bus(units, lambda: NOW).devices)
     prober = Prober(TestLink(bus), unit_ids=unit_ids)
-    found = await prober.sweep()
+    found = await prober.find_all()
     await prober.close()
     assert {(finding.profile, finding.unit_id) for finding in found} == set(units)
     assert len(bus.requests) == len(set(bus.requests))
@@ -218,7 +218,7 @@ async def test_shunt_without_a_name() -> None:
         unit_id=None, profile="shunt", model="RTMShunt300"
     )
     prober = Prober(TestLink(VirtualShunt(clock=lambda: NOW)))
-    assert await prober.sweep() == []
+    assert await prober.find_all() == []
     await prober.close()
 
 
@@ -268,6 +268,6 @@ async def test_controllers_and_dc_dc_chargers_answer_alike() -> None:
     assert caught.value.code is ErrorCode.NO_RESPONSE
     bus.lost.extend([0x000C] * 4)
     prober = Prober(TestLink(bus))
-    assert await prober.sweep() == []
+    assert await prober.find_all() == []
     await prober.close()
     bus.lost.clear()

@@ -47,7 +47,7 @@ def _address(text: str) -> str:
 
 def _unit(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 255:
-        raise argparse.ArgumentTypeError(f"{text!r} is no unit address; one is within 1-255")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a unit ID: 1-255")
     return int(text)
 
 
@@ -113,12 +113,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--profile",
         type=_profile,
         metavar="P",
-        help="its family (told by its name, else by probing): " + ", ".join(PROFILES),
+        help="its family (by its name, else by probing): " + ", ".join(PROFILES),
     )
     read.add_argument("--model", metavar="M", help="its model, if it does not tell")
-    read.add_argument(
-        "--unit", type=_unit, metavar="N", help="its Modbus address (found by trying)"
-    )
+    read.add_argument("--unit-id", type=_unit, metavar="N", help="its unit ID (found by trying)")
     read.add_argument(
         "--timeout",
         type=_seconds,
@@ -271,7 +269,7 @@ async def _read(options: argparse.Namespace) -> tuple[Profile, Reading]:
     from .virtual import VirtualLink, virtual_device  # noqa: PLC0415
 
     profile: Profile | None = PROFILES[options.virtual] if options.virtual else options.profile
-    unit, name = options.unit, None
+    unit, name = options.unit_id, None
     link: Link
     if options.virtual:
         link = VirtualLink(virtual_device(options.virtual))
@@ -317,7 +315,7 @@ async def _probe(options: argparse.Namespace) -> list[Finding]:
     link = BleLink(await find_device(options.address, options.timeout), options.timeout)
     prober = Prober(link)
     try:
-        return await prober.sweep() if options.all else [await prober.identify()]
+        return await prober.find_all() if options.all else [await prober.identify()]
     finally:
         await prober.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+import re
 from typing import Final
 
 from ..protocol.push import PushFrame
@@ -80,7 +81,7 @@ class WordOrder(StrEnum):
 
     HIGH_FIRST = "high_first"
     LOW_FIRST = "low_first"
-    TOLD = "told"
+    INFERRED = "inferred"
     """As the numbers themselves tell; high first, as documented, where they do not."""
 
 
@@ -300,21 +301,20 @@ class Fault:
     group: FaultGroup
 
     @property
-    def text(self) -> str:
-        """Its name for people."""
-        words = [_SPELLING.get(word, word) for word in self.name.split("_")]
-        return words[0][:1].upper() + words[0][1:] + "".join(f" {word}" for word in words[1:])
+    def state(self) -> str:
+        """Its name without the number of a cell: what is wrong, whichever cell it is."""
+        return _OF_A_CELL.sub("cell_", self.name)
 
+    @property
+    def cell(self) -> int | None:
+        """The number of the battery cell that it is about."""
+        found = _OF_A_CELL.match(self.name)
+        return int(found["number"]) if found else None
+
+
+_OF_A_CELL: Final = re.compile(r"cell_(?P<number>\d+)_")
 
 ANY_UNKNOWN_FAULT: Final = Fault(name=UNKNOWN_FAULT, group=FaultGroup.DEVICE)
-
-_SPELLING: Final = {
-    "ac": "AC",
-    "bms": "BMS",
-    "dc": "DC",
-    "mosfet": "MOSFET",
-    "ups": "UPS",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,7 +411,7 @@ class Profile:
     key: str
     name: str
     units: tuple[int, ...]
-    """Unit addresses to try, the likeliest first."""
+    """Unit IDs to try, the likeliest first."""
     name_prefixes: tuple[str, ...]
     """How the advertised names of this family begin (compared without regard to case)."""
     blocks: tuple[Block, ...]
@@ -492,7 +492,7 @@ class Profile:
         """Return the days that a model keeps; None if it keeps none."""
         return None if model is not None and model.without_history else self.history
 
-    def worst(self, active: Iterable[str]) -> str | None:
+    def worst(self, active: Iterable[str]) -> Fault | None:
         """Return the worst of the faults named; None if there are none."""
         named = {UNKNOWN_FAULT if is_unknown(name) else name for name in active}
-        return next((fault.name for fault in self.faults if fault.name in named), None)
+        return next((fault for fault in self.faults if fault.name in named), None)

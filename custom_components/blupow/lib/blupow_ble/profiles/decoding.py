@@ -16,7 +16,7 @@ from .declaration import (
     digits,
     unknown,
 )
-from .word_order import order_told
+from .word_order import inferred_order
 
 
 class OutOfRange(ValueError):
@@ -46,11 +46,11 @@ class Decoded:
 def decode(register_map: RegisterMap, registers: Mapping[int, int]) -> Decoded:
     """Decode all fields whose registers (address -> 16-bit word) were read, then what follows from them."""
     decoded = Decoded()
-    told = order_told(register_map, registers)
+    inferred = inferred_order(register_map, registers)
     for field in register_map.fields:
         if not _is_there(field, registers):
             continue
-        order = told if field.order is WordOrder.TOLD else field.order
+        order = inferred if field.order is WordOrder.INFERRED else field.order
         try:
             words = _high_first(field, registers, order)
             value = decode_field(field, words, register_map.no_value)

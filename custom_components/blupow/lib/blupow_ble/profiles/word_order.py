@@ -1,4 +1,4 @@
-"""Which word of a device's 32-bit totals comes first, told from the numbers themselves. Pure.
+"""Which word of a device's 32-bit totals comes first, inferred from the numbers themselves. Pure.
 
 The vendor documents the high word first; machines of the same maker send the low word first (captured).
 """
@@ -10,22 +10,22 @@ from .declaration import Field, RegisterMap, WordOrder
 _ORDERS = (WordOrder.HIGH_FIRST, WordOrder.LOW_FIRST)
 
 
-def order_told(register_map: RegisterMap, registers: Mapping[int, int]) -> WordOrder | None:
+def inferred_order(register_map: RegisterMap, registers: Mapping[int, int]) -> WordOrder | None:
     """Return the order that the totals tell; the documented one, high first, if none of them tells.
 
     None: they contradict each other, so that none of them can be believed.
     """
-    told = {
+    inferred = {
         order
         for field in register_map.fields
-        if field.order is WordOrder.TOLD
+        if field.order is WordOrder.INFERRED
         and all(register in registers for register in field.registers)
         and (order := _told_by(field, _today(register_map, field, registers), registers))
         is not None
     }
-    if not told:
+    if not inferred:
         return WordOrder.HIGH_FIRST
-    return told.pop() if len(told) == 1 else None
+    return inferred.pop() if len(inferred) == 1 else None
 
 
 def _today(register_map: RegisterMap, total: Field, registers: Mapping[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""Frames that a device sends by itself, and how a whole one is told from a broken one."""
+"""Frames that a device sends by itself, and what distinguishes a whole one from a broken one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ class FrameCollector:
         header, size = self._frame.header, self._frame.size
         start = self._buffer.find(header)
         while start >= 0:
-            candidate = bytes(self._buffer[start : start + size])
-            cut = self._frame.stem in candidate[1:]
-            if not cut and len(candidate) == size and is_frame(self._frame, candidate):
-                return struct.unpack(f">{size // 2}H", candidate)
+            fragment = bytes(self._buffer[start : start + size])
+            cut = self._frame.stem in fragment[1:]
+            if not cut and len(fragment) == size and is_frame(self._frame, fragment):
+                return struct.unpack(f">{size // 2}H", fragment)
             start = self._buffer.find(header, start + 1)
         del self._buffer[: -KEPT_FRAMES * size]
         return None

@@ -80,7 +80,7 @@ class Client(Protocol):
 
 
 class Link(Protocol):
-    """A way to a device: opened once, closed once."""
+    """A link to a device: opened once, closed once."""
 
     disconnected: asyncio.Event
     attempts: int
@@ -155,8 +155,10 @@ class Session:
             try:
                 reply = await self._exchange(request, timeout)
             except ReaderError as err:
-                told = err.code is ErrorCode.WRONG_UNIT and request.unit_id == BROADCAST_UNIT
-                if not remaining or told or err.code in _FINAL:
+                at_broadcast = (
+                    err.code is ErrorCode.WRONG_UNIT and request.unit_id == BROADCAST_UNIT
+                )
+                if not remaining or at_broadcast or err.code in _FINAL:
                     raise
                 connection_log.debug(f"asking again: {err.message}")
                 await self.drain()

@@ -30,7 +30,7 @@ _DEVICE: Final = "org.bluez.Device1"
 
 
 def available() -> bool:
-    """Whether this system has a way to BlueZ: a container may have no socket of the system bus."""
+    """Whether BlueZ can be reached: a container may have no socket of the system bus."""
     if sys.platform != "linux":
         return False
     return bool(os.environ.get(_BUS_VARIABLE)) or any(socket.exists() for socket in BUS_SOCKETS)
@@ -145,7 +145,7 @@ async def known_object_paths(address: str) -> list[str] | None:
 
 
 async def release(address: str, object_path: str | None = None) -> list[str] | None:
-    """End every link to a device, and a pending connect at `path`; return the paths that were connected.
+    """End every link to a device, and a pending connect at `object_path`; return the object paths that were connected.
 
     None where BlueZ could not be asked, so that links may still be there. Needs 2 s with a real bluetoothd.
     """

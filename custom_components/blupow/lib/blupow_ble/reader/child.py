@@ -1,6 +1,6 @@
 """The child: serves one request from its standard input and ends.
 
-It answers before it disconnects. It disconnects and ends when it is told to (SIGTERM), when its
+It answers before it disconnects. It disconnects and ends on SIGTERM, when its
 parent is gone (end of its standard input) and when its deadline passes: BlueZ would keep its link.
 """
 
@@ -154,7 +154,7 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
         prober = Prober(link, request.budget, request.unit_ids)
         if request.op is Operation.IDENTIFY:
             return messages.found(request.id, [await prober.identify()])
-        return messages.found(request.id, await prober.sweep())
+        return messages.found(request.id, await prober.find_all())
     from .reading import Reader  # noqa: PLC0415
 
     reader = Reader(
@@ -170,7 +170,7 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
 
 
 async def _find_link(request: Request) -> Link:
-    """Return a link to the device, by the path that the parent gave. Raises ReaderError(not_advertising)."""
+    """Return a link to the device, by the object path that the parent gave. Raises ReaderError(not_advertising)."""
     # bleak takes a while to import: the hello has not waited for it
     from .link import BleLink, find_known, known_device  # noqa: PLC0415
 

@@ -227,8 +227,12 @@ class BleLink:
 
     async def _told_apart(self, err: ReaderError) -> ReaderError:
         """Tell a device that cannot be connected to from an adapter that is off, or gone with all its devices."""
-        path = object_path_of(self._device)
-        if err.code not in _MAYBE_NO_ADAPTER or path is None or await has_adapter(path):
+        object_path = object_path_of(self._device)
+        if (
+            err.code not in _MAYBE_NO_ADAPTER
+            or object_path is None
+            or await has_adapter(object_path)
+        ):
             return err
         return _no_adapter()
 
@@ -327,11 +331,11 @@ def object_path_of(device: BLEDevice) -> str | None:
     return details.get("path") if isinstance(details, dict) else None
 
 
-def known_device(address: str, name: str, path: str) -> BLEDevice:
+def known_device(address: str, name: str, object_path: str) -> BLEDevice:
     """Return the device at a BlueZ object path that Home Assistant has seen. Nothing is scanned."""
-    adapter = path.rpartition("/")[0]
+    adapter = object_path.rpartition("/")[0]
     return BLEDevice(
-        address, name, {"path": path, "props": {"Address": address, "Adapter": adapter}}
+        address, name, {"path": object_path, "props": {"Address": address, "Adapter": adapter}}
     )
 
 

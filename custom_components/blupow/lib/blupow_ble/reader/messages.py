@@ -50,7 +50,7 @@ class Operation(StrEnum):
     """Read units, or spans of registers of the first of them."""
     IDENTIFY = "identify"
     """Find out what is behind a module."""
-    SWEEP = "sweep"
+    FIND_ALL = "find_all"
     """Find all units behind a module."""
 
 
@@ -58,7 +58,7 @@ class Operation(StrEnum):
 class Request:
     """A request to read units, or spans of registers of the first one, or to find units. Times are seconds.
 
-    No unit address means that the family's candidates are tried.
+    Without a unit ID the family's usual ones are tried.
     """
 
     id: int
@@ -66,9 +66,9 @@ class Request:
     units: tuple[UnitPlan, ...] = ()
     spans: tuple[Span, ...] = ()
     unit_ids: tuple[int, ...] = ()
-    """Unit addresses that a search asks first, beside the likely ones."""
+    """Unit IDs that a search asks first, beside the likely ones."""
     look_at: int | None = None
-    """A unit address that a reading asks at its end whether another unit is there."""
+    """A unit ID that a reading asks at its end, whether another unit is there."""
     connect_timeout: float
     budget: float = READ_BUDGET
     """From the connection to the answer."""
@@ -238,7 +238,7 @@ def _parse_span(span: object) -> Span:
 
 
 def _parse_device(device: object) -> Device:
-    """Check the device: the address and the path name things on the bus, so their form is strict."""
+    """Check the device: the address and the object path name things on the bus, so their form is strict."""
     if not isinstance(device, dict) or device.keys() - Device.__dataclass_fields__.keys():
         raise _refuse("device is malformed")
     address, name = device.get("address"), device.get("name")

@@ -38,7 +38,7 @@ class Ambiguous(Exception):
 
 
 def likely_unit_ids() -> Iterator[int]:
-    """Go through all unit addresses that devices are known by: the likeliest of each family first."""
+    """Yield all unit IDs that devices are known by: the likeliest of each family first."""
     rows = zip_longest(*(profile.units for profile in ASKED))
     return iter(dict.fromkeys(unit_id for unit_id in chain(*rows) if unit_id is not None))
 
@@ -58,7 +58,7 @@ class Prober:
     def __init__(
         self, link: Link, budget: float = PROBE_BUDGET, unit_ids: Sequence[int] = ()
     ) -> None:
-        """Prepare to ask, for so many seconds once it is connected; these unit addresses first."""
+        """Prepare to ask, for so many seconds once it is connected; these unit IDs first."""
         self._link = link
         self._budget = budget
         self._unit_ids = unit_ids
@@ -88,8 +88,8 @@ class Prober:
             ErrorCode.NO_RESPONSE, "no Renogy device answers behind the module, under any address"
         )
 
-    async def sweep(self) -> list[Finding]:
-        """Return all units that answer: at the likely addresses, and in runs around each one found.
+    async def find_all(self) -> list[Finding]:
+        """Return all units that answer: at the likely unit IDs, and in runs around each one found.
 
         Raises ReaderError if the link fails.
         """

@@ -103,7 +103,7 @@ class Reader:
     ) -> None:
         """Prepare a reading of units behind one link, of so many seconds once it is connected.
 
-        look_at: a unit address that is asked at the end, whether another unit is there.
+        look_at: a unit ID that is asked at the end, whether another unit is there.
         """
         self._link = link
         self._units = [_Progress(plan, plan.model, plan.unit_id) for plan in units]
@@ -259,7 +259,7 @@ class Reader:
                 await self._read_block(state, block)
 
     async def _find_unit(self, state: _Progress) -> None:
-        """Try the family's unit addresses until one answers for the required block.
+        """Try the family's unit IDs until one answers for the required block.
 
         A device asked as 255 may answer under its own address: that one is then tried next.
         """
@@ -267,15 +267,15 @@ class Reader:
             return
         assert self._session is not None
         error: ReaderError | None = None
-        candidates = list(state.plan.profile.units)
+        unit_ids = list(state.plan.profile.units)
         asked: set[int] = set()
         if self._several:
             # asked as 255 all would answer at once; and none may be taken for another
             asked = {BROADCAST_UNIT, *(other.unit_id for other in self._units if other.unit_id)}
-            candidates = [unit for unit in candidates if unit not in asked]
-        while candidates:
+            unit_ids = [unit for unit in unit_ids if unit not in asked]
+        while unit_ids:
             self._check_time()
-            unit = self._session.unit_id = candidates.pop(0)
+            unit = self._session.unit_id = unit_ids.pop(0)
             asked.add(unit)
             try:
                 words = await self._read_over_drops(state.required, self._tries)
@@ -287,7 +287,7 @@ class Reader:
                     error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
                 other = self._session.other_unit_id
                 if other is not None and other not in asked:
-                    candidates = [other, *(unit for unit in candidates if unit != other)]
+                    unit_ids = [other, *(unit for unit in unit_ids if unit != other)]
                 continue
             state.unit_id = unit
             state.keep(state.required, words)
@@ -328,7 +328,7 @@ class Reader:
         """Ask for a block within the read budget, over a link that still stands."""
         if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
-        # among several a reconnect that fails would cost the others; their addresses tell replies apart
+        # among several a reconnect that fails would cost the others; their unit IDs tell replies apart
         if self._distrusted and not self._reconnected and not self._several:
             await self._reconnect()
         self._check_time()

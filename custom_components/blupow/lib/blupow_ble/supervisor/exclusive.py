@@ -17,7 +17,7 @@ class Interrupted(ReaderError):
 
 
 class ExclusiveAccess:
-    """Lets one job at a time work with a device. `async with` takes the turn; `run` does the job."""
+    """Lets one job at a time work with a device. `async with` acquires it; `run` does the job."""
 
     def __init__(self, log: ConnectionLog) -> None:
         """Start with nothing under way. What a job logs goes to `log`."""
@@ -27,16 +27,16 @@ class ExclusiveAccess:
         self._closed = False
 
     async def __aenter__(self) -> None:
-        """Wait for the turn; first come, first served."""
+        """Acquire it; first come, first served."""
         await self._lock.acquire()
 
     async def __aexit__(self, *_: object) -> None:
-        """End the turn."""
+        """Release it."""
         self._lock.release()
 
     @property
     def busy(self) -> bool:
-        """Whether somebody has the turn."""
+        """Whether it is acquired."""
         return self._lock.locked()
 
     @property
@@ -45,7 +45,7 @@ class ExclusiveAccess:
         return self._closed
 
     async def run[T](self, job: Coroutine[Any, Any, T]) -> T:
-        """Do a job, within the turn. Raises what the job raises, or Interrupted."""
+        """Do a job, while it is acquired. Raises what the job raises, or Interrupted."""
         if self._closed:
             job.close()
             raise Interrupted

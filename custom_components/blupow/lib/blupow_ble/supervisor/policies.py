@@ -195,7 +195,7 @@ class RecoveryStep(IntEnum):
     LOOK_AGAIN = 2
     """An active scan; the device is resolved again, by another adapter or proxy if one hears it."""
     REDISCOVER = 3
-    """BlueZ forgets the device and discovers it again; its unit address is probed again."""
+    """BlueZ forgets the device and discovers it again; its unit ID is probed again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,7 +194,7 @@ class Supervisor:
         self._start_task(self._due_poll())
 
     async def _due_poll(self) -> None:
-        """Poll, unless a recovery has read the device while this one waited for its turn."""
+        """Poll, unless a recovery has read the device while this one waited."""
         before = self.fresh_readings
         async with self._access:
             if self.fresh_readings == before:
@@ -227,7 +227,7 @@ class Supervisor:
             await self.poll()
 
     async def _poll(self) -> None:
-        """Take one reading, within the turn; a failure is noted, and the next poll is scheduled."""
+        """Take one reading, with exclusive access; a failure is noted, and the next poll is scheduled."""
         self._cancel_due_poll()
         if self._access.closed:
             return
@@ -340,7 +340,7 @@ class Supervisor:
         self._announce()
 
     def _note_busy(self) -> None:
-        """Note that the device was busy with us: it is silent while it is connected, or being connected."""
+        """Note that the device was busy with us: it does not advertise while it is connected."""
         self.link.heard_at = max(self.link.heard_at, self._clock.monotonic())
 
     # Time

@@ -12,14 +12,14 @@ DEVICE_ID: Final = "device_id"
 
 
 def new_units(units: Sequence[UnitState], found: Sequence[Finding]) -> list[Finding]:
-    """Return those of the units found that are not known, whatever address they answered under."""
+    """Return those of the units found that are not known, whatever unit ID they answered by."""
     return [finding for finding in found if _known(units, found, finding) is None]
 
 
 def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[str, int]:
-    """Return the addresses that known units were found under, by their keys.
+    """Return the unit IDs that known units were found by, by their keys.
 
-    Batteries that are plugged in again may change their addresses; the serial number tells who is who.
+    Batteries that are plugged in again may change their unit IDs; the serial number identifies them.
     """
     return {
         unit.key: finding.unit_id
@@ -31,7 +31,7 @@ def moved_units(units: Sequence[UnitState], found: Sequence[Finding]) -> dict[st
 def _known(
     units: Sequence[UnitState], found: Sequence[Finding], finding: Finding
 ) -> UnitState | None:
-    """Return the known unit that was found, by its serial number, else by its address.
+    """Return the known unit that was found, by its serial number, else by its unit ID.
 
     A serial number that several have is none: some devices all have the same one.
     """
@@ -45,8 +45,8 @@ def _known(
             if (unit.profile.key, unit.serial_number) == (finding.profile, number):
                 return unit
     for unit in units:
-        addresses = (unit.unit_id, unit.identity.get(DEVICE_ID))
-        alike = unit.profile.key == finding.profile and finding.unit_id in addresses
+        unit_ids = (unit.unit_id, unit.identity.get(DEVICE_ID))
+        alike = unit.profile.key == finding.profile and finding.unit_id in unit_ids
         if alike and None in (unit.serial_number, number):
             return unit
     return None

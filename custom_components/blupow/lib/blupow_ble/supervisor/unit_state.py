@@ -80,7 +80,7 @@ class UnitState:
     unresponsive: ErrorCode | None = None
     """Why it was not read while others were."""
     verified: bool = False
-    """Its serial number was compared since it, or the module, was last silent."""
+    """Its serial number was compared since it, or the module, last did not answer."""
     lists_sent: set[str] = field(default_factory=set)
     """The lists of faults and alarms that it has ever sent."""
     guards: dict[str, CounterGuard] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class UnitState:
         return kept
 
     def has_sent(self, key: str) -> bool:
-        """Whether its last reading told of a value, even by a number that has no name."""
+        """Whether its last reading held a value, even a number that has no name."""
         unnamed = self.snapshot is not None and key in self.snapshot.unknown
         return unnamed or self.value(key) is not None
 
@@ -153,7 +153,7 @@ class UnitState:
 
     @property
     def active_faults(self) -> frozenset[str] | None:
-        """The names of all faults and alarms of the last reading; None if it told nothing of them."""
+        """The names of all faults and alarms of the last reading; None if it held none of their lists."""
         if not (lists := self._lists):
             return None
         return frozenset(name for names in lists.values() for name in names)
@@ -175,11 +175,11 @@ class UnitState:
         return False
 
     def knows(self, group: FaultGroup | None) -> bool:
-        """Whether the last reading told of all faults of a group; None is all that it ever tells."""
+        """Whether the last reading held all faults of a group; None is all that the unit ever sends."""
         return self._lists.keys() >= self._lists_of(group)
 
     def has_reported(self, group: FaultGroup | None) -> bool:
-        """Whether it has ever told of all faults of a group."""
+        """Whether it has ever sent all faults of a group."""
         return bool(self.lists_sent) and self.lists_sent >= self._lists_of(group)
 
     def _lists_of(self, group: FaultGroup | None) -> AbstractSet[str]:

@@ -57,7 +57,7 @@ class Module(Protocol):
         """Whether it sends frames by itself."""
 
     def answer(self, request: bytes) -> bytes | None:
-        """Return the reply to one frame; None where it stays silent."""
+        """Return the reply to one frame; None where it does not answer."""
 
     def frame(self) -> bytes:
         """Return the frame that it sends now."""
@@ -65,7 +65,7 @@ class Module(Protocol):
 
 @dataclass(slots=True)
 class VirtualDevice:
-    """A Modbus slave: answers frames as the device would, or stays silent."""
+    """A Modbus slave: answers frames as the device would, or does not answer."""
 
     unit_id: int = inverter.UNIT
     model: str = inverter.MODEL
@@ -89,7 +89,7 @@ class VirtualDevice:
         return b""
 
     def answer(self, request: bytes) -> bytes | None:
-        """Return the reply to one frame; None where a device stays silent (damaged, or another's)."""
+        """Return the reply to one frame; None where a device does not answer (damaged, or another's)."""
         if len(request) != 8 or not is_sealed(request):
             return None
         _, function, first, second = struct.unpack(">BBHH", request[:6])
