@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write STABILITY.md's table of weak links: how often a device is lost in 12 h, with each pace of the polls."""
+"""Write the weak links of docs/measurements.md: how often a device is lost in 12 h, with each pace of the polls."""
 
 import argparse
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble import output
 from simulator.weak_link import Pace, mean_losses
 
-STABILITY = Path(__file__).resolve().parent.parent / "STABILITY.md"
+MEASUREMENTS = Path(__file__).resolve().parent.parent / "docs" / "measurements.md"
 BEGIN = "<!-- weak links begin: written by scripts/weak_link.py -->"
 END = "<!-- weak links end -->"
 SHARES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -45,12 +45,12 @@ def main() -> int:
     if options.print:
         print(lines)
         return 0
-    before, _, rest = STABILITY.read_text().partition(BEGIN)
+    before, _, rest = MEASUREMENTS.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     if not after:
-        print(f"weak_link: {STABILITY.name} lacks the marks of the table", file=sys.stderr)
+        print(f"weak_link: {MEASUREMENTS.name} lacks the marks of the table", file=sys.stderr)
         return 1
-    STABILITY.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{END}{after}")
+    MEASUREMENTS.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{END}{after}")
     return 0
 
 

@@ -2,12 +2,14 @@
 
 import logging
 from pathlib import Path
+import sys
 
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow import log_file
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.reader import process
 from custom_components.blupow.log_file import LogFile
 from homeassistant.core import HomeAssistant
 
@@ -95,3 +97,26 @@ def test_disk_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFi
     (told,) = caplog.messages
     assert told.startswith("[poll] The log file cannot be written: ")
     assert "No such file or directory" in told
+
+
+@pytest.mark.usefixtures("enable_bluetooth")
+async def test_lines_of_the_reader_process(
+    hass: HomeAssistant,
+    virtual_entry: MockConfigEntry,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They stand in the file of the link that the process was started for."""
+    code = "import sys; print('out of order', file=sys.stderr); sys.exit(3)"
+    monkeypatch.setattr(process, "child_command", lambda: (sys.executable, "-c", code))
+    virtual_entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(
+        virtual_entry, options={"log_file": True, "route": "isolated"}
+    )
+    await hass.config_entries.async_setup(virtual_entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    link = virtual_entry.runtime_data.supervisor.link
+    assert link.last_error.code is ErrorCode.READER_CRASHED
+    await hass.config_entries.async_unload(virtual_entry.entry_id)
+    lines = (folder / "blupow.log").read_text()
+    assert "[reader] Virtual inverter (test mode): out of order\n" in lines

@@ -6,6 +6,7 @@ from typing import Any
 from habluetooth.wrappers import HaBleakClientWrapper
 import pytest
 
+from custom_components.blupow.coordinator import BluPowCoordinator
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 
@@ -18,19 +19,6 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
             ["self", "manager"],
         ),
         (HaBleakClientWrapper, "_async_get_backend_for_ble_device", None),
-        (
-            DataUpdateCoordinator,
-            "_async_refresh",
-            [
-                "self",
-                "log_failures",
-                "raise_on_auth_failed",
-                "scheduled",
-                "raise_on_entry_error",
-            ],
-        ),
-        (DataUpdateCoordinator, "_async_refresh_finished", ["self"]),
-        (DataUpdateCoordinator, "_schedule_refresh", ["self"]),
     ],
 )
 def test_method_is_there(owner: type[Any], name: str, parameters: list[str] | None) -> None:
@@ -39,3 +27,12 @@ def test_method_is_there(owner: type[Any], name: str, parameters: list[str] | No
     assert callable(method)
     if parameters is not None:
         assert list(inspect.signature(method).parameters) == parameters
+
+
+def test_coordinator_overrides_what_home_assistant_means_it_to() -> None:
+    """Of the base class nothing private is replaced but the hook for an update."""
+    own = {name for name in vars(BluPowCoordinator) if name.startswith("_")}
+    private = {name for name in vars(DataUpdateCoordinator) if name.startswith("_")}
+    generic = {"_abc_impl", "_is_protocol"}
+    replaced = {name for name in own & private if not name.startswith("__")}
+    assert replaced - generic == {"_async_update_data"}

@@ -68,6 +68,26 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
         await reader.stop()
 
 
+async def test_one_reader_for_a_device(hass: HomeAssistant) -> None:
+    """Also where two scanners hear it: two clients would hear each other's replies."""
+    route = virtual_route()
+    lock = connection_lock(hass, route.device.address)
+    await lock.acquire()
+    readers = [IsolatedReader(hass), IsolatedReader(hass)]
+    waiting = [
+        asyncio.create_task(reader.read(replace(route, source=source), PLAN))
+        for reader, source in zip(readers, ("hci0", "hci1"), strict=True)
+    ]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert children() == set()
+    lock.release()
+    await asyncio.gather(*waiting)
+    for reader in readers:
+        await reader.stop()
+    assert not lock.locked()
+
+
 async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> None:
     """One child at a time for a device."""
     reader = IsolatedReader(hass)

@@ -312,3 +312,21 @@ def test_scanner_that_failed_where_another_one_worked() -> None:
     """Once is enough."""
     record = ScannerRecord().after_failure(0).blamed(10)
     assert record.cooldown_until == 1810
+
+
+def test_scanner_is_forgiven_where_all_fail() -> None:
+    """What failed stays known; two more failures bring a cooldown of the usual length."""
+    record = ScannerRecord().after_failure(0).after_failure(10).forgiven()
+    assert record.failures == 2
+    assert not record.on_cooldown(10)
+    record = record.after_failure(20)
+    assert not record.on_cooldown(20)
+    record = record.after_failure(30)
+    assert (record.failures, record.cooldown_until) == (4, 1830)
+
+
+@pytest.mark.parametrize(("age", "change"), [(0, 300.001), (299, 1.001), (301, 299.001)])
+def test_seconds_to_the_next_change(age: float, change: float) -> None:
+    """Just past the end of the cache, then of the grace."""
+    assert Freshness().next_change(age) == pytest.approx(change, abs=1e-6)
+    assert Freshness().next_change(600.5) is None

@@ -127,7 +127,7 @@ class Watchdog:
         health = self._supervised.health
         fresh = not self._link.failures and not self._rule.stale(health.age)
         if health.excused or fresh:
-            self._link.failed_recoveries = self._link.stale_checks = 0
+            self._link.failed_recoveries = 0
             self._link.next_recovery = None
             self._cancel_pause()
 
