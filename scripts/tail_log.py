@@ -64,7 +64,7 @@ def build_parser():
         help="log file; - for standard input; without it: home-assistant.log here or in /config, else `ha core logs`",
     )
     parser.add_argument(
-        "--kind", metavar="K", help="only lines of this kind: reader, cache, poll, path, ..."
+        "--kind", metavar="K", help="only lines of this kind: reader, cache, poll, route, ..."
     )
     parser.add_argument("--no-follow", action="store_true", help="stop at the end of the file")
     return parser
