@@ -83,8 +83,8 @@ def evidence() -> Iterator[str]:
                     first, *others = field.evidence
                     second = "; ".join(others) or "**one source**"
                     only = _only(profile, models)
-                    told = _told(field)
-                    yield f"| {profile.name} | {key} | {only} | {told} | {first} | {second} |"
+                    reported = _told(field)
+                    yield f"| {profile.name} | {key} | {only} | {reported} | {first} | {second} |"
 
 
 def _told(field: Field) -> str:

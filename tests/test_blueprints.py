@@ -42,7 +42,7 @@ async def test_connection_lost(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """One message when it is lost, with the cause, and one when it is back."""
-    told = async_mock_service(hass, "test", "tell")
+    reported = async_mock_service(hass, "test", "tell")
     await set_up(hass, entry, heartbeat_interval=600)
     await automate(
         hass,
@@ -53,17 +53,17 @@ async def test_connection_lost(
     )
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 595)
-    assert told == []
+    assert reported == []
     await pass_time(hass, freezer, 10)
     script.error = None
     await pass_time(hass, freezer, 301)
-    assert [call.data["message"].replace("12 m", "11 m") for call in told] == [
+    assert [call.data["message"].replace("12 m", "11 m") for call in reported] == [
         "BTRIC134000035 has sent nothing for 10 minutes (no response).",
         "BTRIC134000035 is back after 11 minutes.",
     ]
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert len(told) == 2  # the last event is shown again, and is none
+    assert len(reported) == 2  # the last event is shown again, and is none
 
 
 @pytest.mark.usefixtures("blueprints")
@@ -71,7 +71,7 @@ async def test_battery_low(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
     """Below the level for long enough; a dip and a lost connection are none."""
-    told = async_mock_service(hass, "test", "tell")
+    reported = async_mock_service(hass, "test", "tell")
     script.device.overrides = {4327: 50}
     await set_up(hass, entry, update_interval=60, heartbeat_interval=600)
     await automate(hass, "battery_low", battery=BATTERY, alert_actions=TELL)
@@ -80,11 +80,11 @@ async def test_battery_low(
     assert state(hass, BATTERY) == "15"
     script.device.overrides = {4327: 50}
     await pass_time(hass, freezer, 400)
-    assert told == []
+    assert reported == []
     script.device.overrides = {4327: 19}
     await pass_time(hass, freezer, 420)
-    assert [call.data["message"] for call in told] == ["BTRIC134000035 Battery is at 19 %."]
+    assert [call.data["message"] for call in reported] == ["BTRIC134000035 Battery is at 19 %."]
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 1200)
     assert state(hass, BATTERY) == "unavailable"
-    assert len(told) == 1
+    assert len(reported) == 1

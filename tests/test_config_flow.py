@@ -170,7 +170,7 @@ async def test_discovered_twice(hass: HomeAssistant, entry: MockConfigEntry) -> 
 async def test_device_that_cannot_be_read(
     hass: HomeAssistant, script: Script, code: ErrorCode
 ) -> None:
-    """The reason is told by its code and no entry is made; when it can be read, it goes on."""
+    """The reason is reported by its code and no entry is made; when it can be read, it goes on."""
     script.error = code
     result = await discovered(hass)
     result = await answer(hass, result)
@@ -208,7 +208,7 @@ async def test_pick_fails_and_recovers(hass: HomeAssistant, script: Script) -> N
 
 @pytest.mark.usefixtures("heard")
 async def test_pick_something_that_is_gone(hass: HomeAssistant) -> None:
-    """A device that is no longer heard is told at its field."""
+    """A device that is no longer heard is reported at its field."""
     other = service_info("BTRIC134000099", "C4:D3:6A:00:00:99")
     with patch(
         "custom_components.blupow.config_flow.async_discovered_service_info",

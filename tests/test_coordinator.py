@@ -211,7 +211,7 @@ async def test_manual_connect_timeout_and_unit(
 async def test_route_option(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, route: str, kind: RouteKind
 ) -> None:
-    """The user may force the way."""
+    """The user may force the route."""
     await set_up(hass, entry, route=route)
     assert script.routes[0].kind is kind
 

@@ -166,7 +166,7 @@ async def test_a_day(
     print(f"lost {len(lost)}, recoveries {len(recoveries)}, by step {dict(steps)}")
     # never two things at once with the device
     assert day.most_at_once == 1
-    # each loss was told once, and each end of one
+    # each loss was announced once, and each end of one
     assert len(lost) - len(restored) in (0, 1)
     assert witness.flips == len(lost) + len(restored)
     # what is kept is bounded, what is done is done

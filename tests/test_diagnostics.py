@@ -89,7 +89,7 @@ async def test_device_that_was_never_read(
     script: Script,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """There is no snapshot, and that is told."""
+    """There is no snapshot, and that is reported."""
     assert await async_setup_component(hass, "diagnostics", {})
     script.error = ErrorCode.CONNECT_FAILED
     await set_up(hass, entry)
@@ -105,7 +105,7 @@ async def test_entry_that_is_not_loaded(
     script: Script,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """What is set up is told all the same."""
+    """What is set up is reported all the same."""
     assert await async_setup_component(hass, "diagnostics", {})
     await set_up(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)

@@ -47,14 +47,18 @@ async def test_lost_and_restored(
 
 
 async def test_recovery(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Its end is told, whoever began it."""
+    """Its end is reported, whoever began it."""
     await set_up(hass, entry)
     await hass.services.async_call(
         "button", "press", {"entity_id": "button.btric134000035_reconnect"}, blocking=True
     )
-    told = shown(hass).attributes
-    assert (told["event_type"], told["trigger"], told["worked"]) == ("recovery", "user", True)
-    assert told["step"] == 1
+    reported = shown(hass).attributes
+    assert (reported["event_type"], reported["trigger"], reported["worked"]) == (
+        "recovery",
+        "user",
+        True,
+    )
+    assert reported["step"] == 1
 
 
 async def test_restored_by_the_first_reading_after_a_restart(

@@ -144,7 +144,7 @@ async def test_history_of_a_unit_behind_a_hub(hass: HomeAssistant, script: Scrip
 async def test_history_that_cannot_be_read(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """The cause is told."""
+    """The cause is reported."""
     await set_up(hass, entry)
     script.error = ErrorCode.NO_RESPONSE
     with pytest.raises(HomeAssistantError, match="does not answer"):
@@ -212,7 +212,7 @@ async def test_import_into_statistics(
 @pytest.mark.parametrize(
     ("before", "now", "dated"),
     [
-        # each day counted: what passed since is certain, what was before is told already
+        # each day counted: what passed since is certain, what was before is reported already
         ((20, 100), (21, 101), {0, 1}),
         ((20, 100), (24, 104), {0, 1, 2, 3, 4}),
         ((20, 100), (20, 100), {0}),
@@ -274,15 +274,15 @@ async def test_import_that_fails_is_made_good(
     freezer: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Days that stay silent are asked for again an hour later, all of them."""
+    """Days that are not answered are asked for again an hour later, all of them."""
     freezer.move_to(datetime.fromtimestamp(midnight(NOW) + 13 * 3600, UTC))
     script.device = FAMILIES["controller"].device()
     read_spans = Reader.read_spans
-    silent = True
+    unanswered = True
 
     async def some(self: Reader, spans: tuple[Span, ...]) -> Reading:
         reading = await read_spans(self, spans)
-        if silent:
+        if unanswered:
             del reading.main.registers[0xF003]
             reading.main.failed[str(0xF003)] = ErrorCode.NO_RESPONSE
         return reading
@@ -291,7 +291,7 @@ async def test_import_that_fails_is_made_good(
     await set_up(hass, FAMILIES["controller"].entry())
     await pass_time(hass, freezer, 61)
     assert await sums(hass) == []
-    silent = False
+    unanswered = False
     await pass_time(hass, freezer, 61)
     assert await sums(hass) == []
     await pass_time(hass, freezer, 3601, step=20)

@@ -41,7 +41,7 @@ class AdapterReader(ScriptedReader):
 
     @override
     async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
-        """Take one reading in the adapter's turn."""
+        """Take one reading under the connection locks."""
         release = await acquire_connection_locks(self._hass, route)
         try:
             if self.script.error and route.device.address in ILL:

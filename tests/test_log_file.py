@@ -94,9 +94,9 @@ def test_disk_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFi
     for number in range(5):
         file.write(logging.INFO, f"line {number}")
     file.stop()
-    (told,) = caplog.messages
-    assert told.startswith("[poll] The log file cannot be written: ")
-    assert "No such file or directory" in told
+    (reported,) = caplog.messages
+    assert reported.startswith("[poll] The log file cannot be written: ")
+    assert "No such file or directory" in reported
 
 
 @pytest.mark.usefixtures("enable_bluetooth")

@@ -42,7 +42,7 @@ async def test_night(
 async def test_heard_but_not_read(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """What is on and cannot be read is told as ever; its silence counts from when it was heard."""
+    """What is on and cannot be read is reported as ever; its silence counts from when it was heard."""
     lost = async_capture_events(hass, "blupow_connection_lost")
     await set_up(hass, entry, may_be_off=True)
     script.error = ErrorCode.NOT_ADVERTISING
@@ -59,7 +59,7 @@ async def test_heard_but_not_read(
 async def test_without_the_option(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """It is lost, and told so."""
+    """It is lost, and says so."""
     await set_up(hass, entry)
     script.error = ErrorCode.NOT_ADVERTISING
     await pass_time(hass, freezer, 1200, heard=False, step=5)

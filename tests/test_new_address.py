@@ -149,7 +149,7 @@ async def test_statistics_stay(
 async def test_address_that_is_refused(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, address: str, error: str
 ) -> None:
-    """It is told why, and can be corrected; nothing is read meanwhile."""
+    """It is reported why, and can be corrected; nothing is read meanwhile."""
     data = entry.data | {"address": "C4:D3:6A:00:00:77"}
     MockConfigEntry(domain="blupow", version=2, unique_id=data["address"], data=data).add_to_hass(
         hass

@@ -483,7 +483,7 @@ def test_every_issue_has_its_text() -> None:
     assert set(ENGLISH["issues"]) == set(IssueKind)
     for kind in IssueKind:
         text = ENGLISH["issues"][kind]
-        # what is wrong with the machine is told once for all devices
+        # what is wrong with the machine is announced once for all devices
         assert ("{name}" in text["title"]) is (kind is not IssueKind.READ_IN_PROCESS)
         assert ("fix_flow" in text) is (kind not in NOT_FIXABLE)
         assert ("description" in text) is (kind in NOT_FIXABLE)

@@ -74,11 +74,14 @@ async def test_missing_blocks_keep_their_values(
     assert shown(hass, RATE).attributes["partial"] == link.partial_polls >= 18
     assert link.success_rate == 100
     script.device = whole
-    await pass_time(hass, freezer, 3700, step=10)  # what was refused rests for an hour
+    await pass_time(hass, freezer, 3700, step=10)  # what was refused is on cooldown for an hour
     assert state(hass, PERCENT) == percent
     assert "last_read" not in shown(hass, PERCENT).attributes
-    told = [line.text for line in link.log.lines if "readings" in line.text]
-    assert [text.partition(",")[0] for text in told] == ["partial readings", "whole readings again"]
+    reported = [line.text for line in link.log.lines if "readings" in line.text]
+    assert [text.partition(",")[0] for text in reported] == [
+        "partial readings",
+        "whole readings again",
+    ]
 
 
 async def test_partial_does_not_end_a_series_of_failures_unseen(

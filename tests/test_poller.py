@@ -93,7 +93,7 @@ async def test_proxy_takes_over_and_gives_back(
     freezer: FrozenDateTimeFactory,
     proxy: Proxy,
 ) -> None:
-    """A proxy that hears the device is as good as another adapter; the story is told in the log."""
+    """A proxy that hears the device is as good as another adapter; the story is reported in the log."""
     await set_up(hass, entry)
     script.deaf = {ADAPTER_SOURCE}
     sources(script)
@@ -122,7 +122,7 @@ async def test_polls_are_slow_where_no_way_works(
     freezer: FrozenDateTimeFactory,
     route: str,
 ) -> None:
-    """Once the device is lost the radio is spared, whatever way is tried."""
+    """Once the device is lost the radio is spared, whatever route is tried."""
     await set_up(hass, entry, route=route, stale_checks=10, heartbeat_interval=600)
     script.deaf = {ADAPTER_SOURCE, PROXY}
     await pass_time(hass, freezer, 660)

@@ -136,7 +136,7 @@ async def test_no_repair_without_a_cure(
     freezer: FrozenDateTimeFactory,
     code: ErrorCode,
 ) -> None:
-    """A weak link is told by the sensor, not by a repair."""
+    """A weak link is reported by the sensor, not by a repair."""
     await lose(hass, entry, script, freezer, code, stale_checks=10)
     assert shown(hass) == {}
 
@@ -274,7 +274,7 @@ async def test_no_process_can_be_started(
 async def test_no_process_is_wanted(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """Who chooses in-process is told nothing."""
+    """Who chooses in-process gets no repair."""
     script.no_process = True
     await set_up(hass, entry)
     assert set(shown(hass)) == {"read_in_process"}

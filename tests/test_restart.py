@@ -54,7 +54,7 @@ async def test_short_outage(
 async def test_restored_is_told_after_a_restart(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """Lost is told once, and so is its end, with the whole outage."""
+    """Lost is announced once, and so is its end, with the whole outage."""
     lost = async_capture_events(hass, "blupow_connection_lost")
     restored = async_capture_events(hass, "blupow_connection_restored")
     await set_up(hass, entry)
@@ -174,14 +174,14 @@ async def test_store_of_another_shape(
     caplog: pytest.LogCaptureFixture,
     data: Any,
 ) -> None:
-    """It is set aside and told; the device is read all the same, and its counters begin anew."""
+    """It is set aside and logged; the device is read all the same, and its counters begin anew."""
     hass_storage[f"blupow.{entry.entry_id}"] = {"version": 1, "data": data}
     await set_up(hass, entry)
     assert state(hass, STATUS) == "connected"
     assert float(state(hass, f"{PREFIX}_solar_energy_total")) > 1000
-    told = [line for line in caplog.messages if "is set aside" in line]
-    assert len(told) == 1
-    assert told[0].startswith("[cache] BTRIC134000035: ")
+    reported = [line for line in caplog.messages if "is set aside" in line]
+    assert len(reported) == 1
+    assert reported[0].startswith("[cache] BTRIC134000035: ")
 
 
 async def test_store_of_a_later_version(

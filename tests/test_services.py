@@ -47,7 +47,7 @@ def device_of(hass: HomeAssistant, entry: MockConfigEntry) -> str:
 
 
 async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
-    """An automation that names a device which is not loaded is told so."""
+    """An automation that names a device which is not loaded gets an error."""
     assert await async_setup_component(hass, DOMAIN, {})
     assert set(hass.services.async_services_for_domain(DOMAIN)) == {
         "force_reconnect",
@@ -93,7 +93,7 @@ async def test_target_of_what_acts_on_a_unit(
 
 
 async def test_device_of_another_integration(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """It is told that there is no such device."""
+    """It gets the error that there is no such device."""
     await set_up(hass, entry)
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, "get_history", device_id="elsewhere")
@@ -101,7 +101,7 @@ async def test_device_of_another_integration(hass: HomeAssistant, entry: MockCon
 
 
 async def test_module_is_no_unit(hass: HomeAssistant, script: Script) -> None:
-    """What several units share keeps no history: the user is told to choose one of them."""
+    """What several units share keeps no history: the user is asked to choose one of them."""
     script.device = FAMILIES["hub"].device()
     entry = FAMILIES["hub"].entry()
     await set_up(hass, entry)
@@ -112,7 +112,7 @@ async def test_module_is_no_unit(hass: HomeAssistant, script: Script) -> None:
 
 
 async def test_entry_that_is_not_loaded(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """It is told, by its device too."""
+    """It is reported, by its device too."""
     await set_up(hass, entry)
     device_id = device_of(hass, entry)
     await hass.config_entries.async_unload(entry.entry_id)
@@ -146,7 +146,7 @@ async def test_force_reconnect(
 async def test_force_reconnect_that_fails(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """The cause is told by its code and a sentence."""
+    """The cause is reported by its code and a sentence."""
     await set_up(hass, entry)
     script.error = ErrorCode.HELD_BY_OTHER
     with pytest.raises(HomeAssistantError, match="Close the Renogy app") as caught:
@@ -175,7 +175,7 @@ async def test_user_who_may_only_look(
     script: Script,
     hass_read_only_user: User,
 ) -> None:
-    """The state is told; the device is not touched."""
+    """The state is reported; the device is not touched."""
     await set_up(hass, entry)
     polls = script.polls
     target = {"config_entry_id": entry.entry_id}
@@ -361,7 +361,7 @@ async def test_registers_that_the_device_refuses(
 async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """One thing at a time; what is ended is told so, not left hanging."""
+    """One thing at a time; what is ended gets an error, not left hanging."""
     await set_up(hass, entry)
     coordinator = entry.runtime_data
     script.gate.clear()
@@ -389,7 +389,7 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
 
 
 async def test_shunt_has_no_registers(hass: HomeAssistant, script: Script) -> None:
-    """It is no registers to read, and that is what is told."""
+    """It is no registers to read, and that is what is reported."""
     script.device = FAMILIES["shunt"].device()
     entry = FAMILIES["shunt"].entry()
     await set_up(hass, entry)

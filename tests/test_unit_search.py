@@ -48,10 +48,10 @@ class Finds(ScriptedReader):
 
     async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading."""
-        route, told = await super().read(route, plan)
+        route, reported = await super().read(route, plan)
         found = (FOUND,) if plan.look_at == FOUND.unit_id else ()
         return route, Reading(
-            units=told.units, timings=told.timings, attempts=told.attempts, found=found
+            units=reported.units, timings=reported.timings, attempts=reported.attempts, found=found
         )
 
 
@@ -79,16 +79,16 @@ def test_each_tenth_good_poll_asks_one_address() -> None:
     """All usual ones in turn, for ever; never one that is known, and never that of everybody."""
     units = units_of(BATTERY.entry())
     search = BackgroundSearch(units)
-    told: list[int | None] = []
+    reported: list[int | None] = []
     for _ in range(2000):
-        told.append(search.due())
+        reported.append(search.due())
         search.poll_was_good()
-    assert [told.index(unit) for unit in told if unit is not None][:1] == [9]
+    assert [reported.index(unit) for unit in reported if unit is not None][:1] == [9]
     usual = [unit for unit in likely_unit_ids() if unit not in (255, 48)]
-    wanted = [unit for unit in told if unit is not None]
+    wanted = [unit for unit in reported if unit is not None]
     assert wanted[: len(usual)] == usual
     assert wanted[len(usual) : 2 * len(usual)] == usual
-    assert all(told[number] is None for number in range(2000) if number % 10 != 9)
+    assert all(reported[number] is None for number in range(2000) if number % 10 != 9)
 
 
 def test_bus_whose_every_address_is_known() -> None:
@@ -193,12 +193,12 @@ async def test_offer_that_came_too_late(
     else:
         await hass.config_entries.async_unload(entry.entry_id)
     answer = await client.post(f"/api/repairs/issues/fix/{flow['flow_id']}", json={})
-    told = await answer.json()
+    reported = await answer.json()
     if meanwhile == "added":
-        assert told["type"] == "create_entry"
+        assert reported["type"] == "create_entry"
         assert len(entry.subentries) == 1
     else:
-        assert (told["type"], told["reason"]) == ("abort", "not_loaded")
+        assert (reported["type"], reported["reason"]) == ("abort", "not_loaded")
         assert not entry.subentries
 
 
@@ -244,16 +244,16 @@ async def test_offer_of_a_unit_that_the_user_has_added(
 
 
 async def test_reading_looks_for_another_unit(script: Script) -> None:
-    """Over the same connection, after its own blocks; a silent address costs nothing else."""
+    """Over the same connection, after its own blocks; an unresponsive one costs nothing else."""
     script.device = FAMILIES["hub"].device()
     (unit,) = units_of(BATTERY.entry())
     plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     for address, found in ((49, [FOUND]), (97, [])):
         reader = Reader(VirtualLink(script.device), [plan], look_at=address)
-        told = await reader.read()
+        reported = await reader.read()
         await reader.close()
-        assert list(told.found) == found
-        assert told.main.values["battery_voltage"] == 13.2
+        assert list(reported.found) == found
+        assert reported.main.values["battery_voltage"] == 13.2
 
 
 async def test_no_look_where_little_time_is_left(script: Script) -> None:
@@ -262,9 +262,9 @@ async def test_no_look_where_little_time_is_left(script: Script) -> None:
     (unit,) = units_of(BATTERY.entry())
     plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     reader = Reader(VirtualLink(script.device), [plan], look_at=49, budget=5.9)
-    told = await reader.read()
+    reported = await reader.read()
     await reader.close()
-    assert told.found == ()
+    assert reported.found == ()
 
 
 async def test_look_that_fails_spoils_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,17 +274,17 @@ async def test_look_that_fails_spoils_no_reading(monkeypatch: pytest.MonkeyPatch
     plan = UnitPlan(key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id)
     device.devices[1].overrides = dict.fromkeys(range(0x000C, 0x0014), 0)
     reader = Reader(VirtualLink(device), [plan], look_at=96)
-    told = await reader.read()
+    reported = await reader.read()
     await reader.close()
-    assert told.found == ()
-    assert told.main.values["battery_voltage"] == 13.2
+    assert reported.found == ()
+    assert reported.main.values["battery_voltage"] == 13.2
 
     async def drop(*_: object) -> None:
         raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped")
 
     monkeypatch.setattr(Prober, "look_at", drop)
     reader = Reader(VirtualLink(device), [plan], look_at=96)
-    told = await reader.read()
+    reported = await reader.read()
     await reader.close()
-    assert told.found == ()
-    assert told.main.values["battery_voltage"] == 13.2
+    assert reported.found == ()
+    assert reported.main.values["battery_voltage"] == 13.2

@@ -127,7 +127,7 @@ async def test_units_are_found_and_added(hass: HomeAssistant, script: Script) ->
 
 
 async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> None:
-    """The form says so, and can be tried again; a failure is told by its code."""
+    """The form says so, and can be tried again; a failure is reported by its code."""
     script.device = bus(("battery", 48))
     entry = BATTERY.entry()
     await set_up(hass, entry)
@@ -145,7 +145,7 @@ async def test_nothing_more_is_found(hass: HomeAssistant, script: Script) -> Non
 
 
 async def test_units_that_were_added_meanwhile(hass: HomeAssistant, script: Script) -> None:
-    """By a repair, while the form was open: the user is told, and can search again."""
+    """By a repair, while the form was open: the user gets an error, and can search again."""
     script.device = bus(("battery", 48), ("battery", 49))
     entry = BATTERY.entry()
     await set_up(hass, entry)
@@ -229,7 +229,7 @@ async def test_silent_unit(
     script: Script,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    """Its values go at its own grace's end, the others stay; both are told once."""
+    """Its values go at its own grace's end, the others stay; both are announced once."""
     script.device = HUB.device()
     entry = HUB.entry()
     await set_up(hass, entry)
@@ -251,8 +251,8 @@ async def test_silent_unit(
     await pass_time(hass, freezer, 31)
     assert state(hass, battery) == "13.2"
     lines = entry.runtime_data.supervisor.link.log.lines
-    told = [line.text for line in lines if "unit 49" in line.text]
-    assert [text.partition("unit 49 ")[2].split(" ")[0] for text in told] == ["does", "answers"]
+    reported = [line.text for line in lines if "unit 49" in line.text]
+    assert [text.partition("unit 49 ")[2].split(" ")[0] for text in reported] == ["does", "answers"]
 
 
 async def test_bank_is_known_only_while_all_of_it_is(
@@ -462,7 +462,7 @@ async def test_unit_at_an_address_that_the_user_types(hass: HomeAssistant, scrip
 async def test_another_battery_under_the_address_is_noticed(
     hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
 ) -> None:
-    """After the module was silent its units may have been plugged in differently."""
+    """After the module did not answer its units may have been plugged in differently."""
     script.device = bus(("battery", 48), ("battery", 49))
     entry = two_batteries()
     await set_up(hass, entry)

@@ -132,7 +132,7 @@ async def test_address_of_a_device_without_a_name(
 async def test_number_without_a_name(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """The state is unknown; the number is told in an attribute, and counted for a report."""
+    """The state is unknown; the number is reported in an attribute, and counted for a report."""
     script.device.overrides = {4405: 9}
     await set_up(hass, entry)
     shown = hass.states.get(f"sensor.{PREFIX}_machine_state")
@@ -154,7 +154,7 @@ async def test_number_without_a_name(
 async def test_bit_and_code_without_a_name(
     hass: HomeAssistant, entry: MockConfigEntry, script: Script
 ) -> None:
-    """They are faults of the device, told by their place."""
+    """They are faults of the device, named by their place."""
     script.device.overrides = {4007: 1 << 3, 4398: 77}
     await set_up(hass, entry)
     for key in ("fault", "device_fault"):

@@ -1,4 +1,4 @@
-"""The heartbeat, the ladder and the back-off, by a frozen clock."""
+"""The heartbeat, the steps and the back-off, by a frozen clock."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -38,13 +38,13 @@ STEPS = ("close_links", "look_again", "rediscover")
 pytestmark = pytest.mark.usefixtures("heard", "no_bluez")
 
 
-class Ladder:
+class StepSpy:
     """Notes which steps are done, and can let one of them heal the device."""
 
     def __init__(self, script: Script) -> None:
         """Begin."""
         self._script = script
-        self.steps: list[str] = []
+        self.taken: list[str] = []
         self.heals: str | None = None
 
     def spy(
@@ -53,7 +53,7 @@ class Ladder:
         """Return a step that is noted, and then done."""
 
         async def step(*args: Any) -> Any:
-            self.steps.append(name)
+            self.taken.append(name)
             if self.heals == name:
                 self._script.error = None
                 self._script.gate.set()
@@ -61,24 +61,24 @@ class Ladder:
 
         return step
 
-    def climbed(self) -> int:
-        """Return how often the ladder was begun."""
-        return self.steps.count(STEPS[0])
+    def recoveries(self) -> int:
+        """Return how many recoveries there were."""
+        return self.taken.count(STEPS[0])
 
 
 @pytest.fixture
-def ladder(script: Script, monkeypatch: pytest.MonkeyPatch) -> Ladder:
+def steps(script: Script, monkeypatch: pytest.MonkeyPatch) -> StepSpy:
     """Watch the steps, without jitter."""
-    ladder = Ladder(script)
+    steps = StepSpy(script)
     for name in STEPS:
-        monkeypatch.setattr(recovery, name, ladder.spy(name, getattr(recovery, name)))
+        monkeypatch.setattr(recovery, name, steps.spy(name, getattr(recovery, name)))
     monkeypatch.setattr(random, "uniform", lambda low, high: 1.0)
-    return ladder
+    return steps
 
 
 @pytest.fixture
 def events(hass: HomeAssistant) -> list[Event]:
-    """Return the recoveries that were told of."""
+    """Return the recoveries that were announced."""
     return async_capture_events(hass, "blupow_recovery")
 
 
@@ -114,15 +114,15 @@ async def test_recovery_begins_with_the_third_stale_heartbeat(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Heartbeats at 360, 480 and 600 s find the reading older than 300 s."""
     await lose(hass, entry, script)
     await pass_time(hass, freezer, 599)
-    assert ladder.steps == []
+    assert steps.taken == []
     await pass_time(hass, freezer, 2)
-    assert ladder.steps == list(STEPS)
+    assert steps.taken == list(STEPS)
     assert script.most_at_once == 1
 
 
@@ -140,7 +140,7 @@ async def test_options_say_when_a_recovery_begins(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
     options: dict[str, int],
     due: int,
@@ -148,16 +148,16 @@ async def test_options_say_when_a_recovery_begins(
     """Interval, age and checks, each in both directions."""
     await lose(hass, entry, script, **options)
     await pass_time(hass, freezer, due - 1)
-    assert ladder.steps == []
+    assert steps.taken == []
     await pass_time(hass, freezer, 2)
-    assert ladder.climbed() == 1
+    assert steps.recoveries() == 1
 
 
 async def test_fresh_reading_begins_the_count_anew(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Two stale heartbeats, a fresh reading, and it takes three again."""
@@ -167,27 +167,27 @@ async def test_fresh_reading_begins_the_count_anew(
     await entry.runtime_data.async_refresh()
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 579)
-    assert ladder.steps == []
+    assert steps.taken == []
     await pass_time(hass, freezer, 2)
-    assert ladder.climbed() == 1
+    assert steps.recoveries() == 1
 
 
 async def test_healthy_device_is_left_alone(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Nor does a user who has switched polling off want a recovery."""
     await set_up(hass, entry, update_interval=300, stale_age=600)
     await pass_time(hass, freezer, 3600, step=5)
-    assert ladder.steps == []
+    assert steps.taken == []
     hass.config_entries.async_update_entry(entry, pref_disable_polling=True)
     await hass.config_entries.async_reload(entry.entry_id)  # as Home Assistant does
     await pass_time(hass, freezer, 3 * 86_400, step=600)
     assert state(hass, STATUS) == "lost"
-    assert ladder.steps == []
+    assert steps.taken == []
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -195,19 +195,19 @@ async def test_the_step_that_heals_ends_the_recovery(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
     entity_registry_enabled_by_default: None,
     caplog: pytest.LogCaptureFixture,
     number: int,
 ) -> None:
-    """It is the one that is told of; the steps above it are not tried."""
+    """It is the one that is announced; the steps above it are not tried."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
     await lose(hass, entry, script)
-    ladder.heals = STEPS[number - 1]
+    steps.heals = STEPS[number - 1]
     await pass_time(hass, freezer, 602)
-    assert ladder.steps == list(STEPS[:number])
+    assert steps.taken == list(STEPS[:number])
     assert state(hass, STATUS) == "connected"
     assert state(hass, RECOVERIES) == "1"
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
@@ -224,8 +224,8 @@ async def test_the_step_that_heals_ends_the_recovery(
             "seconds": 0,
         }
     ]
-    told = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
-    assert told == [
+    reported = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
+    assert reported == [
         "[watchdog] BTRIC134000035: no fresh reading for 600 s: scripted no_response",
         f"[recovery] BTRIC134000035: step {number} brought a fresh reading after 0 s, started by watchdog",
     ]
@@ -242,14 +242,14 @@ async def test_third_step_probes_the_unit_again(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """A device that has another unit address now is found under it, and remembered."""
     await set_up(hass, entry, stale_checks=1)
     script.device = Moved(unit_id=1, clock=lambda: NOW)
     await pass_time(hass, freezer, 362)
-    assert ladder.steps == list(STEPS)
+    assert steps.taken == list(STEPS)
     assert [plan.units[0].unit_id for plan in script.plans[-3:]] == [32, 32, None]
     assert state(hass, STATUS) == "connected"
     assert entry.data["unit_id"] == 1
@@ -259,7 +259,7 @@ async def test_unit_of_the_options_is_not_probed(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """The user knows better."""
@@ -272,18 +272,18 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """60, 120, 240, 300 s, from the limit on 900 s for ever; each failure is told as one, the slow ones once."""
+    """60, 120, 240, 300 s, from the limit on 900 s for ever; each failure is reported as one, the slow ones once."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
     await lose(hass, entry, script, stale_checks=1, recovery_limit=5)
     times = []
     for second in range(6000):
         await pass_time(hass, freezer, 1)
-        if ladder.climbed() > len(times):
+        if steps.recoveries() > len(times):
             times.append(second + 1)
             assert watchdog(entry).given_up is (len(times) >= 5)
             assert link(entry).next_recovery is not None
@@ -291,13 +291,13 @@ async def test_pauses_grow_to_the_slow_pace_and_never_end(
     assert times[0] == 360
     assert pauses[:4] == pytest.approx([60, 120, 240, 300], abs=1)
     assert pauses[4:] == pytest.approx([900] * 5, abs=1)
-    assert ladder.steps == list(STEPS) * len(times)
+    assert steps.taken == list(STEPS) * len(times)
     assert {event.data["worked"] for event in events} == {False}
     assert {event.data["step"] for event in events} == {None}
     assert len(events) == len(times)
     assert script.most_at_once == 1
-    told = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
-    assert told == [
+    reported = [line for line in caplog.messages if line.startswith(("[watchdog]", "[recovery]"))]
+    assert reported == [
         "[watchdog] BTRIC134000035: no fresh reading for 360 s: scripted no_response",
         *(
             f"[recovery] BTRIC134000035: recovery {number} failed, the next one starts in {pause} s: "
@@ -312,7 +312,7 @@ async def test_jitter(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
     monkeypatch: pytest.MonkeyPatch,
     jitter: float,
@@ -328,35 +328,35 @@ async def test_jitter(
     monkeypatch.setattr(random, "uniform", uniform)
     await lose(hass, entry, script, stale_checks=1)
     await pass_time(hass, freezer, 361)
-    assert ladder.climbed() == 1
+    assert steps.recoveries() == 1
     assert (0.8, 1.2) in drawn
     await pass_time(hass, freezer, pause - 2)
-    assert ladder.climbed() == 1
+    assert steps.recoveries() == 1
     await pass_time(hass, freezer, 3)
-    assert ladder.climbed() == 2
+    assert steps.recoveries() == 2
 
 
 async def test_any_fresh_reading_resets_it_all(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """The failures, the pause and the next recovery; the next outage begins with the first pause."""
     await lose(hass, entry, script, stale_checks=1, recovery_limit=2)
     await pass_time(hass, freezer, 425)
-    assert (ladder.climbed(), watchdog(entry).given_up) == (2, True)
+    assert (steps.recoveries(), watchdog(entry).given_up) == (2, True)
     script.error = None
     await entry.runtime_data.async_refresh()
     assert link(entry).failed_recoveries == 0
     assert not watchdog(entry).given_up
     assert link(entry).next_recovery is None
     await pass_time(hass, freezer, 1000, step=5)
-    assert ladder.climbed() == 2
+    assert steps.recoveries() == 2
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 400)
-    assert ladder.climbed() == 3
+    assert steps.recoveries() == 3
     assert link(entry).failed_recoveries == 1
 
 
@@ -364,7 +364,7 @@ async def test_poll_that_hangs_is_ended(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
 ) -> None:
@@ -377,10 +377,10 @@ async def test_poll_that_hangs_is_ended(
         await asyncio.sleep(0)
     assert script.at_once == 1
     assert script.polls == 2
-    ladder.heals = STEPS[0]
+    steps.heals = STEPS[0]
     await pass_time(hass, freezer, 3)
     assert state(hass, STATUS) == "connected"
-    assert ladder.steps == [STEPS[0]]
+    assert steps.taken == [STEPS[0]]
     assert events[0].data["problem"] is None
     assert script.most_at_once == 1
     assert entry.runtime_data.supervisor.link.success_rate == 100
@@ -393,7 +393,7 @@ async def test_unload_in_the_middle_of_a_recovery(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
 ) -> None:
@@ -403,14 +403,14 @@ async def test_unload_in_the_middle_of_a_recovery(
     script.gate.clear()
     freezer.tick(timedelta(seconds=2))
     async_fire_time_changed(hass)
-    while ladder.steps == [] or not script.at_once:
+    while steps.taken == [] or not script.at_once:
         await asyncio.sleep(0)
     assert watchdog(entry).recovering
     assert await hass.config_entries.async_unload(entry.entry_id)
     assert script.at_once == 0
     script.gate.set()
     await pass_time(hass, freezer, 1000, step=5)
-    assert ladder.steps == [STEPS[0]]
+    assert steps.taken == [STEPS[0]]
     assert events == []
 
 
@@ -418,11 +418,11 @@ async def test_unload_in_the_middle_of_a_forced_reconnect(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Who asked is told so; a recovery that was not carried out is not told as failed."""
+    """Who asked gets an error; a recovery that was not carried out is not reported as failed."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
     await set_up(hass, entry)
     script.gate.clear()
@@ -441,7 +441,7 @@ async def test_forced_reconnect_outlasts_who_asked(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
 ) -> None:
     """A browser that is closed meanwhile does not end it."""
@@ -462,7 +462,7 @@ async def test_other_options_do_not_reset_the_recoveries(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Only a fresh reading does: the failures and the pause go on after a reload."""
@@ -474,9 +474,9 @@ async def test_other_options_do_not_reset_the_recoveries(
     assert watchdog(entry).given_up
     assert link(entry).next_recovery == following
     await pass_time(hass, freezer, 890, step=5)
-    assert ladder.climbed() == 1
+    assert steps.recoveries() == 1
     await pass_time(hass, freezer, 15)
-    assert ladder.climbed() == 2
+    assert steps.recoveries() == 2
     assert link(entry).failed_recoveries == 2
 
 
@@ -484,7 +484,7 @@ async def test_daily_reconnect(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
 ) -> None:
@@ -493,18 +493,18 @@ async def test_daily_reconnect(
     freezer.move_to("2026-11-21 02:29:50+01:00")
     await set_up(hass, entry, daily_reconnect="02:30:00", update_interval=300, stale_age=3600)
     await pass_time(hass, freezer, 9)
-    assert ladder.steps == []
+    assert steps.taken == []
     await pass_time(hass, freezer, 2)
-    assert ladder.steps == [STEPS[0]]
+    assert steps.taken == [STEPS[0]]
     assert [(event.data["trigger"], event.data["worked"]) for event in events] == [("daily", True)]
     assert entry.runtime_data.supervisor.link.recoveries == 0
     script.error = ErrorCode.NO_RESPONSE
     freezer.move_to("2026-11-22 02:29:58+01:00")
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    ladder.steps.clear()
+    steps.taken.clear()
     await pass_time(hass, freezer, 4)
-    assert ladder.steps == [STEPS[0]]
+    assert steps.taken == [STEPS[0]]
     assert events[-1].data["worked"] is False
 
 
@@ -513,7 +513,7 @@ async def test_notification(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
     wanted: bool,
 ) -> None:
@@ -521,7 +521,7 @@ async def test_notification(
     await lose(hass, entry, script, notify_on_recovery=wanted, stale_checks=1)
     await pass_time(hass, freezer, 362)
     assert _async_get_or_create_notifications(hass) == {}
-    ladder.heals = STEPS[1]
+    steps.heals = STEPS[1]
     await pass_time(hass, freezer, 70)
     assert state(hass, STATUS) == "connected"
     shown = list(_async_get_or_create_notifications(hass).values())
@@ -538,32 +538,32 @@ async def test_forced_reconnect_skips_the_pause(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     events: list[Event],
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    """It climbs the whole ladder, and counts neither as a failed nor as a worked recovery."""
+    """It takes all steps, and counts neither as a failed nor as a worked recovery."""
     await lose(hass, entry, script, stale_checks=1)
     await pass_time(hass, freezer, 362)
-    assert (ladder.climbed(), link(entry).failed_recoveries) == (1, 1)
+    assert (steps.recoveries(), link(entry).failed_recoveries) == (1, 1)
     with pytest.raises(ReaderError, match="scripted no_response"):
         await watchdog(entry).force()
-    assert (ladder.climbed(), link(entry).failed_recoveries) == (2, 1)
-    ladder.heals = STEPS[2]
+    assert (steps.recoveries(), link(entry).failed_recoveries) == (2, 1)
+    steps.heals = STEPS[2]
     recovery = await watchdog(entry).force()
     assert (recovery.worked, recovery.step) == (True, 3)
     assert entry.runtime_data.supervisor.link.recoveries == 0
     assert link(entry).failed_recoveries == 0
     assert [event.data["trigger"] for event in events] == ["watchdog", "user", "user"]
     await pass_time(hass, freezer, 100)
-    assert ladder.climbed() == 3
+    assert steps.recoveries() == 3
 
 
 async def test_reconnects_and_polls_take_turns(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """Two presses of the button, polls and an update by the user never run over one another.
@@ -594,7 +594,7 @@ async def test_reconnects_and_polls_take_turns(
     assert (first.worked, first.step) == (True, 1)
     assert second is first  # who comes meanwhile gets the same result
     assert script.most_at_once == 1
-    assert ladder.steps == [STEPS[0]]
+    assert steps.taken == [STEPS[0]]
     assert state(hass, STATUS) == "connected"
 
 
@@ -602,15 +602,15 @@ async def test_device_that_was_never_read(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """It is recovered too."""
     script.error = ErrorCode.CONNECT_TIMEOUT
     await set_up(hass, entry)
     await pass_time(hass, freezer, 359)
-    assert ladder.steps == []
-    ladder.heals = STEPS[0]
+    assert steps.taken == []
+    steps.heals = STEPS[0]
     await pass_time(hass, freezer, 2)
     assert state(hass, STATUS) == "connected"
 
@@ -619,7 +619,7 @@ async def test_virtual_device_has_no_radio_to_recover(
     hass: HomeAssistant,
     virtual_entry: MockConfigEntry,
     script: Script,
-    ladder: Ladder,
+    steps: StepSpy,
     freezer: FrozenDateTimeFactory,
 ) -> None:
     """It is read again, and that is all."""
@@ -628,4 +628,4 @@ async def test_virtual_device_has_no_radio_to_recover(
     polls = script.polls
     await pass_time(hass, freezer, 2)
     assert script.polls == polls + 3
-    assert ladder.steps == []
+    assert steps.taken == []

@@ -1,4 +1,4 @@
-"""One device by the best way: what becomes of a reading whose way turns out to be none."""
+"""One device by the best route: what becomes of a reading whose route turns out to be none."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -85,7 +85,7 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> Proxy:
 async def test_no_process_can_be_started(
     hass: HomeAssistant, proxy: Proxy, adapter: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The same reading goes on inside Home Assistant; that is told once, and no process is tried again."""
+    """The same reading goes on inside Home Assistant; that is announced once, and no process is tried again."""
     caplog.set_level(logging.INFO, "custom_components.blupow")
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     for _ in range(2):
@@ -116,7 +116,7 @@ async def test_no_process_can_be_started(
 
 @pytest.mark.usefixtures("no_process")
 async def test_no_process_but_one_is_wanted(hass: HomeAssistant, proxy: Proxy) -> None:
-    """The options have the last word: the reading fails, and the cause is told."""
+    """The options decide: the reading fails, and the cause is reported."""
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.ISOLATED)
     with pytest.raises(ReaderError) as caught:
         await reader.read(PLAN)
@@ -217,7 +217,7 @@ async def test_last_connection_is_taken_while_waiting(
 
 
 async def test_report(hass: HomeAssistant, proxy: Proxy) -> None:
-    """Each way with its signal, its free connections, and how it has gone."""
+    """Each scanner with its signal, its free connections, and how it has gone."""
     for _ in range(20):  # until Home Assistant takes it for the best
         proxy.hear(rssi=-40)
     reader = DeviceReader(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.IN_PROCESS)

@@ -1,4 +1,4 @@
-"""The in-process reader: Home Assistant's own client and scanners, under the child's timeouts and turns."""
+"""The in-process reader: Home Assistant's own client and scanners, under the child's timeouts and locks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,14 +41,14 @@ async def proxy(hass: HomeAssistant, enable_bluetooth: None) -> AsyncIterator[Pr
 
 
 async def scanner(hass: HomeAssistant) -> Route:
-    """Return the way over Home Assistant's Bluetooth."""
+    """Return the route over Home Assistant's Bluetooth."""
     route = await find_route(hass, INVERTER_ADDRESS, INVERTER_NAME, RouteChoice.AUTOMATIC)
     assert route.kind is RouteKind.IN_PROCESS
     return route
 
 
 async def failure(hass: HomeAssistant, plan: ReadPlan) -> ReaderError:
-    """Return why a reading fails, once its link is closed and the turn over."""
+    """Return why a reading fails, once its link is closed and its locks are released."""
     reader = InProcessReader(hass)
     with pytest.raises(ReaderError) as caught:
         await reader.read(await scanner(hass), plan)
@@ -58,7 +58,7 @@ async def failure(hass: HomeAssistant, plan: ReadPlan) -> ReaderError:
 
 
 async def test_reading(hass: HomeAssistant, proxy: Proxy) -> None:
-    """The values need not wait for the disconnect, the proxy's turn does."""
+    """The values need not wait for the disconnect, the connection lock does."""
     route = await scanner(hass)
     reader = InProcessReader(hass)
     taken, reading = await reader.read(route, PLAN)
@@ -74,7 +74,7 @@ async def test_reading(hass: HomeAssistant, proxy: Proxy) -> None:
 
 
 async def test_registers_by_number(hass: HomeAssistant, proxy: Proxy) -> None:
-    """They come this way too."""
+    """They come by this route too."""
     reader = InProcessReader(hass)
     plan = replace(PLAN, spans=(Span(start=4109, words=1),))
     _, reading = await reader.read(await scanner(hass), plan)
@@ -99,7 +99,7 @@ async def test_chosen_proxy(hass: HomeAssistant, proxy: Proxy) -> None:
 async def test_home_assistant_has_the_last_word(
     hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it connects over another proxy, that one is named as the way."""
+    """Where it connects over another proxy, that one is named as the scanner."""
     route = await scanner(hass)
     other = Proxy(OTHER_PROXY)
     leave = other.register(hass)
@@ -172,7 +172,7 @@ async def test_proxy_that_leaves_in_mid_reading(hass: HomeAssistant) -> None:
 async def test_connection_that_is_taken_in_the_last_moment(
     hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the turn and the connect: told as what it is."""
+    """Between the lock and the connect: reported as what it is."""
     route = await scanner(hass)
     monkeypatch.setattr(connection_locks, "_check_connections", lambda *_: None)
     proxy.taken = ["1", "2", "3"]
@@ -214,7 +214,7 @@ async def test_failed_reading(hass: HomeAssistant, proxy: Proxy) -> None:
 async def test_connect_that_fails(
     hass: HomeAssistant, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The cause is told; Home Assistant counts it among the proxy's failures."""
+    """The cause is reported; Home Assistant counts it among the proxy's failures."""
     monkeypatch.setattr(link_module, "retry_delay", lambda _: 0.0)
     proxy.error = "the stack is out of order"
     error = await failure(hass, PLAN)
@@ -266,7 +266,7 @@ async def test_readings_take_turns(hass: HomeAssistant, proxy: Proxy) -> None:
 
 
 async def test_connection_that_is_taken_meanwhile(hass: HomeAssistant, proxy: Proxy) -> None:
-    """The last one goes to somebody else while a reading waits for its turn: it is left to him."""
+    """The last one goes to somebody else while a reading waits for its lock: it is left to him."""
     route = await scanner(hass)
     lock = connection_lock(hass, PROXY)
     await lock.acquire()

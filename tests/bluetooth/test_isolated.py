@@ -1,4 +1,4 @@
-"""The isolated reader: a real child per reading, turns on an adapter, nothing left behind."""
+"""The isolated reader: a real child per reading, connection locks, nothing left behind."""
 
 import asyncio
 from dataclasses import replace
@@ -24,7 +24,7 @@ PLAN = ReadPlan(
 
 
 async def test_reading(hass: HomeAssistant) -> None:
-    """Returned before the child has ended; the adapter's turn lasts until it has."""
+    """Returned before the child has ended; the connection locks are held until it has."""
     reader = IsolatedReader(hass)
     route = virtual_route()
     _, reading = await reader.read(route, PLAN)
@@ -100,7 +100,7 @@ async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> Non
 
 
 async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
-    """The child is gone and the turn is free once it has ended."""
+    """The child is gone and the locks are free once it has ended."""
     reader = IsolatedReader(hass)
     with pytest.raises(ReaderError) as caught:
         await reader.read(

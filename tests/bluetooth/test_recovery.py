@@ -82,7 +82,7 @@ async def test_leftover_link_is_closed(
 async def test_link_of_another_integration_is_not_closed(
     hass: HomeAssistant, simulated: ControlClient
 ) -> None:
-    """It is no leftover: who holds it is told by name."""
+    """It is no leftover: who holds it is reported by name."""
     with pytest.raises(ReaderError, match="Proxy holds a connection") as caught:
         await held_by_home_assistant(hass)
     assert caught.value.code is ErrorCode.HELD_BY_OTHER

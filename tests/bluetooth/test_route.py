@@ -98,7 +98,7 @@ async def test_container_without_the_system_bus(
 
 @pytest.mark.usefixtures("local")
 async def test_forced_routes(hass: HomeAssistant) -> None:
-    """The options have the last word."""
+    """The options decide."""
     reason = "set in the options; heard best by hci0 (00:00:00:00:00:01)"
     route = await find(hass, RouteChoice.IN_PROCESS)
     assert (route.kind, route.reason) == (RouteKind.IN_PROCESS, reason)
@@ -108,7 +108,7 @@ async def test_forced_routes(hass: HomeAssistant) -> None:
 
 @pytest.mark.usefixtures("proxy")
 async def test_isolated_but_only_a_proxy_hears(hass: HomeAssistant) -> None:
-    """What the options ask for is not there: that is told."""
+    """What the options ask for is not there: that is reported."""
     error = await refused(hass, RouteChoice.ISOLATED)
     assert error.code is ErrorCode.NOT_ADVERTISING
     assert "no adapter of this machine" in error.message
@@ -234,7 +234,7 @@ async def test_scanners_that_cannot_connect(hass: HomeAssistant) -> None:
 
 
 async def test_no_bluetooth_at_all(hass: HomeAssistant) -> None:
-    """Home Assistant has no adapter: that is told, and nothing else is tried."""
+    """Home Assistant has no adapter: that is reported, and nothing else is tried."""
     with patch.object(bluetooth, "async_scanner_count", return_value=0):
         error = await refused(hass)
     assert (error.code, error.stage) == (ErrorCode.ADAPTER_UNAVAILABLE, Stage.START)
@@ -269,11 +269,11 @@ SERVED = "which BlueZ of this machine does not serve"
         (ALL, "hci0", {}, "hci0", RouteKind.ISOLATED, "heard best by hci0"),
         (ALL, "hci1", {}, "hci1", RouteKind.ISOLATED, "heard best by hci1"),
         (ALL, "kitchen", {}, "kitchen", RouteKind.IN_PROCESS, f"heard best by kitchen, {SERVED}"),
-        # one that fails rests, where another one hears the device
+        # one that fails is on cooldown, where another one hears the device
         (ALL, "kitchen", {"kitchen": 9}, "hci0", RouteKind.ISOLATED, "kitchen failed, heard by hci0 too"),
         (ALL, "hci0", {"hci0": 9, "hci1": 9}, "kitchen", RouteKind.IN_PROCESS, f"hci0 failed, heard by kitchen too, {SERVED}"),
         ((HCI0,), "hci0", {"hci0": 9}, "hci0", RouteKind.ISOLATED, "heard best by hci0"),
-        # all rest: the one that may work again soonest
+        # all on cooldown: the one that may work again soonest
         ((HCI0, HCI1), "hci0", {"hci0": 9, "hci1": 5}, "hci1", RouteKind.ISOLATED, "hci0 failed, heard by hci1 too"),
         # one that Home Assistant still remembers is gone
         ((HCI1, GARAGE), "hci0", {}, "hci1", RouteKind.ISOLATED, "heard best by hci1"),

@@ -21,7 +21,7 @@ SHUNT_PREFIX = "sensor.rtmshunt300a1b2"
 
 @pytest.mark.usefixtures("real_sockets")
 async def test_hub_and_shunt(tmp_path: Path) -> None:
-    """Both are discovered and told apart; the units behind the hub are found, added, and one is lost."""
+    """Both are discovered and distinguished; the units behind the hub are found, added, and one is lost."""
     async with (
         simulator(tmp_path / "bus", "--inverters", "0", "--also", "hub", "--also", "shunt") as bus,
         control(bus.bus_address) as radio,

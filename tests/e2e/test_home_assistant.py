@@ -130,7 +130,7 @@ async def reader_killed(scene: Scene) -> None:
 
 
 async def refused_by_a_busy_device(scene: Scene) -> None:
-    """A device that refuses is told as such, and read again as soon as it does not."""
+    """A device that refuses is reported as such, and read again as soon as it does not."""
     await scene.radio.fault("refuses")
     await scene.wait_state(PROBLEM, "held_by_other", INTERVAL + 20)
     await scene.radio.clear()

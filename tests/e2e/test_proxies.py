@@ -1,4 +1,4 @@
-"""Over a proxy, end to end: Home Assistant's esphome and bluetooth, and what takes over when a way dies."""
+"""Over a proxy, end to end: Home Assistant's esphome and bluetooth, and what takes over when a scanner dies."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from .scene import OPTIONS, STATUS, VOLTAGE, Scene, check_log, discovered_and_ad
 LASTING = OPTIONS | {"cache_time": 240, "grace_time": 240}
 NEAR, FAR = -45, -85
 LONG = 120
-"""Seconds within which a dead way is noticed: two readings, and those that Home Assistant itself tries."""
+"""Seconds within which a dead scanner is noticed: two readings, and those that Home Assistant itself tries."""
 
 
 class Routes(Scene):
@@ -29,7 +29,7 @@ class Routes(Scene):
             await self.radio.do("signal", adapter=name, rssi=NEAR if name == best else FAR)
 
     async def begin_anew(self, best: str) -> None:
-        """Heal everything; what was learnt of the ways goes with the reload."""
+        """Heal everything; what was learned of the scanners goes with the reload."""
         await self.radio.clear()
         await self.near(best)
         await self.hass.reload(await self.entry_id())
@@ -51,7 +51,7 @@ class Routes(Scene):
         return await self.hass.act("health_check", config_entry_id=await self.entry_id())
 
     async def wait_route(self, kind: str, via: str, limit: float = LONG) -> dict[str, Any]:
-        """Wait until the device is read by that way; the values must never go."""
+        """Wait until the device is read by that route; the values must never go."""
 
         async def look() -> dict[str, Any] | None:
             assert await self.state(VOLTAGE) not in ("unavailable", "unknown")
@@ -76,7 +76,7 @@ class Routes(Scene):
 
 @pytest.mark.usefixtures("real_sockets")
 async def test_adapter_and_proxy(tmp_path: Path) -> None:
-    """The best way is taken, another one when it dies, and the better one again when it is back."""
+    """The best scanner is taken, another one when it dies, and the better one again when it is back."""
     port = free_port()
     async with (
         simulator(tmp_path / "bus", "--proxy", str(port)) as devices,
@@ -117,8 +117,8 @@ async def services_are_found_incompletely(scene: Routes) -> None:
     async def healed() -> bool:
         before = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
         # its first step asks for the services anew
-        told = await scene.hass.act("force_reconnect", config_entry_id=await scene.entry_id())
-        assert told["step"] == 1
+        reported = await scene.hass.act("force_reconnect", config_entry_id=await scene.entry_id())
+        assert reported["step"] == 1
         device = (await scene.radio.state())["devices"][INVERTER_ADDRESS]
         if device["faults"]:
             return False  # it was read over the adapter

@@ -1,4 +1,4 @@
-"""Recoveries, end to end: each step heals the fault that is made for it, and what none heals is told."""
+"""Recoveries, end to end: each step heals the fault that is made for it, and what none heals is reported."""
 
 import os
 from pathlib import Path
@@ -54,8 +54,8 @@ class Patient(Scene):
                         return data
             return None
 
-        told: dict[str, Any] = await self.hass.wait_for("the end of a recovery", look, SOON)
-        return told
+        reported: dict[str, Any] = await self.hass.wait_for("the end of a recovery", look, SOON)
+        return reported
 
     async def healthy(self, options: dict[str, Any]) -> None:
         """Begin a scene with a device that is read."""
@@ -111,8 +111,8 @@ async def stuck_child(scene: Patient) -> None:
     await scene.radio.fault("slow", seconds=3, times=1)
     pid = await scene.hass.wait_for("a reader process", lambda: one_reader(scene), 30)
     os.kill(pid, signal.SIGSTOP)
-    told = await scene.recovery()
-    assert (told["worked"], told["step"], told["problem"]) == (True, 1, None)
+    reported = await scene.recovery()
+    assert (reported["worked"], reported["step"], reported["problem"]) == (True, 1, None)
     assert pid not in readers_on(scene.bus_address)
     await scene.wait_state(STATUS, "connected", INTERVAL)
 
@@ -127,14 +127,18 @@ async def stale_link(scene: Patient) -> None:
     await scene.wait_nothing_left()
     await leave_a_link(scene.bus_address, OTHER_PATH)
     assert await scene.radio.links() == [OTHER_PATH]
-    told = await scene.recovery()
-    assert (told["worked"], told["step"], told["problem"]) == (True, 1, "connect_timeout")
+    reported = await scene.recovery()
+    assert (reported["worked"], reported["step"], reported["problem"]) == (
+        True,
+        1,
+        "connect_timeout",
+    )
     await scene.wait_state(STATUS, "connected", INTERVAL)
 
 
 async def deaf_adapter(scene: Patient) -> None:
     """The adapter that hears best does not connect any more: the other one is taken, and kept; step 2."""
-    # what was learnt of the ways goes with the reload
+    # what was learned of the scanners goes with the reload
     await scene.hass.reload(await scene.entry_id())
     # polls are rare: of two that fail in a row, the second would find the other adapter by itself
     await scene.healthy(OPTIONS | {"update_interval": 60, "cache_time": 120, "grace_time": 120})
@@ -167,8 +171,12 @@ async def stale_object(scene: Patient) -> None:
     await scene.healthy(WATCHFUL)
     await scene.radio.do("late_objects", seconds=4)
     await scene.radio.fault("stale_object")
-    told = await scene.recovery()
-    assert (told["worked"], told["step"], told["problem"]) == (True, 3, "connect_failed")
+    reported = await scene.recovery()
+    assert (reported["worked"], reported["step"], reported["problem"]) == (
+        True,
+        3,
+        "connect_failed",
+    )
     await scene.radio.do("late_objects", seconds=0)
     await scene.wait_state(STATUS, "connected", INTERVAL)
 
@@ -178,8 +186,8 @@ async def held_by_a_phone(scene: Patient) -> None:
     await scene.healthy(WATCHFUL)
     entry = {"config_entry_id": await scene.entry_id()}
     await scene.radio.fault("held")
-    told = await scene.recovery()
-    assert (told["worked"], told["step"]) == (False, None)
+    reported = await scene.recovery()
+    assert (reported["worked"], reported["step"]) == (False, None)
     assert await scene.repairs() >= {"recovery_given_up"}
     health = await scene.hass.act("health_check", **entry)
     assert health["recovery"]["given_up"]

@@ -51,7 +51,7 @@ def test_stability_test() -> None:
 
 
 def test_stability_test_with_a_fault() -> None:
-    """A silent device: exit 1, and the error is named."""
+    """An unresponsive device: exit 1, and the error is named."""
     arguments = ["--simulate", "--runs", "2", "--interval", "0", "--fault", "silent"]
     done = run("stability_test.py", *arguments, "--unit-id", "32", "--json")
     assert done.returncode == 1
@@ -91,17 +91,17 @@ def test_stability_test_with_wrong_arguments(arguments: list[str], text: str) ->
 
 
 def test_bench() -> None:
-    """Two inverters for a short while: what is measured is told."""
+    """Two inverters for a short while: what is measured is reported."""
     done = run("bench.py", "--devices", "2", "--interval", "10", "--minutes", "0.5")
     assert done.returncode == 0, done.stderr
-    told = dict(re.findall(r"^(\S.*?) {2,}(\S.*)$", done.stdout, re.MULTILINE))
-    polls, failed = re.fullmatch(r"(\d+), (\d+) failed", told["polls"]).groups()
+    reported = dict(re.findall(r"^(\S.*?) {2,}(\S.*)$", done.stdout, re.MULTILINE))
+    polls, failed = re.fullmatch(r"(\d+), (\d+) failed", reported["polls"]).groups()
     assert int(polls) >= 4
     assert int(failed) == 0
-    assert told["connections at a time"] == "{'hci0': 1}"
-    assert told["programs that have scanned"] == "2, one for each start"
+    assert reported["connections at a time"] == "{'hci0': 1}"
+    assert reported["programs that have scanned"] == "2, one for each start"
     for whose in ("BluPow", "others"):
-        assert re.fullmatch(r"longest \d+\.\d ms", told[f"event loop held by {whose}"])
+        assert re.fullmatch(r"longest \d+\.\d ms", reported[f"event loop held by {whose}"])
 
 
 @pytest.mark.parametrize(

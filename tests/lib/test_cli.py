@@ -61,7 +61,7 @@ def test_decode_without_a_model_is_the_base(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_decode_faults_and_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lists are written out; a register without a meaning is told; dropped values too."""
+    """Lists are written out; a register without a meaning is reported; dropped values too."""
     base = ["decode", "--profile", "inverter", "--start"]
     assert cli.main([*base, "4398", "2003080000000000000000850f"[:22] + "b30b"]) == 1
     capsys.readouterr()
@@ -80,12 +80,12 @@ def test_decode_faults_and_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_numbers_without_a_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A state that no document names is told by its number."""
+    """A state that no document names is reported by its number."""
     frame = seal(bytes.fromhex("010302000b")).hex()
     arguments = ["decode", "--profile", "controller", "--start", "0x0120", frame]
     assert cli.main(arguments) == 0
-    told = capsys.readouterr()
-    assert told.err == "unknown: charging_status has no name for 11\n"
+    reported = capsys.readouterr()
+    assert reported.err == "unknown: charging_status has no name for 11\n"
     device = virtual.virtual_device("controller")
     device.overrides = {0x0120: 11}
     monkeypatch.setattr(virtual, "virtual_device", lambda _: device)
@@ -305,7 +305,7 @@ async def test_read_by_address(simulated: ControlClient) -> None:
 
 
 async def test_read_of_a_device_that_is_not_there(simulated: ControlClient) -> None:
-    """The scan ends, and the reason is told."""
+    """The scan ends, and the reason is reported."""
     code, _, errors = await blupow("read", "--address", "00:00:00:00:00:09", "--timeout", "1")
     assert code == 1
     assert errors == "00:00:00:00:00:09 was not heard within 1 s [not_advertising]\n"

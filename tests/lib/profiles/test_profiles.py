@@ -187,7 +187,7 @@ def test_field_needs_all_its_registers() -> None:
 
 
 def test_enum_without_a_name() -> None:
-    """A number without a name is no value, and is told."""
+    """A number without a name is no value, and is reported."""
     with pytest.raises(Unnamed) as caught:
         decode_field(Field(key="e", register=0, kind=Kind.ENUM, names={1: "one"}), (2,))
     assert caught.value.number == 2

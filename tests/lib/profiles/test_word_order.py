@@ -1,4 +1,4 @@
-"""Which word of a 32-bit total comes first: declared, or told by the numbers themselves."""
+"""Which word of a 32-bit total comes first: declared, or inferred from the numbers themselves."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -43,7 +43,7 @@ def inferred(first: int, second: int, today: int = 0) -> WordOrder | None:
         # 6553.7 kWh, or 13 GWh, which nothing counts in its life
         (1, 50_000, 12, WordOrder.HIGH_FIRST),
         (50_000, 1, 12, WordOrder.LOW_FIRST),
-        # 6553.6 kWh, as 0.1 kWh is less than today's: exactly a multiple, and still told
+        # 6553.6 kWh, as 0.1 kWh is less than today's: exactly a multiple, and still inferred
         (1, 0, 12, WordOrder.HIGH_FIRST),
         (0, 1, 12, WordOrder.LOW_FIRST),
         # 6555.6 or 131072.1 kWh: both can be

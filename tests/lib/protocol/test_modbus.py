@@ -222,7 +222,7 @@ def test_collector_finds_what_a_search_of_all_bytes_finds(pieces: list[bytes], s
 
 
 def test_frames_beside_the_reply() -> None:
-    """Those that nobody has asked for can be told."""
+    """Those that nobody has asked for can be recognized."""
     other = reply_frame(32, [7] * 9)
     collector = ReplyCollector(LIVE_REQUEST)
     assert collector.feed(b"\0" + other + LIVE) is not None

@@ -68,7 +68,7 @@ async def test_one_fault_is_survived(twist) -> None:
     ],
 )
 async def test_two_faults_are_an_error(twist, code: ErrorCode, text: str) -> None:
-    """The cause is told by its code and in words."""
+    """The cause is reported by its code and in words."""
     device = Misbehaving(twist=twist)
     session, _ = await start(device)
     with pytest.raises(ReaderError) as caught:
@@ -277,7 +277,7 @@ async def test_write_and_read_back() -> None:
 
 
 async def test_write_without_an_echo() -> None:
-    """Nobody knows what has become of it: it is told as unanswered, not as done."""
+    """Nobody knows what has become of it: it is reported as unanswered, not as done."""
     session, _ = await start(Misbehaving(twist=lambda _, __: None))
     with pytest.raises(ReaderError) as caught:
         await session.ask(WriteRequest(32, 4000, 77), SHORT)
@@ -353,7 +353,7 @@ def test_write_with_response_where_it_must_be() -> None:
     "layout", [(), (WRITE,), (NOTIFY,), (WRITE, characteristic("ffd0", "ffd2", "read"))]
 )
 def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
-    """Another product is told as such."""
+    """Another product is reported as such."""
     with pytest.raises(ReaderError) as caught:
         find_characteristics(services(*layout))
     assert caught.value.code is ErrorCode.SERVICE_MISSING
@@ -395,7 +395,7 @@ async def test_services_that_are_missing() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.SERVICES, Stage.READ])
 async def test_device_that_asks_for_pairing(stage: Stage) -> None:
-    """It is told apart from a link that fails, and not asked again."""
+    """It is distinguished from a link that fails, and not asked again."""
     link = TestLink(Misbehaving())
     error = BleakError("GATT error 5: Insufficient authentication")
     session = Session(await link.connect(), link.disconnected, 32)

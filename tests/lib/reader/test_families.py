@@ -95,7 +95,7 @@ async def read(device: Device, *units: UnitPlan, **options: object) -> Reading:
 async def test_found_out_and_read(
     simulated: ControlClient, kind: str, family: str, model: str, unit_id: int
 ) -> None:
-    """What is behind the module is told by its answers; then each of its blocks is read."""
+    """What is behind the module is reported by its answers; then each of its blocks is read."""
     device = await known(kind)
     (finding,) = await find(device, Operation.IDENTIFY)
     assert (finding.profile, finding.model, finding.unit_id) == (family, model, unit_id)
@@ -133,7 +133,7 @@ async def test_shunt_that_fails(simulated: ControlClient, fault: str, code: Erro
 
 
 async def test_hub(simulated: ControlClient) -> None:
-    """All units are found by a sweep, and read over one connection; a silent one takes none down."""
+    """All units are found by a search, and read over one connection; an unresponsive one takes none down."""
     device = await known("hub")
     found = await find(device, Operation.FIND_ALL)
     assert {(finding.unit_id, finding.profile) for finding in found} == {
@@ -181,7 +181,7 @@ async def test_command_line_finds_nothing(
 
 
 async def test_command_line(simulated: ControlClient) -> None:
-    """What is behind a module is told, and read without being named."""
+    """What is behind a module is reported, and read without being named."""
     output = await blupow("probe", "--address", ADDRESSES["battery"])
     assert output.split() == [
         *("unit", "48", "battery", "RBT100LFP12-BT,", "serial", "number", "VIRTUAL-BATT-048")

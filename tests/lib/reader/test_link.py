@@ -145,13 +145,13 @@ async def test_fast_failures_are_retried_once(
 ) -> None:
     """Two attempts; none for what two seconds do not cure."""
     made = scripted(monkeypatch, *outcomes)
-    told: list[int] = []
-    link = BleLink(DEVICE, 5, on_attempt=told.append)
+    reported: list[int] = []
+    link = BleLink(DEVICE, 5, on_attempt=reported.append)
     with pytest.raises(ReaderError) as caught:
         await link.connect()
     assert caught.value.code is code
     assert len(made) == link.attempts == attempts
-    assert told == made
+    assert reported == made
     await link.disconnect()
 
 
@@ -247,7 +247,7 @@ IO_ERROR = BleakDBusError("org.bluez.Error.Failed", ["Input/output error"])
 async def test_device_that_fails_or_adapter_that_is_off(
     monkeypatch: pytest.MonkeyPatch, err: Exception, present: bool, code: ErrorCode
 ) -> None:
-    """BlueZ says the same in both cases; which one it is, is told."""
+    """BlueZ says the same in both cases; which one it is, is reported."""
 
     async def has_adapter(_: str) -> bool:
         return present
@@ -375,10 +375,10 @@ async def test_link_that_a_dead_reader_has_left_over_another_adapter(
     claim.end(disconnected=False)
     scripted(monkeypatch, BleakError("x"), BleakError("x"))
 
-    async def told(_: str) -> list[str] | None:
+    async def reported(_: str) -> list[str] | None:
         return paths
 
-    monkeypatch.setattr(link_module, "connected_object_paths", told)
+    monkeypatch.setattr(link_module, "connected_object_paths", reported)
     with pytest.raises(ReaderError):
         await BleLink(DEVICE, 5).connect()
     assert link_claim.left_by_us(ADDRESS) is ours
@@ -509,7 +509,7 @@ async def test_services_of_bluez_are_left_to_bluez(monkeypatch: pytest.MonkeyPat
 
 
 async def test_cancelled_while_claiming(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing stays claimed by who was told to stop."""
+    """Nothing stays claimed by who was asked to stop."""
     scripted(monkeypatch, 0.0)
     link = BleLink(DEVICE, 5)
     connecting = asyncio.create_task(link.connect())

@@ -196,7 +196,7 @@ def changed(**changes: Any) -> bytes:
     ],
 )
 def test_bad_requests(line: bytes, text: str) -> None:
-    """Whatever is wrong is told, as bad_request."""
+    """Whatever is wrong is reported, as bad_request."""
     with pytest.raises(ReaderError, match=text) as caught:
         messages.parse_request(line)
     assert caught.value.code is ErrorCode.BAD_REQUEST

@@ -97,7 +97,7 @@ async def test_reads_the_virtual_device() -> None:
 
 
 async def test_looks_at_another_address() -> None:
-    """A silent one is not found, and the reading is whole."""
+    """An unresponsive one is not found, and the reading is whole."""
     process = ReaderProcess(request(look_at=49))
     reading = await process.reading()
     assert reading.found == ()
@@ -183,7 +183,7 @@ async def test_stop_before_start_and_twice() -> None:
     ],
 )
 async def test_child_that_ends_without_an_answer(code: str, text: str, lasting: bool) -> None:
-    """Its exit code and its last words are told; after a signal the next one may well start."""
+    """Its exit code and its stderr tail are reported; after a signal the next one may well start."""
     error = await fails(ReaderProcess(request(), command=python(code)))
     assert error.code is ErrorCode.READER_CRASHED
     assert text in error.message
@@ -442,7 +442,7 @@ async def test_device_that_bluez_does_not_know(simulated: ControlClient) -> None
 async def test_faults_have_their_codes(
     simulated: ControlClient, fault: str, code: ErrorCode
 ) -> None:
-    """Each fault is told by its code, and leaves no link and no pending connect."""
+    """Each fault is reported by its code, and leaves no link and no pending connect."""
     await settled(simulated)
     await simulated.fault(fault)
     error = await fails(

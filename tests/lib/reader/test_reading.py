@@ -102,7 +102,7 @@ async def test_frame_of_another_master_after_the_last_reply() -> None:
 
 @pytest.mark.parametrize("unit_id", [1, 32, 255])
 async def test_unit_is_found(unit_id: int) -> None:
-    """The candidates are tried in their order; a device asked as 255 tells its own address."""
+    """The unit IDs are tried in their order; a device asked as 255 tells its own address."""
     reading = await read(Misbehaving(unit_id=unit_id), blocks=LIVE_BLOCKS)
     assert reading.unit_id == unit_id
 
@@ -131,7 +131,7 @@ async def test_wrong_unit_in_the_options() -> None:
     ],
 )
 async def test_no_unit_answers(twist, code: ErrorCode) -> None:
-    """The most telling failure of those tried is the one that is told."""
+    """The most telling failure of those tried is the one that is reported."""
     with pytest.raises(ReaderError) as caught:
         await read(Misbehaving(twist=twist))
     assert caught.value.code is code
@@ -311,7 +311,7 @@ async def test_registers_by_number_of_an_unknown_unit() -> None:
 
 
 async def test_registers_that_are_not_there() -> None:
-    """The device's refusal is told."""
+    """The device's refusal is reported."""
     with pytest.raises(ReaderError, match="exception 2") as caught:
         await read_span(Misbehaving(), Span(start=9000, words=60))
     assert caught.value.code is ErrorCode.MODBUS_EXCEPTION
@@ -366,7 +366,7 @@ async def test_silent_unit_costs_one_request(missing: int) -> None:
 
 
 async def test_all_units_silent() -> None:
-    """Then there is no reading; the first one's reason is told."""
+    """Then there is no reading; the first one's reason is reported."""
     _, plans = bus_of(("battery", 48), ("battery", 49))
     reader = Reader(TestLink(VirtualBus([])), plans)
     with pytest.raises(ReaderError, match="unit 48") as caught:
@@ -464,7 +464,7 @@ async def test_shunt() -> None:
     [(b"", ErrorCode.NO_RESPONSE), (b"4257" * 60, ErrorCode.BAD_FRAME)],
 )
 async def test_shunt_that_sends_nothing_whole(frame: bytes, code: ErrorCode) -> None:
-    """Silence and noise are told apart."""
+    """Silence and noise are distinguished."""
 
     class Broken(VirtualShunt):
         def frame(self) -> bytes:

@@ -16,7 +16,7 @@ STEPS = ("close_links", "look_again", "rediscover")
 
 
 async def outage() -> None:
-    """Offline at once, disconnected after 300 s, lost after 600 s, and back: each told once."""
+    """Offline at once, disconnected after 300 s, lost after 600 s, and back: each announced once."""
     host = Host()
     supervisor = host.supervisor(stale_checks=10)
     supervisor.start()

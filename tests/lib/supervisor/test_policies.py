@@ -214,7 +214,7 @@ def test_pauses_grow_and_recoveries_never_stop(
 HOUR = 3600.0
 
 
-def test_the_ladder() -> None:
+def test_the_steps_of_a_recovery() -> None:
     """Three steps, the gentlest first."""
     assert (
         list(RecoveryStep)
@@ -290,12 +290,12 @@ def test_way_that_fails() -> None:
     assert record.on_cooldown(200)
     assert record.on_cooldown(1999.9)
     assert not record.on_cooldown(2000)
-    rests = []
+    cooldowns = []
     for _ in range(4):
         now = record.cooldown_until
         record = record.after_failure(now)
-        rests.append(record.cooldown_until - now)
-    assert rests == [3600, 7200, 14400, 14400]
+        cooldowns.append(record.cooldown_until - now)
+    assert cooldowns == [3600, 7200, 14400, 14400]
 
 
 def test_scanner_that_fails_during_its_cooldown() -> None:
