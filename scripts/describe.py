@@ -9,17 +9,8 @@ import sys
 import _environment  # noqa: F401  first: it brings the right Python and the library
 
 from blupow_ble.profiles import PROFILES
-from blupow_ble.profiles.declaration import (
-    NO_VALUE,
-    Computed,
-    Field,
-    HistoryField,
-    Kind,
-    Model,
-    Profile,
-    Rule,
-    WordOrder,
-)
+from blupow_ble.profiles.declaration import NO_VALUE, Computed, Field, Kind, Rule, WordOrder
+from blupow_ble.profiles.profile import HistoryField, Model, Profile
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- devices begin: written by scripts/describe.py -->"

@@ -22,7 +22,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble.reader import bluez
 from blupow_ble import output
 from blupow_ble.protocol.errors import ReaderError
-from blupow_ble.reader.link import object_path_of, find_device
+from blupow_ble.reader.discovery import object_path_of, find_device
 from blupow_ble.reader.messages import Device, Request
 from blupow_ble.reader.process import ReaderProcess
 from blupow_ble.reader.plan import UnitPlan

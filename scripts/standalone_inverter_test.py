@@ -16,7 +16,8 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble.reader import bluez
 from blupow_ble import output
 from blupow_ble.protocol.errors import ReaderError
-from blupow_ble.reader.link import BleLink, find_device
+from blupow_ble.reader.link import BleLink
+from blupow_ble.reader.discovery import find_device
 from blupow_ble.reader.plan import UnitPlan
 from blupow_ble.profiles import PROFILES
 from blupow_ble.reader.reading import Reader

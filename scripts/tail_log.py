@@ -18,7 +18,7 @@ LINE = re.compile(
     r".*?\[(?P<logger>custom_components\.blupow[\w.]*)\] (?P<message>.*)$"
 )
 KIND = re.compile(r"^\[(\w+)\]")
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 PAUSE = 0.5
 
 
@@ -106,7 +106,7 @@ def core_logs(wait):
 def show(lines, kind, summary):
     """Print the lines of BluPow."""
     for line in lines:
-        found = LINE.match(COLOUR.sub("", line).rstrip("\n"))
+        found = LINE.match(COLOR.sub("", line).rstrip("\n"))
         if not found:
             continue
         if kind and not found["message"].startswith(f"[{kind}]"):

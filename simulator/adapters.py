@@ -28,7 +28,7 @@ class Adapter:
 
     @property
     def wants_duplicates(self) -> bool:
-        """Whether a scan wants every advertisement signalled."""
+        """Whether a scan wants every advertisement signaled."""
         return any(
             self.filters.get(client, {}).get("DuplicateData", False) for client in self.discovering
         )

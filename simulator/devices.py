@@ -23,7 +23,7 @@ TICK: Final = 0.05
 TEMPORARY_TIMEOUT: Final = 30.0
 """A device that was never connected is forgotten so long after it was last heard."""
 RSSI_THRESHOLD: Final = 8
-"""Smaller changes of the signal strength are not signalled."""
+"""Smaller changes of the signal strength are not signaled."""
 
 
 @dataclass(slots=True)

@@ -111,7 +111,7 @@ class ObjectTree:
         invalidated: Iterable[str] = (),
         repeat: bool = False,
     ) -> None:
-        """Set properties; those that really change are signalled (with `repeat`, all of them)."""
+        """Set properties; those that really change are signaled (with `repeat`, all of them)."""
         current = self.having(path, interface)
         if current is None:
             return

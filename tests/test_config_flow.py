@@ -9,7 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.device_flow import normalised
+from custom_components.blupow.device_flow import normalized
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import ReadRequest
@@ -278,7 +278,7 @@ async def test_address_that_is_set_up(hass: HomeAssistant, entry: MockConfigEntr
 )
 def test_forms_of_an_address(text: str, address: str | None) -> None:
     """Six pairs of digits, however they are separated."""
-    assert normalised(text) == address
+    assert normalized(text) == address
 
 
 @pytest.mark.parametrize("family", list(PROFILES))
@@ -318,7 +318,7 @@ async def test_every_family_is_discovered_and_set_up(
 
 
 @pytest.mark.usefixtures("enable_bluetooth")
-async def test_what_nothing_recognises_is_asked_for(hass: HomeAssistant, script: Script) -> None:
+async def test_what_nothing_recognizes_is_asked_for(hass: HomeAssistant, script: Script) -> None:
     """The user says what is behind the module; it is read as that before an entry is made."""
     script.error = ErrorCode.NO_RESPONSE
     hear(hass, service_info("BT-TH-6A000035"))

@@ -21,7 +21,7 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import CONF_PROFILE, DOMAIN, SUBENTRY_UNIT
-from .device_flow import READ, Then, choice, made_up_name, model_label, name_of, normalised
+from .device_flow import READ, Then, choice, made_up_name, model_label, name_of, normalized
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ErrorCode
@@ -139,7 +139,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         """Let the user type an address."""
         if user_input is not None:
             self._input = user_input
-            if (address := normalised(user_input[CONF_ADDRESS])) is not None:
+            if (address := normalized(user_input[CONF_ADDRESS])) is not None:
                 name = next(
                     (
                         cleaned(info.name)
@@ -229,7 +229,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         async def done() -> ConfigFlowResult:
             if self._answer is None:
                 if pending.profile is None and self._errors["base"] == ErrorCode.NO_RESPONSE:
-                    # connected, but nothing is recognised: the user may know what it is
+                    # connected, but nothing is recognized: the user may know what it is
                     self._pending, self._input = pending, None
                     self._errors = {}
                     return await self.async_step_family()

@@ -15,18 +15,17 @@ from homeassistant.const import EntityCategory
 from .lib.blupow_ble.profiles.declaration import (
     Computed,
     Counter,
-    Estimate,
     Fault,
     FaultGroup,
     Field,
     Info,
     Kind,
-    Profile,
     Quantity,
     UnitOfMeasurement,
     Value,
     digits,
 )
+from .lib.blupow_ble.profiles.profile import Estimate, Profile
 
 NONE: Final = "none"
 WORST_FAULT: Final = "worst_fault"

@@ -18,7 +18,7 @@ from homeassistant.helpers.selector import (
 )
 
 from .lib.blupow_ble.profiles import may_be_renogy, may_be_renogy_by_manufacturer
-from .lib.blupow_ble.profiles.declaration import OTHER_MODEL, Model
+from .lib.blupow_ble.profiles.profile import OTHER_MODEL, Model
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.result import UnitReading
 from .lib.blupow_ble.text import cleaned, plain
@@ -115,7 +115,7 @@ class DeviceFlow(WaitingSteps[ConfigFlowResult], ConfigFlow):
             self._note(err)
 
 
-def normalised(address: str) -> str | None:
+def normalized(address: str) -> str | None:
     """Return a Bluetooth address in the usual form; None if it is none."""
     digits = (
         re.sub(r"[^0-9A-Fa-f]", "", address) if re.fullmatch(r"[\s0-9A-Fa-f:.-]+", address) else ""

@@ -9,7 +9,7 @@ from homeassistant.helpers.typing import StateType
 from .coordinator import BluPowCoordinator
 from .descriptions import describe_estimate
 from .entity import BluPowReadingEntity
-from .lib.blupow_ble.profiles.declaration import Estimate
+from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.energy import Sample, energy_between, longest_gap
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 

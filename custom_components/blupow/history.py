@@ -25,8 +25,9 @@ from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .device import base_id
 from .lib.blupow_ble.connection_log import Topic
-from .lib.blupow_ble.profiles.declaration import History, HistoryField, UnitOfMeasurement
+from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.profiles.decoding import decode_history
+from .lib.blupow_ble.profiles.profile import History, HistoryField
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitState
 from .texts import text

@@ -13,7 +13,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH
 
 from .const import CONF_PROFILE, CONF_UNIT_ID, DOMAIN, SUBENTRY_UNIT
-from .device_flow import normalised
+from .device_flow import normalized
 from .exceptions import placeholders
 from .lib.blupow_ble.profiles import PROFILES, profile_for_name
 from .lib.blupow_ble.profiles.controller import CONTROLLER
@@ -88,7 +88,7 @@ async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> 
     if CONF_PROFILE in entry.data:
         _take_over_version_1(hass, entry)
         return True
-    address = normalised(str(entry.data.get(CONF_ADDRESS, "")))
+    address = normalized(str(entry.data.get(CONF_ADDRESS, "")))
     if address is None:
         # release 3 kept its devices elsewhere; set-up tells the user what to do
         hass.config_entries.async_update_entry(entry, version=VERSION, data={}, options={})

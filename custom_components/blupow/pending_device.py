@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from .bluetooth.device_reader import DeviceReader
 from .const import CONF_PROFILE, CONF_UNIT_ID
 from .lib.blupow_ble.profiles import PROFILES, model_for_name, profile_for_name
-from .lib.blupow_ble.profiles.declaration import Model, Profile
+from .lib.blupow_ble.profiles.profile import Model, Profile
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.reader.plan import FindPlan, ReadPlan, UnitPlan
 from .lib.blupow_ble.reader.result import UnitReading

@@ -13,7 +13,7 @@ from homeassistant.helpers.selector import SelectOptionDict, TextSelector
 
 from .button import RECONNECT
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID
-from .device_flow import READ, DeviceFlow, choice, model_label, normalised
+from .device_flow import READ, DeviceFlow, choice, model_label, normalized
 from .event import CONNECTION
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.reader.messages import VIRTUAL
@@ -103,7 +103,7 @@ class ReconfigureSteps(DeviceFlow):
         entry = self._get_reconfigure_entry()
         if user_input is not None:
             self._input = user_input
-            address = normalised(user_input[CONF_ADDRESS])
+            address = normalized(user_input[CONF_ADDRESS])
             if address is None:
                 self._errors = {CONF_ADDRESS: "invalid_address"}
             elif address == entry.unique_id:

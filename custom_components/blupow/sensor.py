@@ -24,7 +24,8 @@ from .descriptions import (
 )
 from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .lib.blupow_ble.profiles.declaration import Computed, Estimate, Fault, Field, Kind, unknown
+from .lib.blupow_ble.profiles.declaration import Computed, Fault, Field, Kind, unknown
+from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 

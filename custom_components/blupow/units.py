@@ -10,7 +10,7 @@ from homeassistant.const import CONF_MODEL, CONF_NAME
 
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID, SUBENTRY_UNIT
 from .lib.blupow_ble.profiles import PROFILES
-from .lib.blupow_ble.profiles.declaration import Profile
+from .lib.blupow_ble.profiles.profile import Profile
 from .lib.blupow_ble.protocol.modbus import BROADCAST_UNIT
 from .lib.blupow_ble.reader.plan import OWN_UNIT
 from .lib.blupow_ble.reader.result import Finding

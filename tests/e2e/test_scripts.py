@@ -141,7 +141,7 @@ def test_standalone_inverter_test_with_a_fault() -> None:
 
 
 def test_tail_log() -> None:
-    """BluPow's lines alone, without colours, and a summary."""
+    """BluPow's lines alone, without colors, and a summary."""
     done = run("tail_log.py", "-", text=LOG)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [

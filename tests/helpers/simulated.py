@@ -53,7 +53,8 @@ async def leave_a_link(bus_address: str, path: str | None = None) -> None:
     )
     code = (
         "import asyncio, os\n"
-        "from blupow_ble.reader.link import BleLink, find_device, known_device\n"
+        "from blupow_ble.reader.discovery import find_device, known_device\n"
+        "from blupow_ble.reader.link import BleLink\n"
         "async def main():\n"
         f"    await BleLink({device}, 5).connect()\n"
         "    os._exit(0)\n"

@@ -253,7 +253,7 @@ def test_scan_leaves_others_out(
             for address, (name, rssi) in names.items()
         }
 
-    monkeypatch.setattr("custom_components.blupow.lib.blupow_ble.reader.link.scan", scan)
+    monkeypatch.setattr("custom_components.blupow.lib.blupow_ble.reader.discovery.scan", scan)
     assert cli.main(["scan", "--json"]) == 0
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["BTRIC1"]
     assert cli.main(["scan", "--all", "--json"]) == 0

@@ -11,7 +11,7 @@ from homeassistant.components.bluetooth import BaseHaScanner, BluetoothScannerDe
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble.reader import bluez
-from ..lib.blupow_ble.reader.link import object_path_of
+from ..lib.blupow_ble.reader.discovery import object_path_of
 
 UNKNOWN_RSSI: Final = -127
 """What a local adapter reports for a moment after each of its scans."""

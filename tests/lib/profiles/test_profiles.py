@@ -9,14 +9,7 @@ from custom_components.blupow.lib.blupow_ble.profiles import PROFILES, profile_f
 from custom_components.blupow.lib.blupow_ble.profiles.battery import BATTERY
 from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
 from custom_components.blupow.lib.blupow_ble.profiles.dcdc import DCDC
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
-    NO_VALUE,
-    Field,
-    Kind,
-    Model,
-    Profile,
-    RegisterMap,
-)
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import NO_VALUE, Field, Kind
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import (
     Unnamed,
     decode,
@@ -24,6 +17,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.decoding import (
     decode_history,
 )
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
+from custom_components.blupow.lib.blupow_ble.profiles.profile import Model, Profile, RegisterMap
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import parse_reply
 from custom_components.blupow.lib.blupow_ble.protocol.push import parse_push
 
@@ -233,7 +227,7 @@ def test_declarations_fit_together(profile: Profile, model: Model) -> None:
 
 
 @each_model
-def test_models_are_recognised_by_their_own_name(profile: Profile, model: Model) -> None:
+def test_models_are_recognized_by_their_own_name(profile: Profile, model: Model) -> None:
     """A model's key and its name with a suffix lead to it."""
     assert profile.model_named(f"{model.key}-XYZ") is model
     assert profile.model_named(f" {model.key.lower()} ") is model

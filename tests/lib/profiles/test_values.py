@@ -16,14 +16,12 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
     Counter,
     Field,
     Kind,
-    Model,
-    Profile,
-    RegisterMap,
     UnitOfMeasurement,
     WordOrder,
 )
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import Decoded, decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.profiles.profile import Model, Profile, RegisterMap
 from custom_components.blupow.lib.blupow_ble.profiles.shunt import SHUNT
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import parse_reply, seal
 

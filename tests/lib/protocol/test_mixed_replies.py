@@ -11,8 +11,9 @@ from typing import Final, override
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import Block, Model, Profile
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Block
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
+from custom_components.blupow.lib.blupow_ble.profiles.profile import Model, Profile
 from custom_components.blupow.lib.blupow_ble.protocol import session
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ReaderError
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import (

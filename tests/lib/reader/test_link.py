@@ -18,8 +18,15 @@ from dbus_fast.errors import AuthError
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.lib.blupow_ble.reader import bluez, link as link_module, link_claim
-from custom_components.blupow.lib.blupow_ble.reader.link import BleLink, explain, known_device
+from custom_components.blupow.lib.blupow_ble.reader import (
+    bluez,
+    discovery,
+    link as link_module,
+    link_claim,
+)
+from custom_components.blupow.lib.blupow_ble.reader.discovery import known_device
+from custom_components.blupow.lib.blupow_ble.reader.link import BleLink
+from custom_components.blupow.lib.blupow_ble.reader.link_errors import explain
 
 ADDRESS = "C4:D3:6A:00:00:35"
 PATH = "/org/bluez/hci0/dev_C4_D3_6A_00_00_35"
@@ -280,10 +287,10 @@ async def test_scan_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None
         async def __aexit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr(link_module, "BleakScanner", Scanner)
-    monkeypatch.setattr(link_module, "SCAN_START_LIMIT", 0.05)
+    monkeypatch.setattr(discovery, "BleakScanner", Scanner)
+    monkeypatch.setattr(discovery, "SCAN_START_LIMIT", 0.05)
     with pytest.raises(ReaderError, match="another program is scanning"):
-        await link_module.scan(0)
+        await discovery.scan(0)
 
 
 @pytest.mark.parametrize("address", ["unix:path={folder}/none", "no address at all"])

@@ -20,7 +20,7 @@ from custom_components.blupow.lib.blupow_ble.protocol.errors import (
     Stage,
 )
 from custom_components.blupow.lib.blupow_ble.reader import process as process_module, timeouts
-from custom_components.blupow.lib.blupow_ble.reader.link import known_device
+from custom_components.blupow.lib.blupow_ble.reader.discovery import known_device
 from custom_components.blupow.lib.blupow_ble.reader.messages import Device, Message, Request
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.process import LIB, ReaderProcess

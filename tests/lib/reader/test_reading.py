@@ -173,7 +173,7 @@ async def test_identity_never_gates_live_data() -> None:
 
 
 async def test_model_decides_what_registers_mean() -> None:
-    """A model that differs is recognised before anything is decoded, and read with its own blocks."""
+    """A model that differs is recognized before anything is decoded, and read with its own blocks."""
     device = Misbehaving(model="RIV1230PCH-23S")
     reading = await read(device)
     assert reading.model == "RIV1230PCH"

@@ -20,7 +20,8 @@ from blupow_ble.supervisor.options import Options
 from blupow_ble.supervisor.protocols import LinkEvent
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
-from blupow_ble.virtual import VirtualDevice, VirtualLink
+from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.link import VirtualLink
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TURNS = 400

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import output
 from .profiles import PROFILES, may_be_renogy, model_for_name, profile_for_name
-from .profiles.declaration import Kind, Model, Profile, RegisterMap, Value
+from .profiles.declaration import Kind, Value
 from .profiles.decoding import decode
+from .profiles.profile import Model, Profile, RegisterMap
 from .protocol.errors import ErrorCode, ReaderError
 from .protocol.modbus import EXCEPTION_TEXT, FrameError, parse_reply
 from .protocol.push import parse_push
@@ -263,7 +264,8 @@ def run_read(options: argparse.Namespace) -> int:
 async def _read(options: argparse.Namespace) -> tuple[Profile, Reading]:
     """Take one reading of the device that the options name."""
     from .protocol.session import Link  # noqa: PLC0415
-    from .reader.link import BleLink, find_device  # noqa: PLC0415
+    from .reader.discovery import find_device  # noqa: PLC0415
+    from .reader.link import BleLink  # noqa: PLC0415
     from .reader.probing import Prober  # noqa: PLC0415
     from .reader.reading import Reader  # noqa: PLC0415
     from .virtual import VirtualLink, virtual_device  # noqa: PLC0415
@@ -309,7 +311,8 @@ def run_probe(options: argparse.Namespace) -> int:
 
 async def _probe(options: argparse.Namespace) -> list[Finding]:
     """Ask around behind the module that the options name."""
-    from .reader.link import BleLink, find_device  # noqa: PLC0415
+    from .reader.discovery import find_device  # noqa: PLC0415
+    from .reader.link import BleLink  # noqa: PLC0415
     from .reader.probing import Prober  # noqa: PLC0415
 
     link = BleLink(await find_device(options.address, options.timeout), options.timeout)
@@ -322,7 +325,7 @@ async def _probe(options: argparse.Namespace) -> list[Finding]:
 
 def run_scan(options: argparse.Namespace) -> int:
     """List the devices that are heard."""
-    from .reader.link import scan  # noqa: PLC0415
+    from .reader.discovery import scan  # noqa: PLC0415
 
     heard = asyncio.run(scan(options.time))
     rows: list[dict[str, Any]] = []

@@ -7,8 +7,8 @@ from typing import Final
 from .battery import BATTERY
 from .controller import CONTROLLER
 from .dcdc import DCDC
-from .declaration import Model, Profile
 from .inverter import INVERTER
+from .profile import Model, Profile
 from .shunt import SHUNT
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(

@@ -9,23 +9,20 @@ from typing import Any, Final
 from .declaration import (
     ANY_UNKNOWN_FAULT,
     LOW_BYTE,
-    OTHER_MODEL,
     Block,
     Computed,
     Counter,
-    Estimate,
     Fault,
     FaultGroup,
     Field,
     Info,
     Kind,
-    Model,
-    Profile,
     Quantity,
     Rule,
     UnitOfMeasurement,
 )
 from .fields import number
+from .profile import OTHER_MODEL, Estimate, Model, Profile
 
 MOST_CELLS: Final = 16
 

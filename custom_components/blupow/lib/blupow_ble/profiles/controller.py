@@ -27,14 +27,12 @@ from .declaration import (
     Fault,
     FaultGroup,
     Field,
-    History,
     Kind,
-    Model,
-    Profile,
     Quantity,
     UnitOfMeasurement,
 )
 from .fields import counter, number, ring_of_days
+from .profile import History, Model, Profile
 
 CHARGING_STATUS: Final = {
     0: "off",

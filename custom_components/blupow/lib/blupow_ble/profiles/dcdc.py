@@ -25,15 +25,13 @@ from .declaration import (
     Fault,
     FaultGroup,
     Field,
-    History,
     Kind,
-    Model,
-    Profile,
     Quantity,
     Rule,
     UnitOfMeasurement,
 )
 from .fields import counter, number, ring_of_days
+from .profile import History, Model, Profile
 
 CHARGING_STATUS: Final = {
     0: "off",

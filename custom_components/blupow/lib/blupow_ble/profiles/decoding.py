@@ -7,15 +7,14 @@ from .declaration import (
     PAIR_ENDINGS,
     Computed,
     Field,
-    History,
     Kind,
-    RegisterMap,
     Rule,
     Value,
     WordOrder,
     digits,
     unknown,
 )
+from .profile import History, RegisterMap
 from .word_order import inferred_order
 
 

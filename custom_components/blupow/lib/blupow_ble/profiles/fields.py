@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .declaration import Counter, Field, HistoryField, UnitOfMeasurement
+from .declaration import Counter, Field, UnitOfMeasurement
+from .profile import HistoryField
 
 
 def number(

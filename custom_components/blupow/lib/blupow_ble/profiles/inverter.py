@@ -10,16 +10,11 @@ from typing import Final
 from .declaration import (
     LOW_BYTE,
     NO_VALUE,
-    OTHER_MODEL,
     Block,
     Counter,
     Field,
-    History,
-    HistoryField,
     Info,
     Kind,
-    Model,
-    Profile,
     Quantity,
     Span,
     UnitOfMeasurement,
@@ -39,6 +34,7 @@ from .inverter_limits import (
     PERCENT,
     WATTS,
 )
+from .profile import OTHER_MODEL, History, HistoryField, Model, Profile
 from .srne import SRNE
 
 CHARGING_STATUS: Final = {

@@ -7,18 +7,9 @@ Source: a live capture, and the offsets that several readers of the same frames 
 from typing import Final
 
 from ..protocol.push import PushFrame
-from .declaration import (
-    NO_SENSOR,
-    Block,
-    Computed,
-    Estimate,
-    Model,
-    Profile,
-    Quantity,
-    Rule,
-    UnitOfMeasurement,
-)
+from .declaration import NO_SENSOR, Block, Computed, Quantity, Rule, UnitOfMeasurement
 from .fields import number
+from .profile import Estimate, Model, Profile
 
 _BASE: Final = "0000{:04x}-0000-1000-8000-00805f9b34fb"
 

@@ -12,7 +12,6 @@ from .declaration import (
     Field,
     Info,
     Kind,
-    Model,
     Quantity,
     UnitOfMeasurement,
     WordOrder,
@@ -31,6 +30,7 @@ from .inverter_limits import (
     PERCENT,
     WATTS,
 )
+from .profile import Model
 
 SRNE_CHARGING_STATUS: Final = {
     0: "off",

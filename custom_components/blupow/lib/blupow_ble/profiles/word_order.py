@@ -5,7 +5,8 @@ The vendor documents the high word first; machines of the same maker send the lo
 
 from collections.abc import Mapping
 
-from .declaration import Field, RegisterMap, WordOrder
+from .declaration import Field, WordOrder
+from .profile import RegisterMap
 
 _ORDERS = (WordOrder.HIGH_FIRST, WordOrder.LOW_FIRST)
 

@@ -172,7 +172,8 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
 async def _find_link(request: Request) -> Link:
     """Return a link to the device, by the object path that the parent gave. Raises ReaderError(not_advertising)."""
     # bleak takes a while to import: the hello has not waited for it
-    from .link import BleLink, find_known, known_device  # noqa: PLC0415
+    from .discovery import find_known, known_device  # noqa: PLC0415
+    from .link import BleLink  # noqa: PLC0415
 
     device = request.device
     if device.virtual:

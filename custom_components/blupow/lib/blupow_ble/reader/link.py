@@ -6,50 +6,23 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, Final, override
 
-from bleak import BleakClient, BleakScanner
+from bleak import BleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDeviceNotFoundError
 from bleak_retry_connector import (
     BleakClientWithServiceCache,
-    BleakNotFoundError,
     BleakOutOfConnectionSlotsError,
     establish_connection,
-    get_device,
 )
 
 from .. import connection_log
 from ..protocol.errors import ErrorCode, ReaderError, Stage
-from ..protocol.radio import RADIO_ERRORS, asks_for_pairing, detail_of, text_of
+from ..protocol.radio import RADIO_ERRORS, detail_of
 from .bluez import connected_object_paths, has_adapter
+from .discovery import object_path_of
 from .link_claim import ClaimedByOther, LinkClaim
+from .link_errors import explain, no_adapter
 from .timeouts import CONNECT_ATTEMPTS, DISCONNECT_BUDGET, retry_delay
 
-SCAN_START_LIMIT: Final = 10.0
-
-# What BlueZ, bleak and the bus call the causes; the first match counts.
-_CAUSES: Final = (
-    (
-        ErrorCode.ADAPTER_UNAVAILABLE,
-        (
-            "adapter-not-powered",
-            "NotReady",
-            "ServiceUnknown",
-            "NameHasNoOwner",
-            "DBus.Error.Spawn",
-            "DBus.Error.NoServer",
-            "DBus.Error.Disconnected",
-            "DBus.Error.NoReply",
-            "org.bluez was not provided",
-            "No Bluetooth adapters",
-            "NoReply",
-            "Disconnected from message bus",
-        ),
-    ),
-    (ErrorCode.NO_SLOT, ("connection slot", "available connection")),
-    (ErrorCode.HELD_BY_OTHER, ("InProgress", "abort-by-remote", "refused")),
-    (ErrorCode.NOT_ADVERTISING, ("not found", "UnknownObject")),
-)
 _FINAL: Final = frozenset(
     {
         ErrorCode.ADAPTER_UNAVAILABLE,
@@ -64,15 +37,6 @@ _MAYBE_NO_ADAPTER: Final = frozenset(
     {ErrorCode.NOT_ADVERTISING, ErrorCode.CONNECT_FAILED, ErrorCode.CONNECT_TIMEOUT}
 )
 """What connecting over an adapter that is off, or gone, may look like."""
-
-_SENTENCES: Final = {
-    ErrorCode.ADAPTER_UNAVAILABLE: "the Bluetooth adapter is off, unplugged or not served by BlueZ",
-    ErrorCode.NO_SLOT: "the Bluetooth adapter or proxy has no free connection slot",
-    ErrorCode.HELD_BY_OTHER: "the device refused the connection; another program or phone may hold it",
-    ErrorCode.PAIRING_REQUIRED: "the device asks for pairing, which no Renogy device known does",
-    ErrorCode.NOT_ADVERTISING: "Bluetooth does not know the device any more; it was not heard lately",
-    ErrorCode.CONNECT_FAILED: "the connection failed",
-}
 
 
 class BleLink:
@@ -97,7 +61,7 @@ class BleLink:
         self._device = device
         self._timeout = timeout
         self._client_class = client_class
-        self._fresh_services = bypass_service_cache
+        self._bypass_service_cache = bypass_service_cache
         self._on_attempt = on_attempt
         self._client: BleakClient | None = None
         self._claim: LinkClaim | None = None
@@ -111,8 +75,8 @@ class BleLink:
             await self._take_claim()
         try:
             client = await self._connect()
-            if self._fresh_services:
-                self._fresh_services = False
+            if self._bypass_service_cache:
+                self._bypass_service_cache = False
                 if await self.forget_services():
                     await self._hang_up()
                     client = await self._connect()
@@ -207,7 +171,7 @@ class BleLink:
                     self._device.name or self._device.address,
                     disconnected_callback=lambda _: self._on_disconnect(number),
                     max_attempts=1,
-                    use_services_cache=not self._fresh_services,
+                    use_services_cache=not self._bypass_service_cache,
                     timeout=left,
                 )
         except TimeoutError:
@@ -234,7 +198,7 @@ class BleLink:
             or await has_adapter(object_path)
         ):
             return err
-        return _no_adapter()
+        return no_adapter()
 
     def _timed_out(self) -> ReaderError:
         return ReaderError(
@@ -287,123 +251,5 @@ def _until(deadline: float) -> type[BleakClient]:
     return DeadlineClient
 
 
-def _no_adapter() -> ReaderError:
-    code = ErrorCode.ADAPTER_UNAVAILABLE
-    return ReaderError(code, _SENTENCES[code], stage=Stage.CONNECT)
-
-
 def _held(message: str) -> ReaderError:
     return ReaderError(ErrorCode.HELD_BY_OTHER, message, stage=Stage.CONNECT)
-
-
-def explain(err: BaseException) -> ReaderError:
-    """Return the ReaderError for an exception that bleak or D-Bus raised while connecting."""
-    code = _cause(err)
-    return ReaderError(code, f"{_SENTENCES[code]} ({detail_of(err)})", stage=Stage.CONNECT)
-
-
-def _cause(err: BaseException) -> ErrorCode:
-    """Return the code for an exception, by its type, else by what its text says."""
-    chain = [err]
-    while (cause := chain[-1].__cause__) is not None:
-        chain.append(cause)
-    for link in chain:
-        if isinstance(link, BleakBluetoothNotAvailableError):
-            return ErrorCode.ADAPTER_UNAVAILABLE
-        if isinstance(link, BleakOutOfConnectionSlotsError):
-            return ErrorCode.NO_SLOT
-        if isinstance(link, BleakDeviceNotFoundError | BleakNotFoundError):
-            return ErrorCode.NOT_ADVERTISING
-    if asks_for_pairing(err):
-        return ErrorCode.PAIRING_REQUIRED
-    text = text_of(err)
-    for code, signs in _CAUSES:
-        if any(sign in text for sign in signs):
-            return code
-    if isinstance(chain[-1], FileNotFoundError | PermissionError | ValueError):
-        return ErrorCode.ADAPTER_UNAVAILABLE  # no D-Bus to talk to: no socket, no entry, no address
-    return ErrorCode.CONNECT_FAILED
-
-
-def object_path_of(device: BLEDevice) -> str | None:
-    """Return the BlueZ object path of a device; None if it was not found through BlueZ."""
-    details = device.details
-    return details.get("path") if isinstance(details, dict) else None
-
-
-def known_device(address: str, name: str, object_path: str) -> BLEDevice:
-    """Return the device at a BlueZ object path that Home Assistant has seen. Nothing is scanned."""
-    adapter = object_path.rpartition("/")[0]
-    return BLEDevice(
-        address, name, {"path": object_path, "props": {"Address": address, "Adapter": adapter}}
-    )
-
-
-async def find_known(address: str) -> BLEDevice:
-    """Return a device that BlueZ knows. Nothing is scanned.
-
-    Raises ReaderError: not_advertising, adapter_unavailable.
-    """
-    if device := await get_device(address):
-        return device
-    if not await has_adapter():
-        raise _no_adapter()
-    raise ReaderError(
-        ErrorCode.NOT_ADVERTISING,
-        f"Bluetooth does not know {address}; it was not heard lately",
-        stage=Stage.CONNECT,
-    )
-
-
-async def find_device(address: str, scan_time: float) -> BLEDevice:
-    """Return a device that BlueZ knows, else scan for it. Not for use beside Home Assistant's scanner.
-
-    A plain scan beside another client's reports nothing new: the DuplicateData filter makes BlueZ
-    signal each advertisement. Raises ReaderError: not_advertising, adapter_unavailable.
-    """
-    if device := await get_device(address):
-        return device
-    found = await scan(scan_time, stop_at=address)
-    if address in found:
-        return found[address][0]
-    raise ReaderError(
-        ErrorCode.NOT_ADVERTISING,
-        f"{address} was not heard within {scan_time:g} s",
-        stage=Stage.CONNECT,
-    )
-
-
-async def scan(
-    scan_time: float, stop_at: str | None = None
-) -> dict[str, tuple[BLEDevice, AdvertisementData]]:
-    """Return the devices heard, by address. Raises ReaderError(adapter_unavailable)."""
-    found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
-    heard = asyncio.Event()
-
-    def on_advertisement(device: BLEDevice, advertisement: AdvertisementData) -> None:
-        found[device.address] = (device, advertisement)
-        if device.address == stop_at:
-            heard.set()
-
-    try:
-        # the start itself can hang for good when another scan starts in the same instant
-        async with (
-            asyncio.timeout(scan_time + SCAN_START_LIMIT),
-            BleakScanner(on_advertisement, bluez={"filters": {"DuplicateData": True}}),
-        ):
-            await _wait_at_most(heard, scan_time)
-    except TimeoutError:
-        raise ReaderError(
-            ErrorCode.ADAPTER_UNAVAILABLE,
-            "the scan did not start; another program is scanning",
-            stage=Stage.CONNECT,
-        ) from None
-    except RADIO_ERRORS as err:
-        raise explain(err) from err
-    return found
-
-
-async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, or until the time is up."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..profiles.declaration import Model, Profile, Span
+from ..profiles.declaration import Span
+from ..profiles.profile import Model, Profile
 from .timeouts import PROBE_BUDGET, read_budget, within_deadline
 
 OWN_UNIT = ""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from .. import connection_log
 from ..profiles import PROFILES, family_of
-from ..profiles.declaration import Block, Profile
+from ..profiles.declaration import Block
 from ..profiles.decoding import decode
 from ..profiles.inverter import INVERTER
+from ..profiles.profile import Profile
 from ..profiles.srne import SRNE
 from ..protocol.characteristics import has_notifier
 from ..protocol.errors import ErrorCode, ReaderError

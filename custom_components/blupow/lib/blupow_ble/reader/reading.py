@@ -2,24 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .. import connection_log
-from ..profiles.declaration import Block, Model, RegisterMap, Span
-from ..profiles.decoding import decode
+from ..profiles.declaration import Block, Span
 from ..protocol.errors import ErrorCode, ReaderError, Stage
 from ..protocol.modbus import BROADCAST_UNIT
 from ..protocol.session import REQUEST_TIMEOUT, REQUEST_TRIES, Session, open_session
 from .plan import UnitPlan
 from .result import Finding, Reading, Timings, UnitReading
 from .timeouts import READ_BUDGET
+from .unit_progress import UnitProgress
 
 if TYPE_CHECKING:
     from ..protocol.session import Link
 
 
-SILENT: Final = frozenset({ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT})
+MAY_REPLY_LATE: Final = frozenset(
+    {ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT}
+)
 """Failures after which a late reply may still be on its way."""
 
 
@@ -32,61 +33,6 @@ _NOT_OURS: Final = frozenset({ErrorCode.HELD_BY_OTHER})
 def _not_made_anew(why: str) -> ReaderError:
     text = f"the connection could not be made anew: {why}"
     return ReaderError(ErrorCode.CONNECT_FAILED, text)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What is known so far of one unit within one reading."""
-
-    plan: UnitPlan
-    model: Model | None
-    unit_id: int | None
-    registers: dict[int, int] = field(default_factory=dict)
-    raw: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    failed: dict[str, ErrorCode] = field(default_factory=dict)
-
-    @property
-    def register_map(self) -> RegisterMap:
-        return self.plan.profile.register_map(self.model)
-
-    @property
-    def required(self) -> Block:
-        return next(block for block in self.register_map.blocks if block.required)
-
-    def has(self, block: Block) -> bool:
-        return len(self.raw.get(block.start, ())) == block.words
-
-    def asked_for(self, block: Block) -> bool:
-        wanted = self.plan.blocks
-        return block.required or wanted is None or block.key in wanted
-
-    def holds_model(self, block: Block) -> bool:
-        return self.plan.profile.model_field in self.register_map.fields_of(block)
-
-    def keep(self, block: Block, words: Sequence[int]) -> None:
-        self.raw[block.start] = tuple(words)
-        self.registers.update(zip(block.registers, words, strict=True))
-
-    def recognise(self) -> None:
-        """Take the model from its register, unless it was given: who gives one knows better."""
-        model_field = self.plan.profile.model_field
-        if self.model is not None or model_field is None:
-            return
-        text = decode(self.register_map, self.registers).values.get(model_field.key)
-        if isinstance(text, str) and (model := self.plan.profile.model_named(text)):
-            self.model = model
-
-    def reading(self) -> UnitReading:
-        decoded = decode(self.register_map, self.registers)
-        return UnitReading(
-            unit_id=self.unit_id,
-            model=self.model.key if self.model else None,
-            values=decoded.values,
-            failed=self.failed,
-            dropped=decoded.dropped,
-            unknown=decoded.unknown,
-            registers=self.raw,
-        )
 
 
 class Reader:
@@ -106,7 +52,7 @@ class Reader:
         look_at: a unit ID that is asked at the end, whether another unit is there.
         """
         self._link = link
-        self._units = [_Progress(plan, plan.model, plan.unit_id) for plan in units]
+        self._units = [UnitProgress(plan, plan.model, plan.unit_id) for plan in units]
         self._budget = budget
         self._look_at = look_at
         self._on_stage = on_stage
@@ -241,7 +187,7 @@ class Reader:
         self._on_stage(Stage.SERVICES)
         self._session = await open_session(self._link, unit, pushed, client=client)
 
-    async def _read_unit(self, state: _Progress) -> None:
+    async def _read_unit(self, state: UnitProgress) -> None:
         """Read one unit. Raises ReaderError if its required block cannot be read."""
         assert self._session is not None
         if (frame := state.plan.profile.push) is not None:
@@ -258,7 +204,7 @@ class Reader:
             if state.asked_for(block) and block.key not in state.failed and not state.has(block):
                 await self._read_block(state, block)
 
-    async def _find_unit(self, state: _Progress) -> None:
+    async def _find_unit(self, state: UnitProgress) -> None:
         """Try the family's unit IDs until one answers for the required block.
 
         A device asked as 255 may answer under its own address: that one is then tried next.
@@ -280,7 +226,7 @@ class Reader:
             try:
                 words = await self._read_over_drops(state.required, self._tries)
             except ReaderError as err:
-                if err.code not in SILENT | {ErrorCode.MODBUS_EXCEPTION}:
+                if err.code not in MAY_REPLY_LATE | {ErrorCode.MODBUS_EXCEPTION}:
                     raise
                 # silence says least; otherwise the likeliest unit's failure is the one to tell
                 if error is None or error.code is ErrorCode.NO_RESPONSE:
@@ -294,7 +240,7 @@ class Reader:
             return
         raise error or ReaderError(ErrorCode.NO_RESPONSE, "no address is left to try")
 
-    async def _identify(self, state: _Progress) -> None:
+    async def _identify(self, state: UnitProgress) -> None:
         """Read the model before anything is decoded, where it is asked for and not yet known.
 
         Of several units the required block comes first: an unresponsive one costs no more than that.
@@ -304,9 +250,9 @@ class Reader:
         for block in state.register_map.blocks:
             wanted = state.holds_model(block) and state.asked_for(block)
             if wanted and await self._read_block(state, block):
-                state.recognise()
+                state.recognize()
 
-    async def _read_block(self, state: _Progress, block: Block) -> bool:
+    async def _read_block(self, state: UnitProgress, block: Block) -> bool:
         """Read one block; a failure of an optional one is noted, of a required one raised."""
         try:
             words = await self._ask(block)
@@ -319,7 +265,7 @@ class Reader:
                 self._dropped_link = True
             connection_log.debug(f"block {block.key} is missing: {err.message}")
             state.failed[block.key] = err.code
-            self._distrusted = self._distrusted or err.code in SILENT
+            self._distrusted = self._distrusted or err.code in MAY_REPLY_LATE
             return False
         state.keep(block, words)
         return True
@@ -347,7 +293,7 @@ class Reader:
         self._check_time()
         return await self._session.read(block, self._patience(), tries)
 
-    async def _read_span(self, state: _Progress, span: Span) -> tuple[int, ...]:
+    async def _read_span(self, state: UnitProgress, span: Span) -> tuple[int, ...]:
         """Read registers by number: asked once, and once more over a new link.
 
         Spans may have the same length: a late reply to one must not meet the request for another.
@@ -360,7 +306,7 @@ class Reader:
             self._check_time()
             return await self._session.read(block, self._patience(), tries=1)
         except ReaderError as err:
-            if err.code not in SILENT or self._reconnected:
+            if err.code not in MAY_REPLY_LATE or self._reconnected:
                 raise
         await self._reconnect()
         self._check_time()

@@ -12,13 +12,11 @@ from ..profiles.declaration import (
     FaultGroup,
     Field,
     Info,
-    Model,
-    Profile,
-    RegisterMap,
     Value,
     is_unknown,
     unknown,
 )
+from ..profiles.profile import Model, Profile, RegisterMap
 from ..protocol.errors import ErrorCode
 from ..reader.plan import OWN_UNIT
 from ..reader.result import UnitReading
