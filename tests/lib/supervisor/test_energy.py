@@ -14,6 +14,8 @@ from custom_components.blupow.lib.blupow_ble.supervisor.energy import (
     ("before", "after", "in_", "out"),
     [
         (Sample(120, 0), Sample(120, 30), 1.0, 0.0),
+        (Sample(120, 5000), Sample(120, 5030), 1.0, 0.0),
+        (Sample(3600, 7), Sample(3600, 7.5), 0.5, 0.0),
         (Sample(100, 0), Sample(140, 30), 1.0, 0.0),
         (Sample(-120, 0), Sample(-120, 30), 0.0, 1.0),
         (Sample(120, 0), Sample(-120, 30), 0.5, 0.5),

@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 )
 def test_without_home_assistant(scene: str) -> None:
     """By a clock that is moved by hand; warnings are errors."""
-    paths = os.pathsep.join((str(LIB), str(HERE)))
+    paths = os.pathsep.join(filter(None, (str(LIB), str(HERE), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, "-P", "-W", "error", str(HERE / "scenes.py"), scene],
         env={**os.environ, "PYTHONPATH": paths},
