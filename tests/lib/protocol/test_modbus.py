@@ -5,6 +5,7 @@ import pytest
 
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import (
     LONGEST_REPLY,
+    MAX_WORDS,
     PATIENCE,
     Flaw,
     FrameError,
@@ -13,6 +14,7 @@ from custom_components.blupow.lib.blupow_ble.protocol.modbus import (
     ReplyCollector,
     WriteRequest,
     crc16,
+    is_sealed,
     parse_reply,
     seal,
     whole_frames,
@@ -231,3 +233,61 @@ def test_frames_beside_the_reply() -> None:
         LIVE,
         bytes.fromhex(EXCEPTION_2),
     ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ReadRequest(1, 0, 1),
+        ReadRequest(255, 0, MAX_WORDS),
+        ReadRequest(255, 0x10000 - MAX_WORDS, MAX_WORDS),
+        WriteRequest(1, 0, 0),
+        WriteRequest(255, 0xFFFF, 0xFFFF),
+    ],
+)
+def test_limits_can_be_asked_for(request_: ReadRequest | WriteRequest) -> None:
+    """The first and the last unit ID, register, and value are valid."""
+    assert is_sealed(request_.encode())
+    assert request_.encode()[0] == request_.unit_id
+
+
+@pytest.mark.parametrize("noise", [b"\x00", b"\x20\x03", b"\x20\x03\x14", b"\x20\x83\x02\x00\x00"])
+def test_reply_after_noise_of_each_length(noise: bytes) -> None:
+    """The search moves on byte by byte: also a header that turns out to be none costs no reply."""
+    collector = ReplyCollector(LIVE_REQUEST)
+    reply = collector.feed(noise + LIVE)
+    assert reply is not None
+    assert reply.words == LIVE_WORDS
+    assert collector.reply == LIVE
+
+
+def test_replies_of_two_other_units_before_the_own() -> None:
+    """Each is passed over as a whole; they are strays, the own one is not."""
+    others = [reply_frame(unit, list(LIVE_WORDS)) for unit in (33, 34)]
+    collector = ReplyCollector(LIVE_REQUEST)
+    assert collector.feed(others[0]) is None
+    assert collector.feed(others[1]) is None
+    assert collector.other_unit_id == 34
+    reply = collector.feed(LIVE)
+    assert reply is not None
+    assert reply.words == LIVE_WORDS
+    assert collector.strays() == others
+
+
+def test_whole_frames_of_all_kinds() -> None:
+    """A read's, an exception's at the very end, and an echo of a write, with noise between them."""
+    exception, echo = seal(bytes((32, 0x83, 2))), seal(bytes((32, 6, 0, 1, 0, 2)))
+    assert whole_frames(LIVE + b"\x01" + echo + b"\x02\x03" + exception) == [LIVE, echo, exception]
+    assert whole_frames(exception) == [exception]
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_byte_count_that_is_not_whole_registers(count: int) -> None:
+    """The error names the byte count."""
+    with pytest.raises(FrameError, match=f"byte count {count} is not"):
+        parse_reply(seal(bytes((32, 3, count, *range(7, 7 + count)))))
+
+
+def test_checksum_alone_is_no_frame() -> None:
+    """The CRC of nothing holds, but says nothing."""
+    assert not is_sealed(seal(b""))

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.supervisor.counters import CounterGuard
+from custom_components.blupow.lib.blupow_ble.supervisor.counters import ANOTHER_DAY, CounterGuard
 
 TOTAL = CounterGuard(per_hour=6000, step=1)
 """A controller of 6 kW that counts watt hours."""
@@ -96,6 +96,16 @@ def test_daily_counter_that_is_read_once_a_day() -> None:
     assert judged((0, 1000), (24 * HOUR, 800), (48 * HOUR, 900), guard=DAILY) == [True] * 3
     assert judged((0, 1000), (HOUR, 800), guard=DAILY) == [True, False]
     assert judged((0, 1000), (24 * HOUR, 800)) == [True, False]
+    assert judged((20 * HOUR, 1000), (21 * HOUR, 800), guard=DAILY) == [True, False]
+    assert judged((0, 1000), (ANOTHER_DAY, 800), guard=DAILY) == [True, True]
+    assert judged((0, 1000), (ANOTHER_DAY - 1, 800), guard=DAILY) == [True, False]
+
+
+def test_doubt_of_a_leap_begins_once() -> None:
+    """What follows a leap within a doubt is measured from where the doubt began, not from each reading."""
+    grows = [(30 * number, 99_000 + number) for number in range(1, 6)]
+    assert judged((0, 1000), *grows) == [True, *[False] * 5]
+    assert judged((0, 1000), *grows, (240, 99_008)) == [True, *[False] * 5, True]
 
 
 @given(
