@@ -23,6 +23,21 @@ PLAN = ReadPlan(
 )
 
 
+KNOWN: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _known_children() -> None:
+    """Leave out what other tests have started."""
+    KNOWN.clear()
+    KNOWN.update(children())
+
+
+def started() -> set[int]:
+    """Return the processes that the test has started, and that are not collected."""
+    return children() - KNOWN
+
+
 async def test_reading(hass: HomeAssistant) -> None:
     """Returned before the child has ended; the connection locks are held until it has."""
     reader = IsolatedReader(hass)
@@ -31,10 +46,10 @@ async def test_reading(hass: HomeAssistant) -> None:
     assert reading.main.model == "RIV1230RCH"
     assert set(reading.main.registers) == {4000, 4327}
     assert connection_lock(hass, route.source).locked()
-    assert len(children()) == 1
+    assert len(started()) == 1
     await reader.stop()
     assert not connection_lock(hass, route.source).locked()
-    assert children() == set()
+    assert started() == set()
     await reader.stop()
 
 
@@ -60,7 +75,7 @@ async def test_readings_take_turns(hass: HomeAssistant) -> None:
     _, reading = await other.read(elsewhere, PLAN)
     assert reading.main.unit_id == 32
     await other.stop()
-    assert children() == set()
+    assert started() == set()
     lock.release()
     readings = await asyncio.gather(*waiting)
     assert [reading.main.unit_id for _, reading in readings] == [32, 32]
@@ -80,7 +95,7 @@ async def test_one_reader_for_a_device(hass: HomeAssistant) -> None:
     ]
     for _ in range(20):
         await asyncio.sleep(0)
-    assert children() == set()
+    assert started() == set()
     lock.release()
     await asyncio.gather(*waiting)
     for reader in readers:
@@ -92,10 +107,10 @@ async def test_next_reading_waits_for_the_last_child(hass: HomeAssistant) -> Non
     """One child at a time for a device."""
     reader = IsolatedReader(hass)
     await reader.read(virtual_route(), PLAN)
-    first = children()
+    first = started()
     await reader.read(virtual_route(), PLAN)
     assert len(first) == 1
-    assert first.isdisjoint(children())
+    assert first.isdisjoint(started())
     await reader.stop()
 
 
@@ -109,7 +124,7 @@ async def test_failed_reading_leaves_nothing(hass: HomeAssistant) -> None:
     assert caught.value.code is ErrorCode.NO_RESPONSE
     await reader.stop()
     assert not connection_lock(hass, virtual_route().source).locked()
-    assert children() == set()
+    assert started() == set()
 
 
 @pytest.mark.parametrize("when", ["waiting", "reading"])
@@ -126,7 +141,7 @@ async def test_cancelled_reading_leaves_nothing(
     task = asyncio.create_task(reader.read(virtual_route(), PLAN))
     await asyncio.sleep(0)
     if when == "reading":
-        while not children():
+        while not started():
             await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -134,7 +149,7 @@ async def test_cancelled_reading_leaves_nothing(
     await reader.stop()
     if when == "waiting":
         lock.release()
-    assert children() == set()
+    assert started() == set()
     assert not lock.locked()
 
 

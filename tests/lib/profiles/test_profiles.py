@@ -396,7 +396,9 @@ def test_computed_values_need_their_parts() -> None:
 
 def test_worst_fault() -> None:
     """By the order in which the profile declares them."""
-    assert CONTROLLER.worst(["load_over_power", "solar_reversed"]) == "solar_reversed"
+    worst = CONTROLLER.worst(["load_over_power", "solar_reversed"])
+    assert worst is not None
+    assert worst.name == "solar_reversed"
     assert CONTROLLER.worst([]) is None
 
 

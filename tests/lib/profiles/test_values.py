@@ -9,6 +9,7 @@ import pytest
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.controller import CONTROLLER
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
+    ANY_UNKNOWN_FAULT,
     LIFETIME,
     NO_SENSOR,
     NO_VALUE,
@@ -158,7 +159,7 @@ def test_every_bit_without_a_name_is_an_unknown_fault(
         else:
             place = field.registers[-1 - bit // 16]
             assert values == [f"unknown ({place}, {bit % 16})"]
-            assert profile.worst(values) == UNKNOWN_FAULT
+            assert profile.worst(values) == ANY_UNKNOWN_FAULT
     assert UNKNOWN_FAULT in {fault.name for fault in profile.faults}
 
 
@@ -250,7 +251,7 @@ def test_code_without_a_name_is_an_unknown_fault() -> None:
     """Registers 4398-4401 hold codes, not bits."""
     words = dict.fromkeys(range(4398, 4402), 0) | {4399: 99}
     assert decode(INVERTER.register_map(), words).values == {"faults": ["unknown (99)"]}
-    assert INVERTER.worst(["unknown (99)"]) == UNKNOWN_FAULT
+    assert INVERTER.worst(["unknown (99)"]) == ANY_UNKNOWN_FAULT
 
 
 @pytest.mark.parametrize(("profile", "model"), EVERY_MODEL, ids=name)

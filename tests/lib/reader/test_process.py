@@ -526,7 +526,7 @@ async def test_link_of_another_reader(simulated: ControlClient) -> None:
     """Two programs of ours never share a link; the first one's reading is whole."""
     await settled(simulated)
     await simulated.fault("slow", seconds=0.5)
-    first = ReaderProcess(request(INVERTER, blocks=[]))
+    first = ReaderProcess(request(INVERTER, blocks=None))  # all: it takes five seconds
     waiting = asyncio.create_task(first.reading())
     while not await simulated.links():
         await asyncio.sleep(0.01)
