@@ -928,3 +928,22 @@ async def test_entry_that_cannot_be_read(
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert "AttributeError" not in caplog.text
+
+
+async def test_update_that_is_asked_for_is_not_lost(
+    hass: HomeAssistant, entry: MockConfigEntry, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Home Assistant delays a second request by some seconds: a heartbeat meanwhile does not cancel it."""
+    entry.add_to_hass(hass)
+    hass.config_entries.async_update_entry(
+        entry, pref_disable_polling=True, options={"heartbeat_interval": 10}
+    )
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await pass_time(hass, freezer, 4)
+    await entry.runtime_data.async_request_refresh()
+    await entry.runtime_data.async_request_refresh()
+    polls = script.polls
+    await pass_time(hass, freezer, 15)
+    assert script.polls == polls + 1
+    assert polls == 2

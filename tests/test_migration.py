@@ -18,7 +18,7 @@ from custom_components.blupow.migration import KEYS_OF_RELEASE_2
 from custom_components.blupow.sensor import sensors_of
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
-from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState
+from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState, ConfigSubentryData
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -413,3 +413,42 @@ async def test_units_in_the_data_of_an_entry(hass: HomeAssistant, script: Script
     assert moved is not None
     assert moved.config_subentry_id == battery.subentry_id
     assert state(hass, old.entity_id) == "13.2"
+
+
+async def test_entry_of_an_earlier_build_of_this_release(
+    hass: HomeAssistant, script: Script
+) -> None:
+    """Version 2 with the keys of before: data, options and subentries have their names of today."""
+    hub = FAMILIES["hub"]
+    script.device = hub.device()
+    made = hub.entry([])
+    units = [
+        ConfigSubentryData(
+            subentry_type="unit",
+            title="Unit",
+            unique_id=str(unit["unit_id"]),
+            data={**{key: value for key, value in unit.items() if key != "unit_id"}}
+            | {"unit": unit["unit_id"]},
+        )
+        for unit in hub.more
+    ]
+    data = {key: value for key, value in made.data.items() if key != "unit_id"}
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        version=2,
+        minor_version=1,
+        title=made.title,
+        unique_id=made.unique_id,
+        data={**data, "unit": made.data["unit_id"]},
+        options={"path": "in_process"},
+        subentries_data=units,
+    )
+    entry.add_to_hass(hass)
+    hear(hass, service_info())
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert (entry.version, entry.minor_version) == (2, 2)
+    assert dict(entry.data) == dict(made.data)
+    assert entry.options == {"route": "in_process"}
+    assert [dict(subentry.data) for subentry in entry.subentries.values()] == list(hub.more)

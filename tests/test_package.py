@@ -460,6 +460,21 @@ def test_one_text_for_one_meaning() -> None:
         }
 
 
+def test_no_markdown_where_none_is_rendered() -> None:
+    """The frontend shows errors of forms and of actions as plain text."""
+    errors = [ENGLISH["config"]["error"], ENGLISH["config_subentries"][SUBENTRY_UNIT]["error"]]
+    errors += [
+        issue["fix_flow"].get("error", {})
+        for issue in ENGLISH["issues"].values()
+        if "fix_flow" in issue
+    ]
+    errors += [{key: found["message"] for key, found in ENGLISH["exceptions"].items()}]
+    for section in errors:
+        for key, words in section.items():
+            assert "**" not in words, key
+            assert "`" not in words, key
+
+
 def test_texts_that_the_code_looks_up() -> None:
     """Each is there, and none is left over."""
     used = set()

@@ -516,3 +516,21 @@ async def test_event_entity_is_the_modules(hass: HomeAssistant, script: Script) 
     device = dr.async_get(hass).async_get(event.device_id or "")
     assert device is not None
     assert device.name == "BT-TH-6A000035"
+
+
+async def test_module_forgets_what_the_device_said(hass: HomeAssistant, script: Script) -> None:
+    """With a second unit the entry's device becomes the module: it has no serial number of its own."""
+    entry = BATTERY.entry()
+    script.device = bus(("battery", 48), ("battery", 49))
+    await set_up(hass, entry)
+    identifier = (DOMAIN, entry.unique_id)
+    registry = dr.async_get(hass)
+    before = registry.async_get_device_by_identifier(identifier, entry.entry_id)
+    assert before is not None
+    assert before.serial_number is not None
+    result = await search(hass, entry)
+    await add(hass, result, "49")
+    module = registry.async_get_device_by_identifier(identifier, entry.entry_id)
+    assert module is not None
+    assert module.model == "Bluetooth module"
+    assert (module.serial_number, module.sw_version, module.hw_version) == (None, None, None)

@@ -19,6 +19,7 @@ from .log_file import close_log_file, open_log_file
 from .migration import async_ask_family, async_migrate_entry
 from .services import async_setup_actions
 from .stale_entities import remove_stale_entities
+from .texts import async_load_texts
 from .unit_offers import withdraw_offers
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions, for all devices."""
+    """Set up what all devices share: the actions, and the texts."""
+    await async_load_texts(hass)
     async_setup_actions(hass)
     return True
 

@@ -27,11 +27,11 @@ from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ErrorCode
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.text import cleaned
-from .migration import VERSION
+from .migration import MINOR_VERSION, VERSION
 from .options_flow import BluPowOptionsFlow
 from .pending_device import PendingDevice, entry_data, names_no_model, pending_device_named
 from .reconfigure_flow import ReconfigureSteps
-from .texts import text
+from .texts import async_load_texts, text
 from .unit_flow import UnitFlow
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     """Set up a device."""
 
     VERSION = VERSION
+    MINOR_VERSION = MINOR_VERSION
 
     def __init__(self) -> None:
         """Initialize the flow."""
@@ -162,6 +163,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Set up a virtual device, which needs no hardware."""
+        await async_load_texts(self.hass)
         if user_input is not None:
             self._input = user_input
             profile = PROFILES[user_input[CONF_PROFILE]]

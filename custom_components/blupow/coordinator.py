@@ -138,9 +138,10 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
     @callback
     def updated(self) -> None:
         """Tell the entities."""
-        if self.supervisor.health.serving:
+        serving = self.supervisor.health.serving
+        if serving and not self.last_update_success:
             self.async_set_updated_data(None)
-        elif self.last_update_success and self.supervisor.link.polls:
+        elif not serving and self.last_update_success and self.supervisor.link.polls:
             self.async_set_update_error(self._failure)
         else:
             self.async_update_listeners()

@@ -33,7 +33,9 @@ def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
     entry = coordinator.config_entry
     shared = len(coordinator.supervisor.units) > 1
     identity = (
-        DeviceInfo(model=MODULE) if shared else _identity(coordinator, coordinator.supervisor.own)
+        DeviceInfo(model=MODULE, serial_number=None, sw_version=None, hw_version=None)
+        if shared
+        else _identity(coordinator, coordinator.supervisor.own)
     )
     return (
         DeviceInfo(

@@ -141,8 +141,8 @@ class HistoryImport:
                 try:
                     await self._import_unit(unit, history)
                 except ReaderError as err:
-                    text = f"unit {unit.unit_id}: no history was read: {err}"
-                    self._coordinator.supervisor.link.log.debug(Topic.POLL, text)
+                    line = f"unit {unit.unit_id}: no history was read: {err}"
+                    self._coordinator.supervisor.link.log.debug(Topic.POLL, line)
                     if err.code is not ErrorCode.MODBUS_EXCEPTION:
                         self._not_before = dt_util.now() + PAUSE
                         continue

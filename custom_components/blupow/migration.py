@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 VERSION: Final = 2
+MINOR_VERSION: Final = 2
 
 RENAMED: Final[Mapping[str, str]] = {"unit": CONF_UNIT_ID, "path": CONF_ROUTE}
-"""Keys of version 1, and what they are called today."""
+"""Keys of earlier builds, and what they are called today."""
 
 _SAME: Final = ("battery_voltage", "charging_status", "load_current", "model", "device_id")
 KEYS_OF_RELEASE_2: Final[Mapping[str, Mapping[str, str]]] = {
@@ -86,12 +87,14 @@ _TELLING: Final[Mapping[str, tuple[str, ...]]] = {
 async def async_migrate_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bool:
     """Bring an entry of an earlier release to this one's form. One of a later one Home Assistant refuses."""
     if CONF_PROFILE in entry.data:
-        _take_over_version_1(hass, entry)
+        _take_over_own(hass, entry)
         return True
     address = normalized(str(entry.data.get(CONF_ADDRESS, "")))
     if address is None:
         # release 3 kept its devices elsewhere; set-up tells the user what to do
-        hass.config_entries.async_update_entry(entry, version=VERSION, data={}, options={})
+        hass.config_entries.async_update_entry(
+            entry, version=VERSION, minor_version=MINOR_VERSION, data={}, options={}
+        )
         return True
     return await _take_over_release_2(hass, entry, address)
 
@@ -118,7 +121,12 @@ async def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, ad
         _take_over_entities(hass, entry, address, family)
     _take_over_device(hass, entry, address)
     hass.config_entries.async_update_entry(
-        entry, version=VERSION, unique_id=address, data=data, options=options
+        entry,
+        version=VERSION,
+        minor_version=MINOR_VERSION,
+        unique_id=address,
+        data=data,
+        options=options,
     )
     return True
 
@@ -211,8 +219,10 @@ async def async_ask_family(hass: HomeAssistant, entry: BluPowConfigEntry) -> Non
 
 
 @callback
-def _take_over_version_1(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
-    """Give what an entry of version 1 holds its names of today."""
+def _take_over_own(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Give what an entry of an earlier build of this release holds its names of today."""
+    for subentry in entry.subentries.values():
+        hass.config_entries.async_update_subentry(entry, subentry, data=_renamed(subentry.data))
     entities = er.async_get(hass)
     base = entry.unique_id or entry.entry_id
     for item in er.async_entries_for_config_entry(entities, entry.entry_id):
@@ -221,13 +231,14 @@ def _take_over_version_1(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     hass.config_entries.async_update_entry(
         entry,
         version=VERSION,
+        minor_version=MINOR_VERSION,
         data=_renamed(_move_units_to_subentries(hass, entry)),
         options=_renamed(entry.options),
     )
 
 
 def _renamed(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return data or options of version 1 under their keys of today."""
+    """Return data or options under their keys of today."""
     return {RENAMED.get(key, key): value for key, value in stored.items()}
 
 
@@ -240,6 +251,8 @@ def _move_units_to_subentries(hass: HomeAssistant, entry: BluPowConfigEntry) -> 
     for unit in data.pop("more_units", ()):
         facts = _renamed(unit)
         key = facts.pop("key")
+        if key in {subentry.unique_id for subentry in entry.subentries.values()}:
+            continue  # an earlier attempt has added it
         subentry = ConfigSubentry(
             subentry_type=SUBENTRY_UNIT,
             title=unit_title(PROFILES[facts[CONF_PROFILE]], facts[CONF_UNIT_ID]),

@@ -20,7 +20,7 @@ from .lib.blupow_ble.reader.messages import VIRTUAL
 from .link_sensors import LINK_SENSORS
 from .new_address import async_move_entry
 from .pending_device import entry_data, names_no_model, pending_device_as
-from .texts import text
+from .texts import async_load_texts, text
 from .units import unit_subentries
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ReconfigureSteps(DeviceFlow):
 
     async def async_step_kind(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user overrule the family and the model, and read the device as that."""
+        await async_load_texts(self.hass)
         entry = self._get_reconfigure_entry()
         kinds = {
             f"{profile.key}:{model.key}": (profile, model)

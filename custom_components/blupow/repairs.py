@@ -233,7 +233,7 @@ class StartProcess(BluPowRepair):
 
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
-        """Believe the user."""
+        """Try processes again: the user has fixed the cause."""
         self._entry.runtime_data.reader.try_process()
 
     @override

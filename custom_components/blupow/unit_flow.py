@@ -129,17 +129,17 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         )
 
     def _keep_moved(self) -> bool:
-        """Keep the addresses that known units have now; return whether one has changed."""
+        """Keep the unit IDs that known units have now; return whether one has changed."""
         entry = self._entry
         coordinator = entry.runtime_data
         moved = moved_units(coordinator.supervisor.units, self._found)
-        address = unit_id_of_own(entry.data, coordinator.supervisor.own, moved)
+        own_id = unit_id_of_own(entry.data, coordinator.supervisor.own, moved)
         several = len(coordinator.supervisor.units) > 1 or bool(
             new_units(coordinator.supervisor.units, self._found)
         )
         entries = self.hass.config_entries
         changed = several and entries.async_update_entry(
-            entry, data={**entry.data, CONF_UNIT_ID: address}
+            entry, data={**entry.data, CONF_UNIT_ID: own_id}
         )
         for subentry in unit_subentries(entry):
             now = moved.get(subentry.unique_id or "", subentry.data[CONF_UNIT_ID])

@@ -132,7 +132,7 @@ class DeviceReader:
     ) -> tuple[Route, T]:
         """Have something done; begin once more where the route turned out to be none."""
         for again in (True, False):
-            route = await self._path(not_over)
+            route = await self._route(not_over)
             try:
                 return route, await job(self._reader(route), route)
             except ReaderError as err:
@@ -142,7 +142,7 @@ class DeviceReader:
                 raise
         raise AssertionError("unreachable")
 
-    async def _path(self, not_over: str | None) -> Route:
+    async def _route(self, not_over: str | None) -> Route:
         if self._address == VIRTUAL:
             return virtual_route()
         await self.stop()  # a link of ours that is still being ended is nobody else's

@@ -110,7 +110,7 @@ class Host:
     stopped: int = 0
     cancelled: int = 0
 
-    def supervisor(self, **options: Any) -> Supervisor:
+    def supervisor(self, *, polling: bool = True, **options: Any) -> Supervisor:
         """Return a supervisor of the device."""
         unit = UnitState(
             key=OWN_UNIT, profile=PROFILES["inverter"], model=None, unit_id=self.device.unit_id
@@ -122,6 +122,7 @@ class Host:
             reader=self,
             remedies=self,
             listener=self,
+            polling=polling,
         )
 
     # the reader

@@ -4,6 +4,7 @@ import asyncio
 from datetime import time
 from itertools import pairwise
 import sys
+from typing import Any
 
 from blupow_ble.profiles.declaration import Span
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
@@ -220,6 +221,62 @@ async def registers_on_request() -> None:
     host.error = ErrorCode.NO_RESPONSE
     await host.clock.pass_time(200)
     assert host.remedies == []
+    await supervisor.stop()
+
+
+async def good_reading_between_heartbeats() -> None:
+    """It ends the count of stale checks, also where each heartbeat finds an older one."""
+    host = Host()
+    supervisor = host.supervisor(heartbeat_interval=600, update_interval=10)
+    supervisor.start()
+    await host.clock.settle()
+    for _ in range(6):
+        host.error = ErrorCode.NO_RESPONSE
+        await host.clock.pass_time(190)
+        host.error = None
+        await supervisor.poll()
+        host.error = ErrorCode.NO_RESPONSE
+        await host.clock.pass_time(410)
+    assert supervisor.link.stale_checks <= 1
+    assert host.remedies == []
+    await supervisor.stop()
+
+
+async def stop_when_a_recovery_has_failed() -> None:
+    """Whoever stops it just then has it stopped for good."""
+    host = Host(error=ErrorCode.NO_RESPONSE)
+    supervisor = host.supervisor(stale_checks=1, heartbeat_interval=60)
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop(event: LinkEvent, facts: dict[str, Any]) -> None:
+        host.events.append((event, facts))
+        if event is LinkEvent.RECOVERY:
+            stopping.append(asyncio.create_task(supervisor.stop()))
+
+    host.event = stop  # type: ignore[method-assign]
+    supervisor.start()
+    await host.clock.pass_time(400)
+    (task,) = stopping
+    await task
+    assert host.clock.pending == 0
+    assert supervisor.link.next_recovery is None
+    assert supervisor.link.failed_recoveries == 0
+    events = len(host.events)
+    await host.clock.pass_time(3600)
+    assert len(host.events) == events
+
+
+async def polling_switched_off() -> None:
+    """The first reading is taken, none after it; a recovery that was due is not carried out."""
+    host = Host(error=ErrorCode.NO_RESPONSE)
+    supervisor = host.supervisor(polling=False)
+    supervisor.link.next_recovery = host.clock.now()
+    supervisor.link.failed_recoveries = 3
+    supervisor.start()
+    await host.clock.pass_time(7200)
+    assert len(host.plans) == 1
+    assert host.remedies == []
+    assert supervisor.link.next_recovery is None
     await supervisor.stop()
 
 

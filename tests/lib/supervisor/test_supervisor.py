@@ -24,6 +24,9 @@ HERE = Path(__file__).parent
         "device_that_is_heard_again",
         "daily_reconnect",
         "registers_on_request",
+        "good_reading_between_heartbeats",
+        "stop_when_a_recovery_has_failed",
+        "polling_switched_off",
         "fault_of_our_own",
     ],
 )

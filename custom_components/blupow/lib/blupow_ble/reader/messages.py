@@ -179,8 +179,8 @@ def parse_request(line: bytes) -> Request:
         device=device,
         units=units,
         spans=tuple(_parse_span(span) for span in _list(message, "spans")),
-        unit_ids=tuple(_parse_unit_address(item) for item in _list(message, "unit_ids")),
-        look_at=None if message.get("look_at") is None else _parse_unit_address(message["look_at"]),
+        unit_ids=tuple(_parse_unit_id(item) for item in _list(message, "unit_ids")),
+        look_at=None if message.get("look_at") is None else _parse_unit_id(message["look_at"]),
         connect_timeout=_seconds(message, "connect_timeout"),
         budget=_seconds(message, "budget"),
         deadline=_seconds(message, "deadline"),
@@ -215,12 +215,12 @@ def _parse_unit(unit: object) -> UnitPlan:
         key=unit["key"],
         profile=profile,
         model=models[model_key] if model_key is not None else None,
-        unit_id=None if address is None else _parse_unit_address(address),
+        unit_id=None if address is None else _parse_unit_id(address),
         blocks=None if blocks is None else tuple(blocks),
     )
 
 
-def _parse_unit_address(address: object) -> int:
+def _parse_unit_id(address: object) -> int:
     if type(address) is not int or not 1 <= address <= 255:
         raise _refuse("unit_id must be 1-255")
     return address

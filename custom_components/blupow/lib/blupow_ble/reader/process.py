@@ -23,8 +23,8 @@ from .result import Finding, Reading
 from .timeouts import DISCONNECT_BUDGET, TERMINATE_GRACE, parent_deadline
 
 LIB: Final = Path(__file__).resolve().parents[2]
-PACKAGE: Final = "blupow_ble"
 """The only directory that a child gets on its path."""
+PACKAGE: Final = "blupow_ble"
 
 STDERR_TAIL_WAIT: Final = 1.0
 MOST_LAST_LINES: Final = 100

@@ -77,6 +77,7 @@ class Watchdog:
         self._recovery: asyncio.Task[Recovery] | None = None
         """The recovery that is under way: one at a time."""
         self._takes_all_steps = True
+        self._stopped = False
         self._cancel_beat: Cancel | None = None
         self._cancel_daily: Cancel | None = None
         self._cancel_next: Cancel | None = None
@@ -105,6 +106,8 @@ class Watchdog:
     def start(self) -> None:
         """Start the heartbeat and the daily reconnect, and go on with the pause after a recovery."""
         self._schedule_beat()
+        if not self._supervised.polling:
+            self._link.next_recovery = None  # who wants no polls wants no recoveries
         if self._link.next_recovery is not None:
             left = (self._link.next_recovery - self._clock.now()).total_seconds()
             self._cancel_next = self._clock.call_later(max(left, 0), self._on_next)
@@ -113,6 +116,7 @@ class Watchdog:
 
     async def stop(self) -> None:
         """Stop, also in the middle of a recovery."""
+        self._stopped = True
         for cancel in (self._cancel_beat, self._cancel_daily):
             if cancel is not None:
                 cancel()
@@ -127,7 +131,7 @@ class Watchdog:
         health = self._supervised.health
         fresh = not self._link.failures and not self._rule.stale(health.age)
         if health.excused or fresh:
-            self._link.failed_recoveries = 0
+            self._link.failed_recoveries = self._link.stale_checks = 0
             self._link.next_recovery = None
             self._cancel_pause()
 
@@ -138,6 +142,8 @@ class Watchdog:
         """
         while (running := self._recovery) is not None and not self._takes_all_steps:
             await asyncio.wait((running,))  # the daily reconnect does not try everything
+        if self._stopped:
+            raise Interrupted
         running = self._recovery or self._start(Trigger.USER, tuple(RecoveryStep))
         try:
             recovery = await asyncio.shield(running)
@@ -209,7 +215,7 @@ class Watchdog:
         self._start(Trigger.WATCHDOG, tuple(RecoveryStep)).add_done_callback(self._recovered)
 
     def _recovered(self, running: asyncio.Task[Recovery]) -> None:
-        if running.cancelled():
+        if running.cancelled() or self._stopped:
             return
         recovery = running.result()
         if not recovery.worked:
