@@ -13,6 +13,7 @@ from ..const import DOMAIN
 from ..lib.blupow_ble import connection_log
 from ..lib.blupow_ble.connection_log import Topic
 from ..lib.blupow_ble.reader import bluez, link_claim
+from ..lib.blupow_ble.supervisor.policies import RecoveryStep
 from .connection_locks import connection_lock
 from .holder import refuse_held
 from .scanners import scanners_hearing
@@ -102,20 +103,16 @@ class BluetoothRemedies:
         self._hass = hass
         self._address = address
 
-    async def close_links(self) -> None:
-        """Close leftover links. Raises ReaderError(held_by_other)."""
+    async def prepare(self, step: RecoveryStep) -> None:
+        """Do what a step does before a reading is tried. Raises ReaderError(held_by_other)."""
         async with connection_lock(self._hass, self._address):
-            await close_links(self._hass, self._address)
-
-    async def look_again(self) -> None:
-        """Scan actively, and wait until the device can be connected to."""
-        async with connection_lock(self._hass, self._address):
-            await look_again(self._hass, self._address)
-
-    async def rediscover(self) -> None:
-        """Have BlueZ forget the device and discover it again. Raises ReaderError(held_by_other)."""
-        async with connection_lock(self._hass, self._address):
-            await rediscover(self._hass, self._address)
+            match step:
+                case RecoveryStep.CLOSE_LINK:
+                    await close_links(self._hass, self._address)
+                case RecoveryStep.LOOK_AGAIN:
+                    await look_again(self._hass, self._address)
+                case RecoveryStep.REDISCOVER:
+                    await rediscover(self._hass, self._address)
 
     async def wait_connectable(self) -> None:
         """Wait until the device can be connected to, at most for a while."""

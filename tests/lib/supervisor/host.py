@@ -17,6 +17,7 @@ from blupow_ble.reader.result import Finding, Reading, UnitReading
 from blupow_ble.reader.route import Route, RouteKind
 from blupow_ble.supervisor.link_state import continued
 from blupow_ble.supervisor.options import Options
+from blupow_ble.supervisor.policies import RecoveryStep
 from blupow_ble.supervisor.protocols import LinkEvent
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
@@ -99,11 +100,11 @@ class Host:
     clock: FakeClock = field(default_factory=FakeClock)
     device: VirtualDevice = field(default_factory=VirtualDevice)
     error: ErrorCode | None = None
-    heals: str | None = None
-    """The remedy that heals the device."""
+    heals: RecoveryStep | None = None
+    """The step that heals the device."""
     hang: bool = False
     plans: list[ReadPlan] = field(default_factory=list)
-    remedies: list[str] = field(default_factory=list)
+    remedies: list[RecoveryStep] = field(default_factory=list)
     events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
     updates: int = 0
@@ -159,25 +160,14 @@ class Host:
 
     # the remedies
 
-    async def close_links(self) -> None:
-        """Take the first step."""
-        self._remedy("close_links")
-
-    async def look_again(self) -> None:
-        """Take the second step."""
-        self._remedy("look_again")
-
-    async def rediscover(self) -> None:
-        """Take the third step."""
-        self._remedy("rediscover")
+    async def prepare(self, step: RecoveryStep) -> None:
+        """Note the step; it may heal the device."""
+        self.remedies.append(step)
+        if self.heals is step:
+            self.error = None
 
     async def wait_connectable(self) -> None:
         """Need no time."""
-
-    def _remedy(self, name: str) -> None:
-        self.remedies.append(name)
-        if self.heals == name:
-            self.error = None
 
     # the listener
 

@@ -13,7 +13,7 @@ from blupow_ble.supervisor.policies import ConnectionStatus, RecoveryStep
 from blupow_ble.supervisor.protocols import LinkEvent
 from host import Host
 
-STEPS = ("close_links", "look_again", "rediscover")
+STEPS = tuple(RecoveryStep)
 
 
 async def outage() -> None:
@@ -157,7 +157,7 @@ async def forced_recovery() -> None:
     await host.clock.settle()
     assert (await first).step is RecoveryStep.CLOSE_LINK
     assert await second == await first
-    assert host.remedies == ["close_links"]
+    assert host.remedies == [RecoveryStep.CLOSE_LINK]
     assert supervisor.link.failures == 0
     host.error = ErrorCode.HELD_BY_OTHER
     (failure,) = await asyncio.gather(supervisor.watchdog.force(), return_exceptions=True)
@@ -202,7 +202,7 @@ async def daily_reconnect() -> None:
     await host.clock.settle()
     host.clock.daily[time(3, 30)]()
     await host.clock.settle()
-    assert host.remedies == ["close_links"]
+    assert host.remedies == [RecoveryStep.CLOSE_LINK]
     assert host.events[-1][1]["trigger"] == "daily"
     await supervisor.stop()
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..reader.plan import FindPlan, ReadPlan
 from ..reader.result import Finding, Reading, UnitReading
 from ..reader.route import Route
+from .policies import RecoveryStep
 from .unit_state import UnitState
 
 type Cancel = Callable[[], None]
@@ -61,18 +62,12 @@ class Reader(Protocol):
 
 
 class Remedies(Protocol):
-    """What the steps of a recovery do before a reading is tried. Each may raise ReaderError."""
+    """What helps a device that cannot be read."""
 
-    async def close_links(self) -> object:
-        """Close leftover links to the device."""
+    async def prepare(self, step: RecoveryStep) -> None:
+        """Do what a step of a recovery does before a reading is tried. Raises ReaderError."""
 
-    async def look_again(self) -> object:
-        """Scan actively, and wait until the device can be connected to."""
-
-    async def rediscover(self) -> object:
-        """Have the device forgotten, and wait until it is discovered again."""
-
-    async def wait_connectable(self) -> object:
+    async def wait_connectable(self) -> None:
         """Wait until the device can be connected to, at most for a while."""
 
 

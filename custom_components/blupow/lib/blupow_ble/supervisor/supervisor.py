@@ -271,15 +271,9 @@ class Supervisor:
         if self._remedies is None:
             return
         await self._reader.stop()
-        match step:
-            case RecoveryStep.CLOSE_LINK:
-                await self._remedies.close_links()
-            case RecoveryStep.LOOK_AGAIN:
-                await self._remedies.look_again()
-            case RecoveryStep.REDISCOVER:
-                if len(self.units) == 1:  # of several, another one could be taken for it
-                    self.own.unit_id = self.options.unit_id
-                await self._remedies.rediscover()
+        if step is RecoveryStep.REDISCOVER and len(self.units) == 1:
+            self.own.unit_id = self.options.unit_id  # of several, another one could be taken for it
+        await self._remedies.prepare(step)
 
     def _keep(self, route: Route, reading: Reading, started: float) -> None:
         """Keep a fresh reading."""
