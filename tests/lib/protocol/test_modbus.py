@@ -236,19 +236,31 @@ def test_frames_beside_the_reply() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("kind", "arguments"),
     [
-        ReadRequest(1, 0, 1),
-        ReadRequest(255, 0, MAX_WORDS),
-        ReadRequest(255, 0x10000 - MAX_WORDS, MAX_WORDS),
-        WriteRequest(1, 0, 0),
-        WriteRequest(255, 0xFFFF, 0xFFFF),
+        (ReadRequest, (1, 0, 1)),
+        (ReadRequest, (255, 0, MAX_WORDS)),
+        (ReadRequest, (255, 0x10000 - MAX_WORDS, MAX_WORDS)),
+        (WriteRequest, (1, 0, 0)),
+        (WriteRequest, (255, 0xFFFF, 0xFFFF)),
     ],
 )
-def test_limits_can_be_asked_for(request_: ReadRequest | WriteRequest) -> None:
+def test_limits_can_be_asked_for(
+    kind: type[ReadRequest | WriteRequest], arguments: tuple[int, int, int]
+) -> None:
     """The first and the last unit ID, register, and value are valid."""
-    assert is_sealed(request_.encode())
-    assert request_.encode()[0] == request_.unit_id
+    frame = kind(*arguments).encode()
+    assert is_sealed(frame)
+    assert frame[0] == arguments[0]
+
+
+def test_errors_of_captured_frames_name_what_is_wrong() -> None:
+    """The function, and both checksums."""
+    with pytest.raises(FrameError, match="function 0x07 is not"):
+        parse_reply(seal(bytes((32, 7, 2, 0, 0))))
+    damaged = LIVE[:-2] + b"\x12\x34"
+    with pytest.raises(FrameError, match=f"checksum is 1234, should be {LIVE[-2:].hex()}"):
+        parse_reply(damaged)
 
 
 @pytest.mark.parametrize("noise", [b"\x00", b"\x20\x03", b"\x20\x03\x14", b"\x20\x83\x02\x00\x00"])

@@ -12,3 +12,9 @@ def test_bank() -> None:
     )
     empty = Member(remaining=0, capacity=0, current=0, power=0)
     assert bank_of([empty, empty]).percentage is None
+
+
+def test_digits_of_a_bank() -> None:
+    """What adding floats leaves behind is not shown."""
+    one = Member(remaining=1.234567, capacity=3, current=0.123456, power=1.234567)
+    assert bank_of([one]) == Bank(percentage=41.2, remaining=1.235, current=0.12, power=1.2)

@@ -84,7 +84,7 @@ def test_midnight() -> None:
 
 def test_daily_counter_that_comes_back_is_no_new_energy() -> None:
     """Zeros for minutes, then the truth of the same day: not shown again before the next day begins."""
-    back = every(30, *[1001] * 40, start=630)
+    back = every(30, *range(1001, 1041), start=630)
     zeros = every(30, *[0] * 20, start=30)
     assert judged((0, 1000), *zeros, *back, guard=DAILY)[21:] == [False] * 40
     next_day = every(30, 0, 0, 5, start=8 * HOUR)
