@@ -103,6 +103,13 @@ class Host:
     heals: RecoveryStep | None = None
     """The step that heals the device."""
     hang: bool = False
+    """Readings wait for `release`."""
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    unconnectable: bool = False
+    """The device can never be connected to."""
+    failing_steps: int = 0
+    """So many readings of recoveries fail, whatever heals the device meanwhile."""
+    on_read: Callable[[], None] = lambda: None
     plans: list[ReadPlan] = field(default_factory=list)
     remedies: list[RecoveryStep] = field(default_factory=list)
     events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
@@ -131,12 +138,17 @@ class Host:
     async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
         """Take one reading."""
         self.plans.append(plan)
+        failing = self.error if plan.bypass_service_cache and self.failing_steps else None
+        self.on_read()
         try:
             if self.hang:
-                await asyncio.Event().wait()
+                await self.release.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+        if failing is not None:
+            self.failing_steps -= 1
+            raise ReaderError(failing, f"scripted {failing}", stage=Stage.READ)
         if self.error is not None:
             stage = Stage.START if self.error is ErrorCode.NOT_ADVERTISING else Stage.READ
             raise ReaderError(self.error, f"scripted {self.error}", stage=stage)
@@ -167,7 +179,9 @@ class Host:
             self.error = None
 
     async def wait_connectable(self) -> None:
-        """Need no time."""
+        """Need no time, or for ever."""
+        if self.unconnectable:
+            await asyncio.Event().wait()
 
     # the listener
 

@@ -1,6 +1,7 @@
 """Scenes of a supervisor without Home Assistant; each runs in a process of its own (test_supervisor.py)."""
 
 import asyncio
+from collections import deque
 from datetime import time
 from itertools import pairwise
 import sys
@@ -277,6 +278,81 @@ async def polling_switched_off() -> None:
     assert len(host.plans) == 1
     assert host.remedies == []
     assert supervisor.link.next_recovery is None
+    await supervisor.stop()
+
+
+async def another_poll_is_faster() -> None:
+    """The recovery has worked, but none of its steps has; it is no merit of the watchdog."""
+    host = Host()
+    supervisor = host.supervisor(stale_checks=1, heartbeat_interval=360)
+    supervisor.start()
+    await host.clock.settle()
+    host.error = ErrorCode.NO_RESPONSE
+    polls: list[asyncio.Task[None]] = []
+
+    def meanwhile() -> None:
+        if host.remedies and not polls:
+            host.error = None
+            polls.append(asyncio.create_task(supervisor.poll()))
+
+    host.on_read = meanwhile
+    host.failing_steps = 1
+    await host.clock.pass_time(361)
+    await asyncio.gather(*polls)
+    await host.clock.settle()
+    (facts,) = [facts for event, facts in host.events if event is LinkEvent.RECOVERY]
+    assert (facts["worked"], facts["step"]) == (True, None)
+    assert host.remedies == [RecoveryStep.CLOSE_LINK]
+    assert supervisor.link.recoveries == 0
+    assert supervisor.link.log.lines[-1].text.startswith("another poll brought a fresh reading")
+    await supervisor.stop()
+
+
+async def stop_before_anything_is_done() -> None:
+    """There is nothing to interrupt; a reconnect by hand needs no poll before it."""
+    host = Host()
+    supervisor = host.supervisor()
+    assert (await supervisor.watchdog.force()).step is RecoveryStep.CLOSE_LINK
+    await supervisor.stop()
+    untouched = Host().supervisor()
+    await untouched.stop()
+    (refused,) = await asyncio.gather(untouched.watchdog.force(), return_exceptions=True)
+    assert isinstance(refused, Interrupted)
+    await untouched.poll()
+    assert untouched.link.polls == deque()
+
+
+async def stop_while_a_device_is_waited_for() -> None:
+    """It was heard again, but BlueZ has no object for it yet."""
+    host = Host(error=ErrorCode.NOT_ADVERTISING, unconnectable=True)
+    supervisor = host.supervisor(stale_checks=10)
+    supervisor.start()
+    await host.clock.pass_time(31)
+    polls = len(host.plans)
+    supervisor.heard()
+    await host.clock.settle()
+    assert len(host.plans) == polls
+    await supervisor.stop()
+    assert host.clock.tasks == set()
+
+
+async def daily_reconnect_during_a_recovery() -> None:
+    """It is left out; who asks during the daily one waits for it, and then takes all steps."""
+    host = Host()
+    supervisor = host.supervisor(daily_reconnect=time(3, 30))
+    supervisor.start()
+    await host.clock.settle()
+    host.hang = True
+    host.clock.daily[time(3, 30)]()
+    await host.clock.settle()
+    asked = asyncio.create_task(supervisor.watchdog.force())
+    await host.clock.settle()
+    host.clock.daily[time(3, 30)]()
+    host.hang = False
+    host.release.set()
+    assert (await asked).step is RecoveryStep.CLOSE_LINK
+    triggers = [facts["trigger"] for event, facts in host.events if event is LinkEvent.RECOVERY]
+    assert triggers == ["daily", "user"]
     await supervisor.stop()
 
 

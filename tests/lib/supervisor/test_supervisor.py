@@ -27,6 +27,10 @@ HERE = Path(__file__).parent
         "good_reading_between_heartbeats",
         "stop_when_a_recovery_has_failed",
         "polling_switched_off",
+        "another_poll_is_faster",
+        "stop_before_anything_is_done",
+        "stop_while_a_device_is_waited_for",
+        "daily_reconnect_during_a_recovery",
         "fault_of_our_own",
     ],
 )

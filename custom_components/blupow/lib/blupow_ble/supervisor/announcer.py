@@ -37,7 +37,7 @@ class Announcer:
                 link.log.info(Topic.CACHE, f"the last reading is too old to serve: {reason}")
             case ConnectionStatus.NOT_HEARD:
                 link.log.info(Topic.POLL, "not heard; it is switched off at times")
-            case ConnectionStatus.LOST:
+            case _:  # lost
                 link.log.info(Topic.POLL, f"no reading: {reason}")
 
     def lost(self, silence: float) -> None:

@@ -136,8 +136,7 @@ class Supervisor:
         What is under way is interrupted: it may be what hangs. Nothing is done when another poll has
         brought a fresh reading since the recovery began, when there were `since`.
         """
-        if self._step is None:
-            self._access.interrupt()
+        self._access.interrupt()
         async with self._access:
             if self.fresh_readings != since:
                 return False
@@ -221,8 +220,8 @@ class Supervisor:
 
         The host may hear a device some seconds before BlueZ has an object for it.
         """
-        if self._remedies is not None:
-            await self._remedies.wait_connectable()
+        assert self._remedies is not None  # a virtual device is never heard
+        await self._remedies.wait_connectable()
         if self._is_back:
             await self.poll()
 

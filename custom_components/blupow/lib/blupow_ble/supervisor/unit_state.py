@@ -226,8 +226,6 @@ class UnitState:
         keys = {item.key for block in lost for item in self.register_map.fields_of(block)}
         keys |= {item.key for item in self.register_map.computed if not keys.isdisjoint(item.of)}
         for key in keys | set(doubtful):
-            if key in values or reading.unknown.get(key) is not None:
-                continue
             if key in before.values:
                 yield key, Kept(before.values[key], before.taken_at, before.taken_at_monotonic)
             elif (kept := self.kept(key)) is not None:
