@@ -356,6 +356,26 @@ async def daily_reconnect_during_a_recovery() -> None:
     await supervisor.stop()
 
 
+async def pause_that_ends_during_a_forced_recovery() -> None:
+    """The user was faster: no second recovery begins beside that one."""
+    host = Host()
+    supervisor = host.supervisor(stale_checks=1, heartbeat_interval=600)
+    supervisor.start()
+    await host.clock.settle()
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(601)
+    assert supervisor.link.failed_recoveries == 1
+    host.hang = True
+    asked = asyncio.create_task(supervisor.watchdog.force())
+    await host.clock.pass_time(100)
+    assert supervisor.link.next_recovery is None
+    assert host.remedies == [*STEPS, RecoveryStep.CLOSE_LINK]
+    host.error, host.hang = None, False
+    host.release.set()
+    assert (await asked).worked
+    await supervisor.stop()
+
+
 async def fault_of_our_own() -> None:
     """It counts as a failed poll, and the next poll comes."""
     host = Host()

@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
         "stop_before_anything_is_done",
         "stop_while_a_device_is_waited_for",
         "daily_reconnect_during_a_recovery",
+        "pause_that_ends_during_a_forced_recovery",
         "fault_of_our_own",
     ],
 )
