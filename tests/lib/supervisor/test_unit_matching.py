@@ -47,3 +47,9 @@ def test_unit_that_is_asked_by_another_number_than_its_own() -> None:
     assert new_units([own], [found(48)]) == []
     assert new_units([own], [found(49)]) == [found(49)]
     assert new_units([own], [found(48, profile="controller")]) == [found(48, profile="controller")]
+
+
+def test_serial_number_that_several_answer_with_identifies_none() -> None:
+    """The one that is known stays itself by its unit ID; the other is new."""
+    units = [unit(48, number="SAME")]
+    assert new_units(units, [found(48, "SAME"), found(49, "SAME")]) == [found(49, "SAME")]
