@@ -19,7 +19,7 @@ from .lib.blupow_ble.profiles import PROFILES, profile_for_name
 from .lib.blupow_ble.profiles.controller import CONTROLLER
 from .lib.blupow_ble.profiles.inverter import INVERTER
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .options import CONF_ROUTE, CONF_UPDATE_INTERVAL, RANGES
+from .options import CONF_ROUTE, CONF_UPDATE_INTERVAL, number_option
 from .pending_device import identify, pending_device_named
 from .units import unit_title
 
@@ -113,8 +113,8 @@ async def _take_over_release_2(hass: HomeAssistant, entry: BluPowConfigEntry, ad
     interval = entry.options.get(CONF_UPDATE_INTERVAL)
     options = {}
     if isinstance(interval, int | float):
-        low, high = RANGES[CONF_UPDATE_INTERVAL].low, RANGES[CONF_UPDATE_INTERVAL].high
-        options[CONF_UPDATE_INTERVAL] = min(max(int(interval), low), high)
+        allowed = number_option(CONF_UPDATE_INTERVAL)
+        options[CONF_UPDATE_INTERVAL] = min(max(int(interval), allowed.low), allowed.high)
     data: dict[str, Any] = {CONF_ADDRESS: address, CONF_NAME: name}
     if (family := _family(hass, entry, address)) is not None:
         data |= {CONF_PROFILE: family, CONF_MODEL: None, CONF_UNIT_ID: None}

@@ -1,4 +1,7 @@
-"""The options of an entry: their keys, their ranges, and the one place that reads them."""
+"""The options of an entry: what may be set, where the form shows it, and the one place that reads it.
+
+A new option is declared here and named in the texts; one that the supervisor goes by is a field of its `Options`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,44 +9,17 @@ from datetime import time
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from homeassistant.const import UnitOfTime
+
 from .const import CONF_UNIT_ID
 from .lib.blupow_ble.reader.timeouts import MANUAL_CONNECT_TIMEOUT
 from .lib.blupow_ble.supervisor.options import LONGEST_INTERVAL, Options
 
 CONF_UPDATE_INTERVAL: Final = "update_interval"
-CONF_CONNECT_TIMEOUT: Final = "connect_timeout"
 CONF_CACHE_TIME: Final = "cache_time"
 CONF_GRACE_TIME: Final = "grace_time"
 CONF_ROUTE: Final = "route"
-CONF_HEARTBEAT: Final = "heartbeat_interval"
-CONF_STALE_AGE: Final = "stale_age"
-CONF_STALE_CHECKS: Final = "stale_checks"
-CONF_RECOVERY_LIMIT: Final = "recovery_limit"
 CONF_DAILY_RECONNECT: Final = "daily_reconnect"
-CONF_NOTIFY: Final = "notify_on_recovery"
-CONF_LOG_FILE: Final = "log_file"
-CONF_MAY_BE_OFF: Final = "may_be_off"
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Smallest and largest value of a numeric option."""
-
-    low: int
-    high: int
-
-
-RANGES: Final[Mapping[str, Range]] = {
-    CONF_UPDATE_INTERVAL: Range(10, LONGEST_INTERVAL),
-    CONF_CONNECT_TIMEOUT: Range(int(MANUAL_CONNECT_TIMEOUT[0]), int(MANUAL_CONNECT_TIMEOUT[1])),
-    CONF_CACHE_TIME: Range(10, 3600),
-    CONF_GRACE_TIME: Range(10, 7200),
-    CONF_UNIT_ID: Range(1, 247),
-    CONF_HEARTBEAT: Range(10, 600),
-    CONF_STALE_AGE: Range(20, 3600),
-    CONF_STALE_CHECKS: Range(1, 10),
-    CONF_RECOVERY_LIMIT: Range(1, 100),
-}
 
 
 class RouteChoice(StrEnum):
@@ -71,3 +47,55 @@ class EntryOptions(Options):
         if CONF_DAILY_RECONNECT in known:
             known[CONF_DAILY_RECONNECT] = time.fromisoformat(known[CONF_DAILY_RECONNECT])
         return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberOption:
+    """An option that is a whole number."""
+
+    low: int
+    high: int
+    unit_of_measurement: str | None = UnitOfTime.SECONDS
+
+
+class OtherOption(StrEnum):
+    """What else an option may be."""
+
+    SWITCH = "switch"
+    ROUTE = "route"
+    TIME = "time"
+
+
+SECTIONS: Final[Mapping[str, Mapping[str, NumberOption | OtherOption]]] = {
+    "updates": {
+        CONF_UPDATE_INTERVAL: NumberOption(10, LONGEST_INTERVAL),
+        CONF_CACHE_TIME: NumberOption(10, 3600),
+        CONF_GRACE_TIME: NumberOption(10, 7200),
+        "may_be_off": OtherOption.SWITCH,
+    },
+    "connection": {
+        CONF_ROUTE: OtherOption.ROUTE,
+        "connect_timeout": NumberOption(
+            int(MANUAL_CONNECT_TIMEOUT[0]), int(MANUAL_CONNECT_TIMEOUT[1])
+        ),
+        CONF_UNIT_ID: NumberOption(1, 247, None),
+    },
+    "recovery": {
+        "heartbeat_interval": NumberOption(10, 600),
+        "stale_age": NumberOption(20, 3600),
+        "stale_checks": NumberOption(1, 10, None),
+        "recovery_limit": NumberOption(1, 100, None),
+        CONF_DAILY_RECONNECT: OtherOption.TIME,
+        "notify_on_recovery": OtherOption.SWITCH,
+    },
+    "log": {"log_file": OtherOption.SWITCH},
+}
+"""The options as the form shows them."""
+
+
+def number_option(key: str) -> NumberOption:
+    """Return the range of a numeric option. Raises KeyError where there is none of that name."""
+    for options in SECTIONS.values():
+        if isinstance(option := options.get(key), NumberOption):
+            return option
+    raise KeyError(key)

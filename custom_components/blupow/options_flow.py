@@ -7,7 +7,7 @@ from typing import Any, Final
 import probatio
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
-from homeassistant.const import CONF_ADDRESS, UnitOfTime
+from homeassistant.const import CONF_ADDRESS
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -21,74 +21,66 @@ from homeassistant.helpers.selector import (
     TimeSelector,
 )
 
-from .const import CONF_UNIT_ID
 from .lib.blupow_ble.reader import bluez
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .options import (
     CONF_CACHE_TIME,
-    CONF_CONNECT_TIMEOUT,
     CONF_DAILY_RECONNECT,
     CONF_GRACE_TIME,
-    CONF_HEARTBEAT,
-    CONF_LOG_FILE,
-    CONF_MAY_BE_OFF,
-    CONF_NOTIFY,
-    CONF_RECOVERY_LIMIT,
     CONF_ROUTE,
-    CONF_STALE_AGE,
-    CONF_STALE_CHECKS,
-    CONF_UPDATE_INTERVAL,
-    RANGES,
+    SECTIONS,
     EntryOptions,
+    NumberOption,
+    OtherOption,
     RouteChoice,
 )
 
 
-def number(key: str, unit: str | None = UnitOfTime.SECONDS) -> NumberSelector:
+def number_selector(option: NumberOption) -> NumberSelector:
     """Return the selector of a numeric option, with its range."""
     config = NumberSelectorConfig(
-        min=RANGES[key].low, max=RANGES[key].high, step=1, mode=NumberSelectorMode.BOX
+        min=option.low, max=option.high, step=1, mode=NumberSelectorMode.BOX
     )
-    if unit:
-        config["unit_of_measurement"] = unit
+    if option.unit_of_measurement:
+        config["unit_of_measurement"] = option.unit_of_measurement
     return NumberSelector(config)
 
 
-_FIELDS: Final[Mapping[str, Mapping[probatio.Marker, Selector[Any]]]] = {
-    "updates": {
-        probatio.Required(CONF_UPDATE_INTERVAL): number(CONF_UPDATE_INTERVAL),
-        probatio.Required(CONF_CACHE_TIME): number(CONF_CACHE_TIME),
-        probatio.Required(CONF_GRACE_TIME): number(CONF_GRACE_TIME),
-        probatio.Required(CONF_MAY_BE_OFF): BooleanSelector(),
-    },
-    "connection": {
-        probatio.Required(CONF_ROUTE): SelectSelector(
-            SelectSelectorConfig(
-                options=[choice.value for choice in RouteChoice],
-                translation_key=CONF_ROUTE,
-                mode=SelectSelectorMode.DROPDOWN,
-            )
-        ),
-        probatio.Optional(CONF_CONNECT_TIMEOUT): number(CONF_CONNECT_TIMEOUT),
-        probatio.Optional(CONF_UNIT_ID): number(CONF_UNIT_ID, unit=None),
-    },
-    "recovery": {
-        probatio.Required(CONF_HEARTBEAT): number(CONF_HEARTBEAT),
-        probatio.Required(CONF_STALE_AGE): number(CONF_STALE_AGE),
-        probatio.Required(CONF_STALE_CHECKS): number(CONF_STALE_CHECKS, unit=None),
-        probatio.Required(CONF_RECOVERY_LIMIT): number(CONF_RECOVERY_LIMIT, unit=None),
-        probatio.Optional(CONF_DAILY_RECONNECT): TimeSelector(),
-        probatio.Required(CONF_NOTIFY): BooleanSelector(),
-    },
-    "log": {probatio.Required(CONF_LOG_FILE): BooleanSelector()},
+_SELECTORS: Final[Mapping[OtherOption, Selector[Any]]] = {
+    OtherOption.SWITCH: BooleanSelector(),
+    OtherOption.TIME: TimeSelector(),
+    OtherOption.ROUTE: SelectSelector(
+        SelectSelectorConfig(
+            options=[choice.value for choice in RouteChoice],
+            translation_key=CONF_ROUTE,
+            mode=SelectSelectorMode.DROPDOWN,
+        )
+    ),
 }
+
+
+def _marker(key: str) -> probatio.Marker:
+    """Return the field of an option in the form: one that is automatic, or off, without a value may be empty."""
+    empty = EntryOptions.__dataclass_fields__[key].default is None
+    return probatio.Optional(key) if empty else probatio.Required(key)
+
+
+def _schema(options: Mapping[str, NumberOption | OtherOption]) -> probatio.Schema:
+    return probatio.Schema(
+        {
+            _marker(key): number_selector(option)
+            if isinstance(option, NumberOption)
+            else _SELECTORS[option]
+            for key, option in options.items()
+        }
+    )
+
+
 _OPEN_SECTION: Final = "updates"
 OPTIONS_SCHEMA: Final = probatio.Schema(
     {
-        probatio.Required(name): section(
-            probatio.Schema(fields), {"collapsed": name != _OPEN_SECTION}
-        )
-        for name, fields in _FIELDS.items()
+        probatio.Required(name): section(_schema(options), {"collapsed": name != _OPEN_SECTION})
+        for name, options in SECTIONS.items()
     }
 )
 
@@ -96,8 +88,8 @@ OPTIONS_SCHEMA: Final = probatio.Schema(
 def in_sections(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return options as the form has them: in sections."""
     return {
-        name: {key: options[key] for field in fields if (key := str(field)) in options}
-        for name, fields in _FIELDS.items()
+        name: {key: options[key] for key in section_options if key in options}
+        for name, section_options in SECTIONS.items()
     }
 
 

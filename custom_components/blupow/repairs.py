@@ -18,8 +18,8 @@ from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.reader.result import Finding
 from .lib.blupow_ble.supervisor.unit_matching import new_units
 from .lib.blupow_ble.text import plain
-from .options import CONF_ROUTE, RouteChoice
-from .options_flow import number
+from .options import CONF_ROUTE, RouteChoice, number_option
+from .options_flow import number_selector
 from .unit_offers import add_units, label, offered
 
 
@@ -249,7 +249,9 @@ class StartProcess(BluPowRepair):
 class OtherUnit(BluPowRepair):
     """The unit does not answer: take another one, or find it by trying."""
 
-    schema = probatio.Schema({probatio.Optional(CONF_UNIT_ID): number(CONF_UNIT_ID, unit=None)})
+    schema = probatio.Schema(
+        {probatio.Optional(CONF_UNIT_ID): number_selector(number_option(CONF_UNIT_ID))}
+    )
 
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
