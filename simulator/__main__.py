@@ -35,6 +35,7 @@ OTHERS: Final[Mapping[str, tuple[str, Callable[[], Module]]]] = {
         "BT-TH-{:08X}",
         lambda: virtual_bus([("battery", 48), ("battery", 49), ("controller", 96)]),
     ),
+    "riv4835": ("RNGRIU48{:08X}", lambda: virtual_device("riv4835")),
 }
 """What else can be simulated: its name, and what is behind it."""
 ADAPTER_ADDRESS = "00:1A:7D:DA:71:{:02X}"

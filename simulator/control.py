@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.writes import Habit
 from dbus_fast import BusType, Message, MessageType
 from dbus_fast.aio import MessageBus
 
@@ -85,6 +86,11 @@ class Control:
                 for item in bluez.peripherals.values():
                     if address in (None, item.address) and isinstance(item.device, VirtualDevice):
                         item.device.unit_id = int(options["unit_id"])
+            case "writes":
+                for item in bluez.peripherals.values():
+                    if address in (None, item.address) and isinstance(item.device, VirtualDevice):
+                        item.device.writes.habit = Habit(options["habit"])
+                        item.device.writes.code = int(options.get("code", 4))
             case "signal":
                 for item in bluez.peripherals.values():
                     if address in (None, item.address):
@@ -128,6 +134,9 @@ class Control:
                     "connected": item.connected_path,
                     "faults": item.faults.as_dict(),
                     "counts": dict(item.counts),
+                    "writes": item.device.writes.seen
+                    if isinstance(item.device, VirtualDevice)
+                    else [],
                 }
                 for item in bluez.peripherals.values()
             },

@@ -468,21 +468,21 @@ REQUESTS: Final = {
     "300313f00004449f": ReadRequest(48, 5104, 4),
     "3003140a0002e5d8": ReadRequest(48, 5130, 2),
     "ff030000000191d4": ReadRequest(255, 0, 1),
-    "ff06010a00017c2a": WriteRequest(255, 0x010A, 1),
-    "ff06010a0000bdea": WriteRequest(255, 0x010A, 0),
-    "0106010a000169f4": WriteRequest(1, 0x010A, 1),
-    "0106010a0000a834": WriteRequest(1, 0x010A, 0),
-    "0106e0010064ee21": WriteRequest(1, 0xE001, 100),
-    "0106e01d00082fca": WriteRequest(1, 0xE01D, 8),
-    "ff06e00200c80b82": WriteRequest(255, 0xE002, 200),
-    "ff06e0040000ea15": WriteRequest(255, 0xE004, 0),
+    "ff06010a00017c2a": WriteRequest(255, 0x010A, (1,)),
+    "ff06010a0000bdea": WriteRequest(255, 0x010A, (0,)),
+    "0106010a000169f4": WriteRequest(1, 0x010A, (1,)),
+    "0106010a0000a834": WriteRequest(1, 0x010A, (0,)),
+    "0106e0010064ee21": WriteRequest(1, 0xE001, (100,)),
+    "0106e01d00082fca": WriteRequest(1, 0xE01D, (8,)),
+    "ff06e00200c80b82": WriteRequest(255, 0xE002, (200,)),
+    "ff06e0040000ea15": WriteRequest(255, 0xE004, (0,)),
 }
 # Echoes of writes; the document's own name another register than the one that was written.
 ECHOES: Final = {
-    "01060100000149f6": WriteRequest(1, 0x010A, 1),
-    "0106010000008836": WriteRequest(1, 0x010A, 0),
-    "010601010064d81d": WriteRequest(1, 0xE001, 100),
-    "0106e01d00082fca": WriteRequest(1, 0xE01D, 8),
+    "01060100000149f6": WriteRequest(1, 0x010A, (1,)),
+    "0106010000008836": WriteRequest(1, 0x010A, (0,)),
+    "010601010064d81d": WriteRequest(1, 0xE001, (100,)),
+    "0106e01d00082fca": WriteRequest(1, 0xE01D, (8,)),
 }
 
 EXCEPTION_2: Final = "20830290fb"

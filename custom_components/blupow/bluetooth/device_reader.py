@@ -13,8 +13,8 @@ from ..lib.blupow_ble import connection_log
 from ..lib.blupow_ble.connection_log import Topic
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from ..lib.blupow_ble.reader.messages import VIRTUAL
-from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan
-from ..lib.blupow_ble.reader.result import Finding, Reading
+from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan, WritePlan
+from ..lib.blupow_ble.reader.result import Finding, Reading, WriteReport
 from ..lib.blupow_ble.reader.route import NoRoute, Route, RouteKind, virtual_route
 from ..lib.blupow_ble.supervisor.policies import ScannerRecord
 from ..options import RouteChoice
@@ -41,6 +41,9 @@ class RouteReader(Protocol):
 
     async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading; return it with the route it really took. Raises ReaderError."""
+
+    async def write(self, route: Route, plan: WritePlan) -> tuple[Route, WriteReport]:
+        """Change settings; return what has become of them, with the route. Raises ReaderError."""
 
     async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find units; nothing but reads is sent. Raises ReaderError."""
@@ -76,6 +79,14 @@ class DeviceReader:
             self._records[failed] = self._record(failed).blamed(time.monotonic())
         self._records.pop(taken.source, None)
         return taken, reading
+
+    async def write(self, plan: WritePlan) -> WriteReport:
+        """Change settings; return what has become of them. Raises ReaderError: see `Reader.write`."""
+        _, (taken, report) = await self._by_best_route(
+            lambda reader, route: reader.write(route, plan)
+        )
+        self._records.pop(taken.source, None)
+        return report
 
     async def find(self, plan: FindPlan) -> list[Finding]:
         """Find units; nothing but reads is sent. Raises ReaderError."""

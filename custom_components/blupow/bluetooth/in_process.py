@@ -9,23 +9,21 @@ from homeassistant.core import HomeAssistant
 from ..lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from ..lib.blupow_ble.protocol.session import Link
 from ..lib.blupow_ble.reader.link import BleLink
-from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan
+from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan, WritePlan
 from ..lib.blupow_ble.reader.probing import Prober
 from ..lib.blupow_ble.reader.reading import Reader as LibraryReader
-from ..lib.blupow_ble.reader.result import Finding, Reading
+from ..lib.blupow_ble.reader.result import Finding, Reading, WriteReport
 from ..lib.blupow_ble.reader.route import Route, RouteKind
 from ..lib.blupow_ble.reader.timeouts import child_deadline
-from ..lib.blupow_ble.virtual import VirtualLink, virtual_device
+from ..lib.blupow_ble.reader.writing import Writer
+from ..lib.blupow_ble.virtual import VirtualDevice, VirtualLink, VirtualShunt, virtual_device
 from .chosen_client import client_over
 from .connection_locks import acquire_connection_locks
 from .scanners import connected_by
 
 
-def _link(route: Route, plan: ReadPlan | FindPlan) -> Link:
-    """Return the link of a route."""
-    if route.kind is RouteKind.VIRTUAL:
-        assert isinstance(plan, ReadPlan)
-        return VirtualLink(virtual_device(plan.units[0].profile.key))
+def _link(route: Route, plan: ReadPlan | FindPlan | WritePlan) -> Link:
+    """Return the link of a route over the air."""
     assert route.ble_device is not None
     return BleLink(
         route.ble_device,
@@ -42,6 +40,16 @@ class InProcessReader:
         """Start with nothing under way."""
         self._hass = hass
         self._finishing: asyncio.Task[None] | None = None
+        self._virtual_device: VirtualDevice | VirtualShunt | None = None
+
+    def _link(self, route: Route, plan: ReadPlan | WritePlan) -> Link:
+        """Return the link of a route, or that of the virtual device."""
+        if route.kind is not RouteKind.VIRTUAL:
+            return _link(route, plan)
+        if self._virtual_device is None:
+            unit = plan.unit if isinstance(plan, WritePlan) else plan.units[0]
+            self._virtual_device = virtual_device(unit.profile.key)
+        return VirtualLink(self._virtual_device)
 
     async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading; return it with the route that it really took. Raises ReaderError."""
@@ -51,7 +59,17 @@ class InProcessReader:
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
             return self._really_taken(route), reading
 
-        return await self._have_done(route, _link(route, plan), plan, job)
+        return await self._have_done(route, self._link(route, plan), plan, job)
+
+    async def write(self, route: Route, plan: WritePlan) -> tuple[Route, WriteReport]:
+        """Change settings; return what has become of them, with the route. Raises ReaderError."""
+
+        async def job(link: Link) -> tuple[Route, WriteReport]:
+            writer = Writer(link, plan.unit, plan.changes, budget=plan.budget)
+            report = await writer.write()
+            return self._really_taken(route), report
+
+        return await self._have_done(route, self._link(route, plan), plan, job)
 
     async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""
@@ -75,7 +93,7 @@ class InProcessReader:
         self,
         route: Route,
         link: Link,
-        plan: ReadPlan | FindPlan,
+        plan: ReadPlan | FindPlan | WritePlan,
         job: Callable[[Link], Awaitable[T]],
     ) -> T:
         """Do something over a link under the connection locks."""

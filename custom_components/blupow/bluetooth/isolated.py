@@ -8,9 +8,9 @@ from typing import Final
 from homeassistant.core import HomeAssistant
 
 from ..lib.blupow_ble.reader.messages import Operation, Request
-from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan
+from ..lib.blupow_ble.reader.plan import FindPlan, ReadPlan, WritePlan
 from ..lib.blupow_ble.reader.process import ReaderProcess
-from ..lib.blupow_ble.reader.result import Finding, Reading
+from ..lib.blupow_ble.reader.result import Finding, Reading, WriteReport
 from ..lib.blupow_ble.reader.route import Route
 from ..lib.blupow_ble.reader.timeouts import child_deadline
 from .connection_locks import acquire_connection_locks
@@ -29,6 +29,8 @@ class IsolatedReader:
         """Start with nothing under way."""
         self._hass = hass
         self._finishing: asyncio.Task[None] | None = None
+        self._virtual_registers: dict[int, int] = {}
+        """What was written to a virtual device: each child has a new one."""
 
     async def read(self, route: Route, plan: ReadPlan) -> tuple[Route, Reading]:
         """Take one reading; return it with its route. Raises ReaderError."""
@@ -38,11 +40,30 @@ class IsolatedReader:
             units=plan.units,
             spans=plan.spans,
             look_at=plan.look_at,
+            virtual_registers=self._virtual_registers,
             connect_timeout=plan.connect_timeout,
             budget=plan.budget,
             deadline=child_deadline(plan.connect_timeout, plan.budget),
         )
         return route, await self._have_done(route, request, ReaderProcess.reading)
+
+    async def write(self, route: Route, plan: WritePlan) -> tuple[Route, WriteReport]:
+        """Change settings; return what has become of them, with the route. Raises ReaderError."""
+        request = Request(
+            id=next(_NUMBERS),
+            op=Operation.WRITE,
+            device=route.device,
+            units=(plan.unit,),
+            changes=plan.changes,
+            virtual_registers=self._virtual_registers,
+            connect_timeout=plan.connect_timeout,
+            budget=plan.budget,
+            deadline=child_deadline(plan.connect_timeout, plan.budget),
+        )
+        report, self._virtual_registers = await self._have_done(
+            route, request, ReaderProcess.written
+        )
+        return route, report
 
     async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find units. Raises ReaderError."""

@@ -22,7 +22,7 @@ from custom_components.blupow.lib.blupow_ble.protocol.modbus import (
     seal,
 )
 from custom_components.blupow.lib.blupow_ble.protocol.push import FrameCollector
-from custom_components.blupow.lib.blupow_ble.reader import reading as reading_module
+from custom_components.blupow.lib.blupow_ble.reader import timed_session as timed_session_module
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import UnitReading
@@ -155,7 +155,7 @@ class FreshLink(VirtualLink):
 @pytest.mark.parametrize("kind", ["inverter", "srne", "controller", "dcdc", "battery"])
 async def test_readings_over_an_unreliable_link(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each value of a reading is the one that the device holds, or it is missing."""
-    monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.004)
+    monkeypatch.setattr(timed_session_module, "REQUEST_TIMEOUT", 0.004)
     monkeypatch.setattr(session, "DRAIN_QUIET", 0.001)
     random = Random(kind)
     device = virtual_device(kind, lambda: NOW)

@@ -70,8 +70,21 @@ def test_read_request_refuses_to_pass_the_last_register() -> None:
         ReadRequest(1, 0xFFFF, 2)
 
 
-@pytest.mark.parametrize("arguments", [(0, 1, 1), (1, 65536, 1), (1, 1, 65536), (1, -1, 1)])
-def test_write_request_refuses_nonsense(arguments: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (0, 1, (1,)),
+        (256, 1, (1,)),
+        (1, 65536, (1,)),
+        (1, 1, (65536,)),
+        (1, 1, (1, -1)),
+        (1, -1, (1,)),
+        (1, 1, ()),
+        (1, 65535, (1, 2)),
+        (1, 1, (0,) * 126),
+    ],
+)
+def test_write_request_refuses_nonsense(arguments: tuple[int, int, tuple[int, ...]]) -> None:
     """What the protocol cannot express is refused."""
     with pytest.raises(ValueError, match=r"unit|written"):
         WriteRequest(*arguments)
@@ -241,12 +254,13 @@ def test_frames_beside_the_reply() -> None:
         (ReadRequest, (1, 0, 1)),
         (ReadRequest, (255, 0, MAX_WORDS)),
         (ReadRequest, (255, 0x10000 - MAX_WORDS, MAX_WORDS)),
-        (WriteRequest, (1, 0, 0)),
-        (WriteRequest, (255, 0xFFFF, 0xFFFF)),
+        (WriteRequest, (1, 0, (0,))),
+        (WriteRequest, (255, 0xFFFF, (0xFFFF,))),
+        (WriteRequest, (255, 0x10000 - MAX_WORDS, (0xFFFF,) * MAX_WORDS)),
     ],
 )
 def test_limits_can_be_asked_for(
-    kind: type[ReadRequest | WriteRequest], arguments: tuple[int, int, int]
+    kind: type[ReadRequest | WriteRequest], arguments: tuple[int, int, int | tuple[int, ...]]
 ) -> None:
     """The first and the last unit ID, register, and value are valid."""
     frame = kind(*arguments).encode()

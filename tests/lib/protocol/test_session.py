@@ -271,7 +271,7 @@ async def test_client_errors_are_link_errors(error: Exception) -> None:
 async def test_write_and_read_back() -> None:
     """A write is echoed; the register then holds the value."""
     session, _ = await start(Misbehaving())
-    echo = await session.ask(WriteRequest(32, 4000, 77))
+    echo = await session.write(WriteRequest(32, 4000, (77,)))
     assert echo.words == ()
     assert (await session.read(BLOCK))[0] == 77
 
@@ -280,7 +280,7 @@ async def test_write_without_an_echo() -> None:
     """Nobody knows what has become of it: it is reported as unanswered, not as done."""
     session, _ = await start(Misbehaving(twist=lambda _, __: None))
     with pytest.raises(ReaderError) as caught:
-        await session.ask(WriteRequest(32, 4000, 77), SHORT)
+        await session.write(WriteRequest(32, 4000, (77,)), SHORT)
     assert caught.value.code is ErrorCode.NO_RESPONSE
 
 

@@ -13,7 +13,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import seal
-from custom_components.blupow.lib.blupow_ble.reader import reading as reading_module
+from custom_components.blupow.lib.blupow_ble.reader import timed_session as timed_session_module
 from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
 from custom_components.blupow.lib.blupow_ble.reader.result import UnitReading
@@ -37,7 +37,7 @@ LIVE_BLOCKS = ("live", "battery", "load", "status", "energy")
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait shortly: what is tested is who is asked, not for how long."""
-    monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
+    monkeypatch.setattr(timed_session_module, "REQUEST_TIMEOUT", 0.02)
 
 
 async def read(device: VirtualDevice, link: TestLink | None = None, **options) -> UnitReading:
@@ -249,7 +249,7 @@ async def test_required_block_that_is_silent() -> None:
 
 async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the read budget is used up, the remaining blocks are missing."""
-    monkeypatch.setattr(reading_module, "REQUEST_TIMEOUT", 0.02)
+    monkeypatch.setattr(timed_session_module, "REQUEST_TIMEOUT", 0.02)
     device = Misbehaving(twist=silence(4327))
     reading = await read(
         device, unit_id=32, model=INVERTER.models[0], blocks=LIVE_BLOCKS, budget=0.03

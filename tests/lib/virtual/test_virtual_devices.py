@@ -58,7 +58,7 @@ def test_silence(request_: bytes) -> None:
         (seal(bytes.fromhex("20780000000a")), 1),
         (ReadRequest(32, 9999, 1).encode(), 2),
         (ReadRequest(32, 4005, 10).encode(), 2),
-        (WriteRequest(32, 9999, 1).encode(), 2),
+        (WriteRequest(32, 9999, (1,)).encode(), 2),
         (seal(bytes.fromhex("20030fa000c8")), 3),
         (seal(bytes.fromhex("20030fa00000")), 3),
     ],
@@ -79,7 +79,7 @@ def test_universal_address() -> None:
 def test_write_is_kept() -> None:
     """A written register holds its value."""
     device = VirtualDevice(clock=lambda: NOW)
-    request = WriteRequest(32, 4000, 1234)
+    request = WriteRequest(32, 4000, (1234,))
     assert device.answer(request.encode()) == request.encode()
     read = ReadRequest(32, 4000, 1)
     reply = ReplyCollector(read).feed(device.answer(read.encode()) or b"")

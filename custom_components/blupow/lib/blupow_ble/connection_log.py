@@ -32,6 +32,8 @@ class Topic(StrEnum):
     ROUTE = "route"
     WATCHDOG = "watchdog"
     RECOVERY = "recovery"
+    WRITE = "write"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from .fields import number, setting
 
 BATTERY_TYPE: Final = {0: "user", 1: "flooded", 2: "sealed", 3: "gel", 4: "lithium"}
 """What all models have in common."""
+ROVER_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "user_locked"}
+BOOST_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "lithium_36_v", 6: "lithium_48_v"}
 
 SYSTEM_VOLTAGE: Final = {
     12: "12_v",

@@ -9,14 +9,22 @@ from typing import Final
 
 from .charger import (
     AMPERES,
-    BATTERY_TYPE,
+    BOOST_BATTERY_TYPE,
     COUNTS,
     DAY_SPANS,
     IDENTITY_FIELDS,
+    ROVER_BATTERY_TYPE,
     SETTINGS,
     battery_fields,
     battery_type,
     extremes_today,
+)
+from .charger_settings import (
+    BOOST_CONTROLS,
+    ELITE_CONTROLS,
+    ROVER_100_CONTROLS,
+    ROVER_CONTROLS,
+    WANDERER_CONTROLS,
 )
 from .declaration import (
     ANY_UNKNOWN_FAULT,
@@ -43,9 +51,6 @@ CHARGING_STATUS: Final = {
     5: "float",
     6: "current_limiting",
 }
-
-ROVER_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "user_locked"}
-BOOST_BATTERY_TYPE: Final = BATTERY_TYPE | {5: "lithium_36_v", 6: "lithium_48_v"}
 
 LOAD_MODE: Final = {
     0: "light_control",
@@ -255,12 +260,40 @@ ROVER: Final = Model(
     fields=(battery_type(ROVER_BATTERY_TYPE),),
 )
 
+ROVER_100: Final = Model(
+    key="RVR100",
+    matches=("RNG-CTRL-RVR100", "RVR100"),
+    devices="Rover 100 (no load terminals)",
+    source="vendor's ROVER document; another project's table of models",
+    fields=(battery_type(ROVER_BATTERY_TYPE),),
+    controls=ROVER_100_CONTROLS,
+)
+
+ROVER_ELITE: Final = Model(
+    key="RCC40RVRE",
+    matches=("RCC40RVRE", "RCC20RVRE"),
+    devices="Rover Elite RCC20RVRE, RCC40RVRE (no load terminals)",
+    source="vendor's ROVER document; another project's table of models",
+    fields=(battery_type(ROVER_BATTERY_TYPE),),
+    controls=ELITE_CONTROLS,
+)
+
+WANDERER_10: Final = Model(
+    key="WND10",
+    matches=("RNG-CTRL-WND10", "WND10"),
+    devices="Wanderer 10",
+    source="vendor's ROVER document; another project's table of models",
+    fields=(battery_type(ROVER_BATTERY_TYPE),),
+    controls=WANDERER_CONTROLS,
+)
+
 ROVER_BOOST: Final = Model(
     key="RCC10RVRB",
     matches=("RCC10RVRB",),
     devices="Rover Boost RCC10RVRB",
     source="another project's table of battery types",
     fields=(battery_type(BOOST_BATTERY_TYPE),),
+    controls=BOOST_CONTROLS,
 )
 
 CONTROLLER: Final = Profile(
@@ -270,7 +303,8 @@ CONTROLLER: Final = Profile(
     name_prefixes=("RNG-CTRL", "RCC"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(ROVER, ROVER_BOOST),
+    models=(ROVER, ROVER_100, ROVER_ELITE, WANDERER_10, ROVER_BOOST),
     faults=FAULTS,
     history=HISTORY,
+    controls=ROVER_CONTROLS,
 )

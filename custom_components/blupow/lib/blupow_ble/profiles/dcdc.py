@@ -16,6 +16,7 @@ from .charger import (
     battery_fields,
     extremes_today,
 )
+from .charger_settings import DCDC_CONTROLS
 from .declaration import (
     ANY_UNKNOWN_FAULT,
     LOW_BYTE,
@@ -234,4 +235,5 @@ DCDC: Final = Profile(
     ),
     faults=FAULTS,
     history=HISTORY,
+    controls=DCDC_CONTROLS,
 )

@@ -148,6 +148,11 @@ class Span:
         if not 0 <= self.start <= 0x10000 - self.words:
             raise ValueError(f"{self.words} registers from {self.start} do not exist")
 
+    @property
+    def registers(self) -> range:
+        """The registers it covers."""
+        return range(self.start, self.start + self.words)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:

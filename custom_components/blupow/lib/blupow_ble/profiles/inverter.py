@@ -34,6 +34,7 @@ from .inverter_limits import (
     PERCENT,
     WATTS,
 )
+from .inverter_settings import PCH_CONTROLS, REGO_CONTROLS, RIV4835_CONTROLS
 from .profile import OTHER_MODEL, History, HistoryField, Model, Profile
 from .srne import SRNE
 
@@ -383,6 +384,7 @@ RIV1230RCH: Final = Model(
     matches=("RIV1230RCH",),
     devices="REGO inverter charger RIV1230RCH (12 V, 3000 W)",
     source="vendor's protocol V1.8; reading of a RIV1230RCH-SPS",
+    controls=REGO_CONTROLS,
 )
 
 RIV4835CSH1S: Final = Model(
@@ -390,6 +392,7 @@ RIV4835CSH1S: Final = Model(
     matches=("RIV4835",),
     devices="inverter charger RIV4835CSH1S (48 V, 3500 W)",
     source="captured frames, firmware 403/107",
+    controls=RIV4835_CONTROLS,
     # It never answered more than 14 words at once.
     blocks=(
         Block(key="energy", start=4543, words=13),
@@ -418,6 +421,7 @@ RIV1230PCH: Final = Model(
     matches=("RIV1230PCH", "RIV1220PCH"),
     devices="inverter chargers RIV1230PCH-23S, RIV1220PCH-24S (12 V, 230 V AC)",
     source="one contributor's map, not yet confirmed by a capture",
+    controls=PCH_CONTROLS,
     without_blocks=frozenset({"load", "energy", "heatsinks"}),
     without_history=True,
     blocks=(

@@ -16,6 +16,7 @@ from .declaration import (
     UnitOfMeasurement,
     is_unknown,
 )
+from .setting import NO_CONTROLS, Controls
 
 OTHER_MODEL: Final = "other"
 """The key of the model that stands for those in no list: what all known ones have in common."""
@@ -86,6 +87,8 @@ class Model:
     fields: tuple[Field, ...] = ()
     """Added, or in place of the family's field of the same key."""
     without_history: bool = False
+    controls: Controls | None = None
+    """The settings that may be written, in place of the family's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,7 @@ class RegisterMap:
     blocks: tuple[Block, ...]
     fields: tuple[Field, ...]
     computed: tuple[Computed, ...] = ()
+    controls: Controls = NO_CONTROLS
     no_value: int | None = None
     """The word that says that there is no such value."""
 
@@ -129,6 +133,7 @@ class Profile:
     history: History | None = None
     push: PushFrame | None = None
     """The device is listened to; it is not asked, and speaks no Modbus."""
+    controls: Controls = NO_CONTROLS
     no_value: int | None = None
     """The word that says that there is no such value."""
 
@@ -172,6 +177,7 @@ class Profile:
                 blocks=self.blocks,
                 fields=self.fields,
                 computed=self.computed,
+                controls=self.controls,
                 no_value=self.no_value,
             )
         own_blocks = () if model.standalone else self.blocks
@@ -183,6 +189,7 @@ class Profile:
         everything = RegisterMap(
             blocks=tuple(blocks.values()),
             fields=tuple(fields.values()),
+            controls=self.controls if model.controls is None else model.controls,
             no_value=self.no_value,
         )
         covered = {item.key for block in everything.blocks for item in everything.fields_of(block)}

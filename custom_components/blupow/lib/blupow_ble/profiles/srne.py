@@ -31,6 +31,7 @@ from .inverter_limits import (
     WATTS,
 )
 from .profile import Model
+from .srne_settings import SRNE_CONTROLS
 
 SRNE_CHARGING_STATUS: Final = {
     0: "off",
@@ -88,6 +89,7 @@ SRNE: Final = Model(
     matches=("SRNE",),
     devices="hybrid inverters that answer the maker's own map alone",
     source="SRNE protocols V1.7 to V2.08; log of a SMX-II of the same maker",
+    controls=SRNE_CONTROLS,
     standalone=True,
     without_history=True,
     blocks=(

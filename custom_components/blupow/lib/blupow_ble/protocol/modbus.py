@@ -12,6 +12,8 @@ from typing import Final
 
 READ_REGISTERS: Final = 0x03
 WRITE_REGISTER: Final = 0x06
+WRITE_REGISTERS: Final = 0x10
+WRITE_FUNCTIONS: Final = frozenset({WRITE_REGISTER, WRITE_REGISTERS})
 EXCEPTION_FLAG: Final = 0x80
 BROADCAST_UNIT: Final = 255
 MAX_WORDS: Final = 125
@@ -107,31 +109,54 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """A request to set one register (function 6); its echo is no proof, only a read back is."""
+    """A request to set one register (function 6) or several (function 16).
+
+    Its echo is no proof, only a read back is. Function 16 is known to work with controllers and SRNE
+    hybrids alone (owners' write tests).
+    """
 
     unit_id: int
-    register: int
-    value: int
+    start: int
+    words: tuple[int, ...]
 
     def __post_init__(self) -> None:
         """Refuse what the protocol cannot express; raises ValueError."""
         if not 1 <= self.unit_id <= BROADCAST_UNIT:
             raise ValueError(f"unit {self.unit_id} is not within 1-255")
-        if not 0 <= self.register <= 0xFFFF or not 0 <= self.value <= 0xFFFF:
-            raise ValueError(f"{self.value} cannot be written to register {self.register}")
+        if not 1 <= len(self.words) <= MAX_WORDS or not 0 <= self.start <= 0x10000 - len(
+            self.words
+        ):
+            raise ValueError(f"{len(self.words)} registers from {self.start} cannot be written")
+        if not all(0 <= word <= 0xFFFF for word in self.words):
+            raise ValueError(f"{self.words} cannot be written to register {self.start}")
 
     @property
     def function(self) -> int:
         """The function code."""
-        return WRITE_REGISTER
+        return WRITE_REGISTER if len(self.words) == 1 else WRITE_REGISTERS
 
     def encode(self) -> bytes:
-        """Return the frame to send: unit 06 register value CRC."""
-        return seal(struct.pack(">BBHH", self.unit_id, WRITE_REGISTER, self.register, self.value))
+        """Return the frame to send: unit 06 register value CRC, or unit 10 start count bytes values CRC."""
+        if len(self.words) == 1:
+            return seal(
+                struct.pack(">BBHH", self.unit_id, WRITE_REGISTER, self.start, self.words[0])
+            )
+        count = len(self.words)
+        return seal(
+            struct.pack(
+                f">BBHHB{count}H",
+                self.unit_id,
+                WRITE_REGISTERS,
+                self.start,
+                count,
+                2 * count,
+                *self.words,
+            )
+        )
 
     def reply_size(self, function: int, count: int) -> int | None:
         """Return the size of the echo. Real devices echo another register (ROVER 3.17): not compared."""
-        return _WRITE_SIZE if function == WRITE_REGISTER else None
+        return _WRITE_SIZE if function == self.function else None
 
 
 type Request = ReadRequest | WriteRequest
@@ -254,7 +279,7 @@ def _decode(frame: bytes) -> Reply:
     """Decode a sealed frame of a known shape."""
     if frame[1] & EXCEPTION_FLAG:
         return Reply(frame[0], exception=frame[2])
-    if frame[1] == WRITE_REGISTER:
+    if frame[1] in WRITE_FUNCTIONS:
         return Reply(frame[0])
     data = frame[_READ_HEADER:-_CRC_SIZE]
     return Reply(frame[0], struct.unpack(f">{len(data) // 2}H", data))

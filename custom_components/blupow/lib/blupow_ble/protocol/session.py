@@ -17,11 +17,13 @@ from .modbus import (
     LONGEST_REPLY,
     PATIENCE,
     READ_REGISTERS,
+    WRITE_FUNCTIONS,
     Flaw,
     ReadRequest,
     Reply,
     ReplyCollector,
     Request,
+    WriteRequest,
     whole_frames,
 )
 from .push import FrameCollector, PushFrame
@@ -110,6 +112,8 @@ class Session:
     """The unit that answered instead of the one asked for, if one did."""
     _late: set[tuple[int, int]] = field(default_factory=set)
     """Unit and byte count of replies that may still come, after their request was given up."""
+    _late_functions: frozenset[int] = frozenset()
+    """Functions of echoes that may still come, after something was written."""
     _replies: set[bytes] = field(default_factory=set)
     """The replies so far: a copy of one of them is an echo of the radio, and nobody else's."""
     _characteristics: Characteristics | None = None
@@ -147,8 +151,18 @@ class Session:
         request = ReadRequest(self.unit_id, registers.start, registers.words)
         return (await self.ask(request, timeout, tries)).words
 
+    async def write(self, request: WriteRequest, timeout: float = REQUEST_TIMEOUT) -> Reply:
+        """Send a change once, and return what the device says to it: an echo, or an exception.
+
+        It is never sent again. Neither an answer nor silence tells what the device keeps. Raises
+        ReaderError: no_response, bad_frame, wrong_unit, connect_failed, held_by_other.
+        """
+        self.check_strays()
+        self._late_functions = WRITE_FUNCTIONS
+        return await self._exchange(request, timeout)
+
     async def ask(
-        self, request: Request, timeout: float = REQUEST_TIMEOUT, tries: int = REQUEST_TRIES
+        self, request: ReadRequest, timeout: float = REQUEST_TIMEOUT, tries: int = REQUEST_TRIES
     ) -> Reply:
         """Send a request until it is answered, so many times at most."""
         for remaining in reversed(range(tries)):
@@ -206,7 +220,7 @@ class Session:
 
     def _is_late(self, frame: bytes) -> bool:
         """Whether a whole frame answers a request that was given up."""
-        if frame[1] & EXCEPTION_FLAG:
+        if frame[1] & EXCEPTION_FLAG or frame[1] in self._late_functions:
             return True
         return frame[1] == READ_REGISTERS and (frame[0], frame[2]) in self._late
 

@@ -148,6 +148,19 @@ class Job:
 
 async def _carry_out(request: Request, link: Link) -> messages.Message:
     """Do what is asked and return the answer. Raises ReaderError."""
+    if request.op is Operation.WRITE:
+        from .writing import Writer  # noqa: PLC0415
+
+        writer = Writer(
+            link,
+            request.units[0],
+            request.changes,
+            budget=request.budget,
+            on_stage=lambda stage: emit(messages.progress(request.id, stage)),
+        )
+        report = await writer.write()
+        kept = _virtual_registers(link) if request.device.virtual else {}
+        return messages.written(request.id, report, kept)
     if request.op is not Operation.READ:
         from .probing import Prober  # noqa: PLC0415
 
@@ -169,6 +182,13 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
     return messages.result(request.id, await reader.read())
 
 
+def _virtual_registers(link: Link) -> dict[int, int]:
+    """Return the registers that a virtual device was written; a real one keeps them itself."""
+    from ..virtual import VirtualLink  # noqa: PLC0415
+
+    return dict(link.virtual_registers) if isinstance(link, VirtualLink) else {}
+
+
 async def _find_link(request: Request) -> Link:
     """Return a link to the device, by the object path that the parent gave. Raises ReaderError(not_advertising)."""
     # bleak takes a while to import: the hello has not waited for it
@@ -179,7 +199,9 @@ async def _find_link(request: Request) -> Link:
     if device.virtual:
         from ..virtual import VirtualLink, virtual_device  # noqa: PLC0415
 
-        return VirtualLink(virtual_device(request.units[0].profile.key))
+        module = virtual_device(request.units[0].profile.key)
+        module.overrides.update(request.virtual_registers)
+        return VirtualLink(module)
     found = (
         known_device(device.address, device.name, device.object_path)
         if device.object_path

@@ -1,7 +1,7 @@
 """The lines that parent and child exchange: one JSON object a line, version 1."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 import json
 import math
@@ -10,9 +10,10 @@ from typing import Any, Final, NoReturn, TypeIs
 
 from ..profiles import PROFILES
 from ..profiles.declaration import Span, Value
+from ..profiles.setting_rules import Reason
 from ..protocol.errors import ErrorCode, ReaderError, Stage
-from .plan import UnitPlan
-from .result import Finding, Reading, Timings, UnitReading
+from .plan import Change, UnitPlan
+from .result import Finding, Outcome, Reading, SettingReport, Timings, UnitReading, WriteReport
 from .timeouts import LONGEST_DEADLINE, READ_BUDGET
 
 VERSION: Final = 1
@@ -52,6 +53,8 @@ class Operation(StrEnum):
     """Find out what is behind a module."""
     FIND_ALL = "find_all"
     """Find all units behind a module."""
+    WRITE = "write"
+    """Change settings of the first unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,10 @@ class Request:
     """Unit IDs that a search asks first, beside the likely ones."""
     look_at: int | None = None
     """A unit ID that a reading asks at its end, whether another unit is there."""
+    changes: tuple[Change, ...] = ()
+    """Settings to change. Which register that is, and whether it may be written, the child finds itself."""
+    virtual_registers: dict[int, int] = field(default_factory=dict)
+    """Of a virtual device, the registers that were written before."""
     connect_timeout: float
     budget: float = READ_BUDGET
     """From the connection to the answer."""
@@ -89,6 +96,8 @@ class Request:
                 "spans": [asdict(span) for span in self.spans],
                 "unit_ids": list(self.unit_ids),
                 "look_at": self.look_at,
+                "changes": [asdict(change) for change in self.changes],
+                "virtual_registers": _numbered(self.virtual_registers),
                 "connect_timeout": self.connect_timeout,
                 "budget": self.budget,
                 "deadline": self.deadline,
@@ -104,6 +113,7 @@ def _unit_message(plan: UnitPlan) -> Message:
         "model": plan.model.key if plan.model else None,
         "unit_id": plan.unit_id,
         "blocks": None if plan.blocks is None else list(plan.blocks),
+        "spans": [asdict(span) for span in plan.spans],
     }
 
 
@@ -168,8 +178,15 @@ def parse_request(line: bytes) -> Request:
     number = message.get("id")
     _expect(type(number) is int, "id must be a number")
     units = tuple(_parse_unit(unit) for unit in _list(message, "units"))
-    needs_units = operation == Operation.READ
+    needs_units = operation in (Operation.READ, Operation.WRITE)
     _expect(units or not needs_units, "there is no unit to read")
+    changes = tuple(_parse_change(change) for change in _list(message, "changes"))
+    _expect(
+        bool(changes) == (operation == Operation.WRITE),
+        "changes are for op write, and needed there",
+    )
+    _expect(not changes or units[0].unit_id is not None, "a unit without an ID is not written to")
+    _expect(len({change.key for change in changes}) == len(changes), "a setting is changed twice")
     device = _parse_device(message.get("device"))
     _expect(needs_units or not device.virtual, "a virtual device is not looked for")
     keys = {unit.key for unit in units}
@@ -181,6 +198,8 @@ def parse_request(line: bytes) -> Request:
         spans=tuple(_parse_span(span) for span in _list(message, "spans")),
         unit_ids=tuple(_parse_unit_id(item) for item in _list(message, "unit_ids")),
         look_at=None if message.get("look_at") is None else _parse_unit_id(message["look_at"]),
+        changes=changes,
+        virtual_registers=_parse_virtual_registers(message.get("virtual_registers")),
         connect_timeout=_seconds(message, "connect_timeout"),
         budget=_seconds(message, "budget"),
         deadline=_seconds(message, "deadline"),
@@ -217,6 +236,7 @@ def _parse_unit(unit: object) -> UnitPlan:
         model=models[model_key] if model_key is not None else None,
         unit_id=None if address is None else _parse_unit_id(address),
         blocks=None if blocks is None else tuple(blocks),
+        spans=tuple(_parse_span(span) for span in _list(unit, "spans")),
     )
 
 
@@ -235,6 +255,34 @@ def _parse_span(span: object) -> Span:
         return Span(**span)
     except ValueError as err:
         raise _refuse(str(err)) from err
+
+
+def _parse_change(change: object) -> Change:
+    """Check a setting that is to be changed; whether it exists and may be so is the profile's to say."""
+    if not isinstance(change, dict) or change.keys() != Change.__dataclass_fields__.keys():
+        raise _refuse("a change is malformed")
+    key, value = change["key"], change["value"]
+    if not isinstance(key, str) or not isinstance(value, bool | int | float | str):
+        raise _refuse("a change is malformed")
+    return Change(key, value)
+
+
+def _parse_virtual_registers(registers: object) -> dict[int, int]:
+    """Check the registers that a virtual device was written."""
+    if not isinstance(registers, dict):
+        raise _refuse("virtual_registers is malformed")
+    try:
+        found = {int(register): word for register, word in registers.items()}
+    except ValueError as err:
+        raise _refuse("virtual_registers is malformed") from err
+    whole = all(type(word) is int and 0 <= word <= 0xFFFF for word in found.values())
+    _expect(whole, "virtual_registers is malformed")
+    return found
+
+
+def _numbered(registers: Mapping[int, int]) -> dict[str, int]:
+    """Return registers as JSON knows them."""
+    return {str(register): word for register, word in registers.items()}
 
 
 def _parse_device(device: object) -> Device:
@@ -286,6 +334,22 @@ def found(number: int, findings: Sequence[Finding]) -> Message:
     """Return the line that carries the units that were found."""
     units = [asdict(finding) for finding in findings]
     return {"v": VERSION, "event": "found", "id": number, "units": units}
+
+
+def written(
+    number: int, report: WriteReport, virtual_registers: Mapping[int, int] | None = None
+) -> Message:
+    """Return the line that carries what has become of settings, and of a virtual device's registers."""
+    return {
+        "v": VERSION,
+        "event": "written",
+        "id": number,
+        "settings": [asdict(setting) for setting in report.settings],
+        "registers": _numbered(report.registers),
+        "timings": asdict(report.timings),
+        "attempts": report.attempts,
+        "virtual_registers": _numbered(virtual_registers or {}),
+    }
 
 
 def error(number: int | None, err: ReaderError) -> Message:
@@ -345,6 +409,42 @@ def _parse_unit_reading(unit: Message) -> UnitReading:
 def parse_found(message: Message) -> list[Finding]:
     """Return the units in a message. Raises ValueError, KeyError or TypeError if it is malformed."""
     return [_parse_finding(unit) for unit in message["units"]]
+
+
+def parse_written(message: Message) -> tuple[WriteReport, dict[int, int]]:
+    """Return the report in a message, and what a virtual device keeps.
+
+    Raises ValueError, KeyError or TypeError if it is malformed.
+    """
+    timings = message["timings"]
+    report = WriteReport(
+        settings=tuple(_parse_setting_report(setting) for setting in message["settings"]),
+        registers=_words(message["registers"]),
+        timings=Timings(connect=float(timings["connect"]), read=float(timings["read"])),
+        attempts=int(message["attempts"]),
+    )
+    return report, _words(message["virtual_registers"])
+
+
+def _words(registers: Mapping[str, Any]) -> dict[int, int]:
+    return {int(register): int(word) for register, word in registers.items()}
+
+
+def _parse_setting_report(setting: Message) -> SettingReport:
+    for key in ("wanted", "before", "now"):
+        if not isinstance(setting[key], bool | int | float | str | None):
+            raise TypeError(f"{key} is no value of a setting")
+    reason = setting["reason"]
+    return SettingReport(
+        key=str(setting["key"]),
+        outcome=Outcome(setting["outcome"]),
+        wanted=setting["wanted"],
+        before=setting["before"],
+        now=setting["now"],
+        sent=bool(setting["sent"]),
+        reason=None if reason is None else Reason(reason),
+        facts={str(name): str(fact) for name, fact in setting["facts"].items()},
+    )
 
 
 def _parse_finding(unit: Message) -> Finding:

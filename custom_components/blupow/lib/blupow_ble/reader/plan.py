@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ..profiles.declaration import Span
 from ..profiles.profile import Model, Profile
-from .timeouts import PROBE_BUDGET, read_budget, within_deadline
+from ..profiles.setting import SettingValue
+from .timeouts import PROBE_BUDGET, read_budget, within_deadline, write_budget
 
 OWN_UNIT = ""
 """The key of the unit that a module is set up for; others behind it have keys of their own."""
@@ -20,6 +21,8 @@ class UnitPlan:
     unit_id: int | None = None
     blocks: tuple[str, ...] | None = None
     """The blocks to read beside the required ones; None is all."""
+    spans: tuple[Span, ...] = ()
+    """Registers to read at the end, as they are; a reading is whole without them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,28 @@ class ReadPlan:
         """How long it may take once the device is connected."""
         pushed = self.units[0].profile.push is not None
         return within_deadline(read_budget(len(self.units), pushed=pushed), self.connect_timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting, and what it is to be set to."""
+
+    key: str
+    value: SettingValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritePlan:
+    """Which settings of one unit are to be changed, over one connection. Times are seconds."""
+
+    unit: UnitPlan
+    changes: tuple[Change, ...]
+    connect_timeout: float
+
+    @property
+    def budget(self) -> float:
+        """How long it may take once the device is connected."""
+        return within_deadline(write_budget(len(self.changes)), self.connect_timeout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from ..connection_log import Topic
 from ..protocol.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
 from . import bluez, link_claim, messages
 from .messages import MAX_LINE, Message, Request
-from .result import Finding, Reading
+from .result import Finding, Reading, WriteReport
 from .timeouts import DISCONNECT_BUDGET, TERMINATE_GRACE, parent_deadline
 
 LIB: Final = Path(__file__).resolve().parents[2]
@@ -94,6 +94,13 @@ class ReaderProcess:
     async def findings(self) -> list[Finding]:
         """Start the child and return the units that it found. Raises ReaderError as `reading` does."""
         return await self._ask("found", messages.parse_found)
+
+    async def written(self) -> tuple[WriteReport, dict[int, int]]:
+        """Start the child and return what has become of settings, and what a virtual device keeps.
+
+        Raises ReaderError as `reading` does. A child that is ended early may have written.
+        """
+        return await self._ask("written", messages.parse_written)
 
     async def _ask[T](self, event: str, parse: Callable[[Message], T]) -> T:
         """Start the child and return what the event that answers the request holds."""

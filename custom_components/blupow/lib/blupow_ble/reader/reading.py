@@ -8,9 +8,10 @@ from .. import connection_log
 from ..profiles.declaration import Block, Span
 from ..protocol.errors import ErrorCode, ReaderError, Stage
 from ..protocol.modbus import BROADCAST_UNIT
-from ..protocol.session import REQUEST_TIMEOUT, REQUEST_TRIES, Session, open_session
+from ..protocol.session import REQUEST_TRIES
 from .plan import UnitPlan
-from .result import Finding, Reading, Timings, UnitReading
+from .result import Finding, Reading, UnitReading
+from .timed_session import MAY_REPLY_LATE, TimedSession
 from .timeouts import READ_BUDGET
 from .unit_progress import UnitProgress
 
@@ -18,21 +19,10 @@ if TYPE_CHECKING:
     from ..protocol.session import Link
 
 
-MAY_REPLY_LATE: Final = frozenset(
-    {ErrorCode.NO_RESPONSE, ErrorCode.BAD_FRAME, ErrorCode.WRONG_UNIT}
-)
-"""Failures after which a late reply may still be on its way."""
-
-
 LOOK_TIME: Final = 6.0
 """Seconds that must be left for a look at another address: it must not cost a good reading."""
 _NOT_OURS: Final = frozenset({ErrorCode.HELD_BY_OTHER})
 """Failures after which nothing that was read can be believed: it may be another program's."""
-
-
-def _not_made_anew(why: str) -> ReaderError:
-    text = f"the connection could not be made anew: {why}"
-    return ReaderError(ErrorCode.CONNECT_FAILED, text)
 
 
 class Reader:
@@ -53,14 +43,10 @@ class Reader:
         """
         self._link = link
         self._units = [UnitProgress(plan, plan.model, plan.unit_id) for plan in units]
-        self._budget = budget
         self._look_at = look_at
-        self._on_stage = on_stage
-        self._session: Session | None = None
-        self._started = self._connected = self._deadline = 0.0
+        self._timed = TimedSession(link, budget, on_stage)
         self._distrusted = False
         """A block was not answered: what the device still sends may belong to it."""
-        self._reconnected = False
         self._dropped_link = False
 
     async def read(self) -> Reading:
@@ -79,8 +65,7 @@ class Reader:
                 self._dropped_link = self._dropped_link or err.code is ErrorCode.CONNECT_FAILED
         if len(unresponsive) == len(self._units):
             raise unresponsive[self._units[0].plan.key]
-        assert self._session is not None
-        self._session.check_strays()
+        self._timed.session.check_strays()
         return self._reading(
             {
                 state.plan.key: state.reading()
@@ -93,14 +78,15 @@ class Reader:
 
     async def _found(self) -> tuple[Finding, ...]:
         """Return the unit at the address that was to be looked at; what fails there spoils no reading."""
-        left = self._deadline - asyncio.get_running_loop().time()
+        left = self._timed.deadline - asyncio.get_running_loop().time()
         if self._look_at is None or left < LOOK_TIME:
             return ()
         from .probing import Prober  # noqa: PLC0415  most readings need none
 
-        assert self._session is not None
         try:
-            found = await Prober(self._link).look_at(self._session, self._look_at, self._deadline)
+            found = await Prober(self._link).look_at(
+                self._timed.session, self._look_at, self._timed.deadline
+            )
         except ReaderError as err:
             connection_log.debug(f"unit {self._look_at} was not looked at: {err.message}")
             return ()
@@ -119,7 +105,7 @@ class Reader:
         state.raw.clear()
         for span in spans:
             try:
-                state.raw[span.start] = await self._read_span(state, span)
+                state.raw[span.start] = await self._timed.read_span(span, drain=bool(state.raw))
             except ReaderError as err:
                 if not state.raw:
                     raise
@@ -153,12 +139,8 @@ class Reader:
 
     async def _begin(self) -> None:
         """Connect; from then on the time for reading counts."""
-        loop = asyncio.get_running_loop()
-        self._started = loop.time()
-        await self._open()
-        self._connected = loop.time()
-        self._on_stage(Stage.READ)
-        self._deadline = self._connected + self._budget
+        first = self._units[0]
+        await self._timed.begin(first.unit_id, first.plan.profile.push)
 
     def _reading(
         self,
@@ -166,43 +148,49 @@ class Reader:
         unresponsive: dict[str, ErrorCode],
         found: tuple[Finding, ...] = (),
     ) -> Reading:
-        ended = asyncio.get_running_loop().time()
         return Reading(
             units=units,
             unresponsive=unresponsive,
             found=found,
-            timings=Timings(
-                connect=round(self._connected - self._started, 3),
-                read=round(ended - self._connected, 3),
-            ),
+            timings=self._timed.timings(),
             attempts=self._link.attempts,
         )
 
-    async def _open(self) -> None:
-        """Connect and have replies delivered."""
-        self._on_stage(Stage.CONNECT)
-        first = self._units[0]
-        unit, pushed = first.unit_id or BROADCAST_UNIT, first.plan.profile.push
-        client = await self._link.connect()
-        self._on_stage(Stage.SERVICES)
-        self._session = await open_session(self._link, unit, pushed, client=client)
-
     async def _read_unit(self, state: UnitProgress) -> None:
         """Read one unit. Raises ReaderError if its required block cannot be read."""
-        assert self._session is not None
         if (frame := state.plan.profile.push) is not None:
-            left = self._deadline - asyncio.get_running_loop().time()
-            state.keep(state.required, await self._session.listen(frame, left))
+            left = self._timed.deadline - asyncio.get_running_loop().time()
+            state.keep(state.required, await self._timed.session.listen(frame, left))
             state.model = state.model or state.plan.profile.models[0]
             return
         if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
         await self._find_unit(state)
-        self._session.unit_id = state.unit_id or BROADCAST_UNIT
+        self._timed.session.unit_id = state.unit_id or BROADCAST_UNIT
         await self._identify(state)
         for block in sorted(state.register_map.blocks, key=lambda block: not block.required):
             if state.asked_for(block) and block.key not in state.failed and not state.has(block):
                 await self._read_block(state, block)
+        await self._read_settings(state)
+
+    async def _read_settings(self, state: UnitProgress) -> None:
+        """Read the spans that the plan adds; what fails there spoils no reading."""
+        for span in state.plan.spans:
+            if self._dropped_link or self._timed.patience() <= 0:
+                return
+            try:
+                await self._timed.session.drain()
+                words = await self._timed.session.read(span, self._timed.patience(), tries=1)
+            except ReaderError as err:
+                if err.code in _NOT_OURS:
+                    raise
+                connection_log.debug(f"registers from {span.start} are missing: {err.message}")
+                state.failed[str(span.start)] = err.code
+                self._dropped_link = err.code is ErrorCode.CONNECT_FAILED
+                if err.code is not ErrorCode.MODBUS_EXCEPTION:
+                    return  # without trust in the link the next reply could be this one's
+            else:
+                state.raw[span.start] = words
 
     async def _find_unit(self, state: UnitProgress) -> None:
         """Try the family's unit IDs until one answers for the required block.
@@ -211,7 +199,6 @@ class Reader:
         """
         if state.unit_id is not None:
             return
-        assert self._session is not None
         error: ReaderError | None = None
         unit_ids = list(state.plan.profile.units)
         asked: set[int] = set()
@@ -220,8 +207,8 @@ class Reader:
             asked = {BROADCAST_UNIT, *(other.unit_id for other in self._units if other.unit_id)}
             unit_ids = [unit for unit in unit_ids if unit not in asked]
         while unit_ids:
-            self._check_time()
-            unit = self._session.unit_id = unit_ids.pop(0)
+            self._timed.check_time()
+            unit = self._timed.session.unit_id = unit_ids.pop(0)
             asked.add(unit)
             try:
                 words = await self._read_over_drops(state.required, self._tries)
@@ -231,7 +218,7 @@ class Reader:
                 # silence says least; otherwise the likeliest unit's failure is the one to tell
                 if error is None or error.code is ErrorCode.NO_RESPONSE:
                     error = err if error is None or err.code is not ErrorCode.NO_RESPONSE else error
-                other = self._session.other_unit_id
+                other = self._timed.session.other_unit_id
                 if other is not None and other not in asked:
                     unit_ids = [other, *(unit for unit in unit_ids if unit != other)]
                 continue
@@ -275,72 +262,19 @@ class Reader:
         if self._dropped_link:
             raise ReaderError(ErrorCode.CONNECT_FAILED, "the link dropped before")
         # among several a reconnect that fails would cost the others; their unit IDs tell replies apart
-        if self._distrusted and not self._reconnected and not self._several:
-            await self._reconnect()
-        self._check_time()
+        if self._distrusted and not self._timed.reconnected and not self._several:
+            await self._timed.reconnect()
+        self._timed.check_time()
         return await self._read_over_drops(block, self._tries if block.required else REQUEST_TRIES)
 
     async def _read_over_drops(self, block: Block, tries: int) -> tuple[int, ...]:
         """Read a block; a link that drops meanwhile is made anew, once in a reading."""
-        assert self._session is not None
         try:
-            return await self._session.read(block, self._patience(), tries)
+            return await self._timed.session.read(block, self._timed.patience(), tries)
         except ReaderError as err:
-            if err.code is not ErrorCode.CONNECT_FAILED or self._reconnected:
+            if err.code is not ErrorCode.CONNECT_FAILED or self._timed.reconnected:
                 raise
             connection_log.debug(f"connecting again: {err.message}")
-        await self._reconnect()
-        self._check_time()
-        return await self._session.read(block, self._patience(), tries)
-
-    async def _read_span(self, state: UnitProgress, span: Span) -> tuple[int, ...]:
-        """Read registers by number: asked once, and once more over a new link.
-
-        Spans may have the same length: a late reply to one must not meet the request for another.
-        """
-        assert self._session is not None
-        block = Block(key="span", start=span.start, words=span.words)
-        try:
-            if state.raw:
-                await self._session.drain()
-            self._check_time()
-            return await self._session.read(block, self._patience(), tries=1)
-        except ReaderError as err:
-            if err.code not in MAY_REPLY_LATE or self._reconnected:
-                raise
-        await self._reconnect()
-        self._check_time()
-        self._session.unit_id = state.unit_id or BROADCAST_UNIT
-        return await self._session.read(block, self._patience(), tries=1)
-
-    async def _reconnect(self) -> None:
-        """Connect anew, once in a reading: what the device may still send then goes nowhere.
-
-        After that the blocks' different lengths alone keep late replies apart.
-        """
-        assert self._session is not None
-        self._reconnected = True
-        unit = self._session.unit_id
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                await self._link.disconnect()
-                await self._open()
-        except TimeoutError:
-            raise _not_made_anew("no time was left") from None
-        except ReaderError as err:
-            if err.code in _NOT_OURS:
-                raise
-            raise _not_made_anew(err.message) from err
-        self._session.unit_id = unit
-
-    def _check_time(self) -> None:
-        if self._patience() <= 0:
-            raise ReaderError(
-                ErrorCode.READER_TIMEOUT,
-                f"no time was left: a reading may take {self._budget:g} s",
-            )
-
-    def _patience(self) -> float:
-        """Return how long the next request may wait."""
-        left = self._deadline - asyncio.get_running_loop().time()
-        return min(REQUEST_TIMEOUT, left)
+        await self._timed.reconnect()
+        self._timed.check_time()
+        return await self._timed.session.read(block, self._timed.patience(), tries)

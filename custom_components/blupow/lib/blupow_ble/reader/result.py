@@ -1,8 +1,11 @@
 """What one reading brought."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ..profiles.declaration import Value
+from ..profiles.setting import SettingValue
+from ..profiles.setting_rules import Reason
 from ..protocol.errors import ErrorCode
 
 
@@ -63,3 +66,49 @@ class Reading:
     def main(self) -> UnitReading:
         """The first unit that was read."""
         return next(iter(self.units.values()))
+
+
+class Outcome(StrEnum):
+    """What has become of a setting that was to be changed."""
+
+    WRITTEN = "written"
+    """It was read back as it was sent."""
+    UNCHANGED = "unchanged"
+    """It was so already: nothing was sent."""
+    REFUSED = "refused"
+    """It was not sent, or the device has refused it; it is as before."""
+    UNCONFIRMED = "unconfirmed"
+    """It was sent, and was not read back as it was sent."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the setting is as it was to be."""
+        return self in (Outcome.WRITTEN, Outcome.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingReport:
+    """What has become of one setting."""
+
+    key: str
+    outcome: Outcome
+    wanted: SettingValue
+    before: SettingValue | None = None
+    now: SettingValue | None = None
+    """As it was read back; None if it was not."""
+    sent: bool = False
+    """Whether a write was sent: its memory may have been worn."""
+    reason: Reason | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    """What a text for people names, by the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteReport:
+    """What has become of the settings that were to be changed, in the order in which they were wanted."""
+
+    settings: tuple[SettingReport, ...]
+    registers: dict[int, int]
+    """The registers as they were read last."""
+    timings: Timings
+    attempts: int

@@ -18,6 +18,15 @@ FURTHER_UNIT_BUDGET: Final = 5.0
 """For each further unit behind the same module."""
 PUSH_BUDGET: Final = 30.0
 """To wait for what a device sends by itself."""
+WRITE_BUDGET: Final = 15.0
+"""To read the settings before, and to change one of them and read it back."""
+FURTHER_CHANGE_BUDGET: Final = 5.0
+"""For each further setting."""
+READ_BACK_PAUSES: Final = (0.3, 1.2)
+"""Before a setting is read back, and before it is read once more where it is not yet as it was sent.
+
+A RIV4835CSH1S has it after 1.0 to 1.5 s (owner's write test).
+"""
 PROBE_TIMEOUT: Final = 1.0
 """For an answer while units are searched: real ones took 0.16 to 0.35 s (captured)."""
 PROBE_BUDGET: Final = 40.0
@@ -49,6 +58,11 @@ def retry_delay(attempt: int) -> float:
 def read_budget(units: int, *, pushed: bool = False) -> float:
     """Return how long the reading of so many units may take, once they are connected."""
     return PUSH_BUDGET if pushed else READ_BUDGET + FURTHER_UNIT_BUDGET * (units - 1)
+
+
+def write_budget(changes: int) -> float:
+    """Return how long it may take to change so many settings, once they are connected."""
+    return WRITE_BUDGET + FURTHER_CHANGE_BUDGET * (changes - 1)
 
 
 def within_deadline(budget: float, connect: float) -> float:

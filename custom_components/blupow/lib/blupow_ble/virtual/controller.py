@@ -1,5 +1,6 @@
 """A virtual Rover 40."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from .waves import EPOCH, Wave, double, flat, midnight, text
@@ -38,6 +39,21 @@ SETTINGS: Final = (
     3,
 )
 """Registers 0xE002 to 0xE014."""
+
+TYPE_REGISTER: Final = 0xE004
+VOLTAGES_REGISTER: Final = 0xE005
+LOAD_REGISTER: Final = 0x010A
+MODE_REGISTER: Final = 0xE01D
+MANUAL: Final = 15
+STATE_REGISTER: Final = 0x0120
+USER: Final = 0
+TABLES: Final = {
+    1: (160, 155, 148, 146, 138, 132, 126, 120, 111, 106),
+    2: (160, 155, 146, 144, 138, 132, 126, 120, 111, 106),
+    3: (160, 155, 142, 142, 138, 132, 126, 120, 111, 106),
+    4: (160, 155, 144, 144, 144, 132, 126, 120, 111, 106),
+}
+"""Registers 0xE005 to 0xE00E, as the firmware loads them with a battery type; the user's begin as they were."""
 
 _LOAD_ON: Final = 0x8000
 _MPPT: Final = 2
@@ -93,9 +109,31 @@ def controller_registers(now: float, unit_id: int = UNIT, model: str = MODEL) ->
                 0,
             ),
             0xE002: SETTINGS,
-            0xE01D: (15,),
+            MODE_REGISTER: (MANUAL,),
         }
     )
+
+
+def type_effects(registers: Mapping[int, int], changes: dict[int, int]) -> dict[int, int]:
+    """Return what registers are after some were written: a battery type loads its own voltages.
+
+    With another type than the user's, the voltages stay as they are.
+    """
+    effects = dict(changes)
+    if (table := TABLES.get(changes.get(TYPE_REGISTER, USER))) is not None:
+        effects |= dict(enumerate(table, VOLTAGES_REGISTER))
+    elif TYPE_REGISTER not in changes and registers[TYPE_REGISTER] != USER:
+        locked = range(VOLTAGES_REGISTER, VOLTAGES_REGISTER + len(TABLES[1]))
+        effects = {register: word for register, word in effects.items() if register not in locked}
+    return effects
+
+
+def effects(registers: Mapping[int, int], changes: dict[int, int]) -> dict[int, int]:
+    """Return what registers are after some were written: the load is switched in manual mode alone."""
+    after = type_effects(registers, changes)
+    if (load := after.pop(LOAD_REGISTER, None)) is not None and registers[MODE_REGISTER] == MANUAL:
+        after[STATE_REGISTER] = registers[STATE_REGISTER] & ~_LOAD_ON | (_LOAD_ON if load else 0)
+    return after
 
 
 def controller_records(now: float) -> dict[int, tuple[int, ...]]:

@@ -67,7 +67,7 @@ def dcdc_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> dict[
                 _BOTH,
                 1,
             ),
-            0xE002: SETTINGS,
+            0xE001: (3000, *SETTINGS),
             0xE01E: (5, 5, 145),
             0xE038: (200,),
         }

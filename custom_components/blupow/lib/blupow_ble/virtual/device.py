@@ -6,10 +6,19 @@ import struct
 import time
 from typing import Final, Protocol
 
-from ..protocol.modbus import EXCEPTION_FLAG, READ_REGISTERS, WRITE_REGISTER, is_sealed, seal
+from ..protocol.modbus import (
+    EXCEPTION_FLAG,
+    READ_REGISTERS,
+    WRITE_REGISTER,
+    WRITE_REGISTERS,
+    is_sealed,
+    seal,
+)
 from . import battery, controller, dcdc, inverter, shunt
+from .writes import Habit, Writes
 
 type Registers = Callable[[float, int, str], dict[int, int]]
+type Effects = Callable[[Mapping[int, int], dict[int, int]], dict[int, int]]
 type Records = Callable[[float], dict[int, tuple[int, ...]]]
 
 _ILLEGAL_FUNCTION: Final = 1
@@ -21,6 +30,10 @@ def _no_records(_: float) -> dict[int, tuple[int, ...]]:
     return {}
 
 
+def _as_written(_: Mapping[int, int], changes: dict[int, int]) -> dict[int, int]:
+    return changes
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a virtual device is."""
@@ -30,18 +43,31 @@ class Kind:
     registers: Registers
     records: Records = _no_records
     """Blocks that are read from their first register on, whatever the numbers of others."""
+    write_only: frozenset[int] = frozenset()
+    """Registers that can be written and not read."""
+    effects: Effects = _as_written
+    """What registers are after some were written."""
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "inverter": Kind(inverter.UNIT, inverter.MODEL, inverter.inverter_registers),
+    "riv4835": Kind(inverter.UNIT, inverter.RIV4835_MODEL, inverter.riv4835_registers),
     "srne": Kind(inverter.SRNE_UNIT, inverter.SERIAL, inverter.srne_registers),
     "controller": Kind(
         controller.UNIT,
         controller.MODEL,
         controller.controller_registers,
         controller.controller_records,
+        write_only=frozenset({controller.LOAD_REGISTER}),
+        effects=controller.effects,
     ),
-    "dcdc": Kind(dcdc.UNIT, dcdc.MODEL, dcdc.dcdc_registers, dcdc.dcdc_records),
+    "dcdc": Kind(
+        dcdc.UNIT,
+        dcdc.MODEL,
+        dcdc.dcdc_registers,
+        dcdc.dcdc_records,
+        effects=controller.type_effects,
+    ),
     "battery": Kind(battery.UNIT, battery.MODEL, battery.battery_registers),
 }
 
@@ -73,6 +99,7 @@ class VirtualDevice:
     clock: Callable[[], float] = time.time
     overrides: dict[int, int] = field(default_factory=dict)
     """Registers that were written, or set by a test."""
+    writes: Writes = field(default_factory=Writes)
 
     def registers(self) -> Mapping[int, int]:
         """Return all registers as they are now."""
@@ -90,23 +117,47 @@ class VirtualDevice:
 
     def answer(self, request: bytes) -> bytes | None:
         """Return the reply to one frame; None where a device does not answer (damaged, or another's)."""
-        if len(request) != 8 or not is_sealed(request):
+        if len(request) < 8 or not is_sealed(request):
             return None
         _, function, first, second = struct.unpack(">BBHH", request[:6])
         if request[0] not in (self.unit_id, 255):
             return None
-        if function == READ_REGISTERS:
+        if function == READ_REGISTERS and len(request) == 8:
             return self._read(first, second)
-        if function == WRITE_REGISTER:
-            if first not in self.registers():
-                return self._refuse(function, _ILLEGAL_ADDRESS)
-            self.overrides[first] = second
-            return seal(struct.pack(">BBHH", self.unit_id, function, first, second))
+        if function == WRITE_REGISTER and len(request) == 8:
+            return self._write(function, first, (second,), second)
+        if function == WRITE_REGISTERS and len(request) == 9 + 2 * second:
+            return self._write(function, first, struct.unpack(f">{second}H", request[7:-2]), second)
         return self._refuse(function, _ILLEGAL_FUNCTION)
+
+    def _write(
+        self, function: int, start: int, words: tuple[int, ...], echoed: int
+    ) -> bytes | None:
+        """Take a write as the device does; return its echo."""
+        kind, registers, writes = KINDS[self.kind], self.registers(), self.writes
+        writes.seen.append((start, words))
+        changes = dict(enumerate(words, start))
+        if not changes.keys() <= registers.keys() | kind.write_only:
+            return self._refuse(function, _ILLEGAL_ADDRESS)
+        if kept := writes.kept(changes):
+            self.overrides |= kind.effects(registers, kept)
+        if writes.silent:
+            return None
+        if writes.refuses:
+            return self._refuse(function, writes.code)
+        shown = start - 10 if writes.habit is Habit.OTHER_ECHO else start
+        return seal(struct.pack(">BBHH", self.unit_id, function, shown, echoed))
 
     def _read(self, start: int, count: int) -> bytes:
         if not 1 <= count <= 125:
             return self._refuse(READ_REGISTERS, _ILLEGAL_LENGTH)
+        answer = self._answer_to_read(start, count)
+        if self.writes.late:  # it is kept with the next look
+            self.overrides |= self.writes.late
+            self.writes.late = {}
+        return answer
+
+    def _answer_to_read(self, start: int, count: int) -> bytes:
         record = KINDS[self.kind].records(self.clock()).get(start, ())
         registers = dict(enumerate(record, start)) or self.registers()
         try:

@@ -12,6 +12,27 @@ MODEL: Final = "RIV1230RCH-SPS"
 SERIAL: Final = "VIRTUAL00000000001"
 VERSION: Final = "V1.0-virtual"
 
+SETTINGS: Final = {
+    4422: (600,),
+    4430: (110,),
+    4441: (2,),
+    4452: (155,),
+    4456: (300,),
+}
+"""What a REGO inverter is set to."""
+RIV4835_MODEL: Final = "RIV4835CSH1S"
+# as the owner of one has read them
+RIV4835_SETTINGS: Final = {
+    4422: (800,),
+    4424: (0, 540, 540, 540, 508, 504, 496, 448, 428, 30, 0, 120, 0, 492),
+    4439: (536, 5, 0, 6000, 0, 0),
+    4447: (0,),
+    0xE001: (800,),
+    0xE205: (100,),
+    0xE20D: (1, 1),
+    0xE211: (1, 1),
+}
+
 LOAD: Final = Wave(420.0, 180.0, 251.0)
 SOLAR: Final = Wave(310.0, 240.0, 907.0)
 OUTPUT_VOLTAGE: Final = Wave(120.0, 1.2, 107.0)
@@ -103,7 +124,18 @@ def inverter_registers(now: float, unit_id: int = UNIT, model: str = MODEL) -> d
             0,
         ),
     }
-    return flat(blocks)
+    return flat(blocks | SETTINGS)
+
+
+def riv4835_registers(
+    now: float, unit_id: int = UNIT, model: str = RIV4835_MODEL
+) -> dict[int, int]:
+    """Return the registers of a RIV4835CSH1S: those of a REGO inverter, with a battery of 48 V."""
+    registers = inverter_registers(now, unit_id, model)
+    for register in SETTINGS:
+        del registers[register]
+    registers[4005] *= 4
+    return registers | flat(RIV4835_SETTINGS)
 
 
 def _clock(now: float) -> tuple[int, int, int]:
@@ -159,6 +191,12 @@ def srne_registers(now: float, unit_id: int = SRNE_UNIT, model: str = SERIAL) ->
             round(load / 35),
         ),
         0x0220: (heat + 40, heat + 60),
+        0xE00F: (5,),
+        0xE01D: (100, 15, 10, 100),
+        0xE026: (0,) * 14,
+        0xE204: (2, 300),
+        0xE20A: (600, 0),
+        0xE20F: (0,),
         0xF02D: (
             SOLAR.counted(today, now, amp_seconds),
             LOAD.counted(today, now, amp_seconds),

@@ -69,6 +69,11 @@ class VirtualLink:
         self.disconnected = asyncio.Event()
         self.attempts = 0
 
+    @property
+    def virtual_registers(self) -> dict[int, int]:
+        """The registers of the device that were written."""
+        return self._device.overrides
+
     async def connect(self) -> VirtualLink:
         """Connect: there is nothing to wait for."""
         self.attempts += 1

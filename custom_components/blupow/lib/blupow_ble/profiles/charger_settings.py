@@ -1,0 +1,239 @@
+"""The settings of charge controllers and DC-DC chargers: what may be written, and what each claim rests on.
+
+Sources: the vendor's ROVER register document and DC-DC register sheet (steps 10, 10 and 5 of the
+times; some programs allow 1 there), a capture of the vendor's app with a Rover 40, owners' write
+tests, and the order rules of the Rover 60 manual. Left out: address, system voltage, capacity (its
+range is not documented), load timers, and the bit fields for frost.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .charger import BATTERY_TYPE, BOOST_BATTERY_TYPE, ROVER_BATTERY_TYPE
+from .declaration import Span, UnitOfMeasurement
+from .setting import (
+    SWITCH,
+    Condition,
+    Controls,
+    Evidence,
+    OrderRule,
+    Setting,
+    SettingKind,
+    State,
+    SystemVoltage,
+)
+
+_USER: Final = 0
+_LITHIUM: Final = 4
+_USER_LOCKED: Final = 5
+_MANUAL: Final = 15
+_ELITE_VOLTAGES: Final = frozenset({"boost_voltage", "float_voltage"})
+
+_DOCUMENT: Final = "ROVER document; written by other programs, not confirmed on a device"
+_SHEET: Final = (
+    "vendor's register sheet of DC-DC chargers; written by other programs, not confirmed"
+)
+_APP: Final = "capture of the vendor's app with a Rover 40"
+_LOAD: Final = "owner's write test of a RVR40, firmware 3.1.0"
+_COMPENSATION: Final = "owner's write test of a SRNE ML2420"
+
+USER_BATTERY: Final = Condition("battery_type", 0xE004, frozenset({_USER}))
+"""Only with it the voltages may be changed: the others have tables of their own."""
+LITHIUM_BATTERY: Final = Condition("battery_type", 0xE004, frozenset({_LITHIUM}))
+"""With it a Rover Elite, which has no type of the user's own, takes the charging voltages."""
+
+_VOLTAGES: Final = {
+    "over_voltage_threshold": 0xE005,
+    "charging_limit_voltage": 0xE006,
+    "equalization_voltage": 0xE007,
+    "boost_voltage": 0xE008,
+    "float_voltage": 0xE009,
+    "boost_recovery_voltage": 0xE00A,
+    "over_discharge_recovery_voltage": 0xE00B,
+    "under_voltage_warning_level": 0xE00C,
+    "over_discharge_voltage": 0xE00D,
+    "discharge_limit_voltage": 0xE00E,
+}
+# key: register, unit, smallest, largest, step
+_TIMES: Final = {
+    "over_discharge_delay": (0xE010, UnitOfMeasurement.SECOND, 0, 120, 1),
+    "equalization_time": (0xE011, UnitOfMeasurement.MINUTE, 0, 300, 10),
+    "boost_time": (0xE012, UnitOfMeasurement.MINUTE, 10, 300, 10),
+    "equalization_interval": (0xE013, UnitOfMeasurement.DAY, 0, 255, 5),
+}
+
+
+def _battery_type(
+    names: Mapping[int, str],
+    evidence: Evidence,
+    source: str,
+    never_written: frozenset[int] = frozenset(),
+) -> Setting:
+    return Setting(
+        key="battery_type",
+        register=0xE004,
+        kind=SettingKind.CHOICE,
+        evidence=evidence,
+        source=source,
+        choices=names,
+        never_written=never_written,
+        loads_others=True,
+    )
+
+
+def _voltages(
+    source: str, *, normalized: bool, needs: Condition = USER_BATTERY
+) -> tuple[Setting, ...]:
+    return tuple(
+        Setting(
+            key=key,
+            register=register,
+            evidence=Evidence.DOCUMENT,
+            source=source,
+            low=7,
+            high=17,
+            step=0.1,
+            scale=0.1,
+            unit_of_measurement=UnitOfMeasurement.VOLT,
+            normalized=normalized,
+            needs=(needs,),
+        )
+        for key, register in _VOLTAGES.items()
+    )
+
+
+def _times(source: str) -> tuple[Setting, ...]:
+    return tuple(
+        Setting(
+            key=key,
+            register=register,
+            evidence=Evidence.DOCUMENT,
+            source=source,
+            low=low,
+            high=high,
+            step=step,
+            unit_of_measurement=unit,
+        )
+        for key, (register, unit, low, high, step) in _TIMES.items()
+    )
+
+
+def _compensation(evidence: Evidence, source: str) -> Setting:
+    """Return the temperature compensation, in mV/°C for 2 V."""
+    return Setting(
+        key="temperature_compensation",
+        register=0xE014,
+        evidence=evidence,
+        source=source,
+        low=0,
+        high=5,
+    )
+
+
+ORDER: Final = (
+    OrderRule("over_voltage_threshold", "charging_limit_voltage", gap=1),
+    OrderRule("charging_limit_voltage", "equalization_voltage"),
+    OrderRule("equalization_voltage", "boost_voltage"),
+    OrderRule("boost_voltage", "float_voltage"),
+    OrderRule("float_voltage", "boost_recovery_voltage", gap=1),
+    OrderRule("boost_recovery_voltage", "over_discharge_recovery_voltage", gap=1),
+    OrderRule("over_discharge_recovery_voltage", "over_discharge_voltage", gap=1),
+    OrderRule("over_discharge_voltage", "discharge_limit_voltage"),
+    OrderRule("under_voltage_warning_level", "discharge_limit_voltage"),
+)
+
+SETTINGS_SPAN: Final = Span(start=0xE002, words=19)
+
+
+_LOAD_SWITCH: Final = Setting(
+    key="load",
+    register=0x010A,
+    kind=SettingKind.SWITCH,
+    evidence=Evidence.HARDWARE,
+    source=_LOAD,
+    choices=SWITCH,
+    state=State(register=0x0120, bit=15),
+    may_be_ignored_unless=Condition("load_mode", 0xE01D, frozenset({_MANUAL})),
+)
+
+
+def _controller(battery_type: Setting, *, needs: Condition = USER_BATTERY) -> Controls:
+    return Controls(
+        settings=(
+            _LOAD_SWITCH,
+            battery_type,
+            *_voltages(_DOCUMENT, normalized=True, needs=needs),
+            *_times(_DOCUMENT),
+            _compensation(Evidence.HARDWARE, _COMPENSATION),
+        ),
+        spans=(Span(start=0x0100, words=34), SETTINGS_SPAN, Span(start=0xE01D, words=1)),
+        order=ORDER,
+        system_voltage=SystemVoltage(0xE003, 0x0101),
+    )
+
+
+ROVER_CONTROLS: Final = _controller(
+    _battery_type(ROVER_BATTERY_TYPE, Evidence.APP, _APP, frozenset({_USER_LOCKED}))
+)
+ROVER_100_CONTROLS: Final = ROVER_CONTROLS.without("load")
+WANDERER_CONTROLS: Final = _controller(
+    _battery_type(
+        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_USER, _USER_LOCKED})
+    )
+).without(*_VOLTAGES)
+ELITE_CONTROLS: Final = _controller(
+    _battery_type(
+        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_USER, _USER_LOCKED})
+    ),
+    needs=LITHIUM_BATTERY,
+).without("load", *(key for key in _VOLTAGES if key not in _ELITE_VOLTAGES))
+BOOST_CONTROLS: Final = _controller(
+    _battery_type(BOOST_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT)
+).without("load")
+
+DCDC_CONTROLS: Final = Controls(
+    settings=(
+        Setting(
+            key="charge_current",
+            register=0xE001,
+            evidence=Evidence.DOCUMENT,
+            source=_SHEET,
+            low=1,
+            high=50,
+            scale=0.01,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
+        ),
+        _battery_type(BATTERY_TYPE, Evidence.DOCUMENT, _SHEET),
+        *_voltages(_SHEET, normalized=False),
+        *_times(_SHEET),
+        _compensation(Evidence.DOCUMENT, _SHEET),
+        Setting(
+            key="reverse_charging_voltage",
+            register=0xE020,
+            evidence=Evidence.DOCUMENT,
+            source=_SHEET,
+            low=11,
+            high=15,
+            step=0.1,
+            scale=0.1,
+            unit_of_measurement=UnitOfMeasurement.VOLT,
+        ),
+        Setting(
+            key="solar_cut_off_current",
+            register=0xE038,
+            evidence=Evidence.DOCUMENT,
+            source=_SHEET,
+            low=0,
+            high=10,
+            step=0.01,
+            scale=0.01,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
+        ),
+    ),
+    spans=(
+        Span(start=0xE001, words=20),
+        Span(start=0xE020, words=1),
+        Span(start=0xE038, words=1),
+    ),
+    order=ORDER,
+)

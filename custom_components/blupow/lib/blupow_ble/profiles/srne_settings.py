@@ -1,0 +1,138 @@
+"""The settings of inverters that answer the maker's own map alone.
+
+Sources: write tests of owners (EASUN SMX II, SPI-12K-H3P of 2026-07-31), and the SRNE protocols V1.96
+and V2.08. Left out: output voltage and frequency, bonding, address, parallel and phase mode, reset; and
+battery type and charging voltages, which sister machines refused to change (exception 11).
+"""
+
+from typing import Final
+
+from .declaration import Span, UnitOfMeasurement
+from .inverter_settings import AC_RANGE, CHARGER_PRIORITY, OUTPUT_PRIORITY
+from .setting import SWITCH, Controls, Evidence, OrderRule, Setting, SettingKind
+
+_WRITTEN: Final = "owner's write test of a SPI-12K-H3P, 2026-07-31"
+_EASUN: Final = "owner's write test of an EASUN SMX II, firmware 6.63"
+_DOCUMENT: Final = "SRNE protocols V1.96 and V2.08"
+
+CHARGE_WINDOWS: Final = Span(start=0xE026, words=7)
+"""Three windows, each of a begin and an end, and whether they are on: written at once (function 16)."""
+DISCHARGE_WINDOWS: Final = Span(start=0xE02D, words=7)
+EARLIEST_START: Final = 0x0001
+"""A window that begins at 00:00 is kept as 00:01."""
+
+
+def _percent(key: str, register: int) -> Setting:
+    return Setting(
+        key=key,
+        register=register,
+        evidence=Evidence.HARDWARE,
+        source=_WRITTEN,
+        low=0,
+        high=100,
+        unit_of_measurement=UnitOfMeasurement.PERCENT,
+    )
+
+
+def _window(name: str, block: Span, evidence: Evidence, source: str) -> tuple[Setting, ...]:
+    """Return the first window of a block, and the switch of the block's windows."""
+    return (
+        Setting(
+            key=f"{name}_start_time",
+            register=block.start,
+            kind=SettingKind.TIME,
+            evidence=evidence,
+            source=source,
+            earliest=EARLIEST_START,
+            block=block,
+        ),
+        Setting(
+            key=f"{name}_end_time",
+            register=block.start + 1,
+            kind=SettingKind.TIME,
+            evidence=evidence,
+            source=source,
+            block=block,
+        ),
+        Setting(
+            key=f"{name}_window",
+            register=block.start + 6,
+            kind=SettingKind.SWITCH,
+            evidence=evidence,
+            source=source,
+            choices=SWITCH,
+            block=block,
+        ),
+    )
+
+
+SRNE_CONTROLS: Final = Controls(
+    settings=(
+        Setting(
+            key="ac_charge_current",
+            register=0xE205,
+            evidence=Evidence.HARDWARE,
+            source=_WRITTEN,
+            low=0,
+            high=120,
+            scale=0.1,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
+        ),
+        Setting(
+            key="charge_current",
+            register=0xE20A,
+            evidence=Evidence.HARDWARE,
+            source=_WRITTEN,
+            low=0,
+            high=200,
+            scale=0.1,
+            unit_of_measurement=UnitOfMeasurement.AMPERE,
+        ),
+        Setting(
+            key="output_priority",
+            register=0xE204,
+            kind=SettingKind.CHOICE,
+            evidence=Evidence.HARDWARE,
+            source=_EASUN,
+            choices=OUTPUT_PRIORITY,
+        ),
+        Setting(
+            key="charger_priority",
+            register=0xE20F,
+            kind=SettingKind.CHOICE,
+            evidence=Evidence.HARDWARE,
+            source=_EASUN,
+            choices=CHARGER_PRIORITY,
+        ),
+        Setting(
+            key="ac_range",
+            register=0xE20B,
+            kind=SettingKind.CHOICE,
+            evidence=Evidence.DOCUMENT,
+            source=_DOCUMENT,
+            choices=AC_RANGE,
+        ),
+        *_window("charge", CHARGE_WINDOWS, Evidence.HARDWARE, _WRITTEN),
+        *_window("discharge", DISCHARGE_WINDOWS, Evidence.DOCUMENT, _DOCUMENT),
+        _percent("minimum_soc", 0xE01F),
+        _percent("discharge_cut_off_soc", 0xE00F),
+        _percent("low_soc_alarm", 0xE01E),
+        _percent("back_to_battery_soc", 0xE020),
+        _percent("stop_charging_soc", 0xE01D),
+    ),
+    # never across 0xE206 and 0xE207: some firmware does not answer such a span
+    spans=(
+        Span(start=0xE204, words=2),
+        Span(start=0xE026, words=14),
+        Span(start=0xE01D, words=4),
+        Span(start=0xE20A, words=2),
+        Span(start=0xE20F, words=1),
+        Span(start=0xE00F, words=1),
+    ),
+    # measured: an alarm less than 5 points above the cut-off is refused with exception 3
+    order=(
+        OrderRule("low_soc_alarm", "discharge_cut_off_soc", gap=5),
+        OrderRule("back_to_battery_soc", "low_soc_alarm", gap=5),
+        OrderRule("back_to_battery_soc", "minimum_soc"),
+    ),
+)
