@@ -24,6 +24,8 @@ OPTIONS = {
     "stale_checks": 2,
     "recovery_limit": 5,
     "notify_on_recovery": True,
+    "allow_changes": True,
+    "source_dwell": 300,
     "log_file": False,
     "may_be_off": False,
 }
@@ -40,6 +42,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         "updates": False,
         "connection": True,
         "recovery": True,
+        "controls": True,
         "log": True,
     }
     shown = {
@@ -58,6 +61,8 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         "stale_checks": 3,
         "recovery_limit": 10,
         "notify_on_recovery": False,
+        "allow_changes": False,
+        "source_dwell": 600,
         "log_file": False,
         "may_be_off": False,
     }
@@ -83,6 +88,8 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         recovery_limit=5,
         daily_reconnect=time(3, 30),
         notify_on_recovery=True,
+        allow_changes=True,
+        source_dwell=300,
     )
     shown = suggested(entry.runtime_data.options)
     assert (shown["unit_id"], shown["daily_reconnect"]) == (7, "03:30:00")
@@ -171,6 +178,7 @@ async def test_isolated_test_mode_where_there_is_no_bluez(
         ("stale_age", 20, 3600),
         ("stale_checks", 1, 10),
         ("recovery_limit", 1, 100),
+        ("source_dwell", 60, 7200),
     ],
 )
 async def test_ranges_of_options(

@@ -29,14 +29,27 @@ from custom_components.blupow.events import short_name
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
 from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
+from custom_components.blupow.lib.blupow_ble.profiles.setting import OFF, ON, Evidence, SettingKind
+from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import Reason
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.supervisor.policies import ConnectionStatus
-from custom_components.blupow.lib.blupow_ble.supervisor.protocols import LinkEvent
+from custom_components.blupow.lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
+from custom_components.blupow.lib.blupow_ble.supervisor.schedule import (
+    CHARGE_WINDOW_CURRENT,
+    MINIMUM_SOC,
+    SCHEDULE_KEYS,
+    TIMES,
+    WINDOWS,
+    Mode,
+    Wait,
+)
 from custom_components.blupow.link_sensors import LINK_SENSORS
 from custom_components.blupow.options import EntryOptions, RouteChoice
 from custom_components.blupow.options_flow import OPTIONS_SCHEMA
 from custom_components.blupow.reconfigure_flow import AUTOMATIC
 from custom_components.blupow.services import Action
+from custom_components.blupow.setting_entities import SCHEDULE
+from custom_components.blupow.setting_services import SETTING_ACTIONS, UPDATE_SETTINGS
 from custom_components.blupow.unit_flow import SEARCH
 from homeassistant.components.bluetooth.match import ble_device_matches
 from homeassistant.components.sensor import SensorEntityDescription
@@ -344,7 +357,18 @@ def test_every_error_has_its_text() -> None:
         "address_in_use",
     }
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
-    assert own == {
+    of_settings = {key for key in own if key.startswith("setting_")}
+    assert of_settings == {
+        *(
+            f"setting_{reason}"
+            for reason in Reason
+            if reason not in (Reason.WRONG_TYPE, Reason.ORDER)
+        ),
+        *(f"setting_wrong_type_{kind}" for kind in ("number", "switch", "time")),
+        *(f"setting_order_{side}" for side in ("above", "below")),
+        "setting_not_kept_unless",
+    }
+    assert own - of_settings == {
         "no_such_device",
         "not_a_unit",
         "no_such_registers",
@@ -411,6 +435,8 @@ def test_every_entity_has_its_name_and_states() -> None:
         assert key is not None
         assert english[key]["name"]
         states.setdefault(key, set()).update(description.options or ())
+    states[SCHEDULE] = set(Mode)
+    assert set(english[SCHEDULE]["state_attributes"]["waiting_for"]["state"]) == set(Wait)
     assert set(english) == set(states)
     for key, options in states.items():
         assert set(english[key].get("state", {})) == options, key
@@ -483,6 +509,7 @@ def test_texts_that_the_code_looks_up() -> None:
         used |= set(
             re.findall(r"""\btext\(\s*(?:self\.)?_?(?:coordinator\.)?hass,\s*"(\w+)\"""", source)
         )
+    used |= {ON, OFF}
     daily = {
         f"statistic_{field.key}"
         for profile, _ in MODELS
@@ -516,14 +543,17 @@ def test_every_issue_has_its_text() -> None:
 def test_every_action_has_its_text() -> None:
     """services.yaml, the texts, the icons and the schemas name the same actions and fields."""
     described = yaml.safe_load((COMPONENT / "services.yaml").read_text())
-    assert set(described) == set(ENGLISH["services"]) == set(ICONS["services"]) == set(Action)
-    wanted = {
+    actions = {*Action, UPDATE_SETTINGS, *(action.name for action in SETTING_ACTIONS)}
+    assert set(described) == set(ENGLISH["services"]) == set(ICONS["services"]) == actions
+    wanted: dict[str, set[str]] = {
         Action.FORCE_RECONNECT: {"config_entry_id"},
         Action.HEALTH_CHECK: {"config_entry_id"},
         Action.READ_REGISTERS: {"device_id", "start", "count"},
         Action.GET_HISTORY: {"device_id"},
+        UPDATE_SETTINGS: {"device_id", "settings"},
+        **{action.name: {"device_id", action.field} for action in SETTING_ACTIONS},
     }
-    for action in Action:
+    for action in actions:
         fields = described[action]["fields"]
         assert set(fields) == set(ENGLISH["services"][action]["fields"]) == wanted[action]
         assert all(field["required"] for field in fields.values())
@@ -532,9 +562,50 @@ def test_every_action_has_its_text() -> None:
 def test_every_event_has_its_text() -> None:
     """For the event entity."""
     texts = ENGLISH["entity"]["event"]
-    assert set(texts) == {CONNECTION.key}
+    assert set(texts) == {CONNECTION.key, SCHEDULE}
+    done = texts[SCHEDULE]["state_attributes"]["event_type"]["state"]
+    assert list(done) == list(ScheduleEvent)
     states = texts[CONNECTION.key]["state_attributes"]["event_type"]["state"]
     assert list(states) == [short_name(event) for event in LinkEvent] == CONNECTION.event_types
+
+
+def test_every_control_has_its_name_and_choices() -> None:
+    """Of all models, and of the schedule; none is left over, and each says what it rests on."""
+    platforms = {
+        SettingKind.NUMBER: "number",
+        SettingKind.CHOICE: "select",
+        SettingKind.SWITCH: "switch",
+        SettingKind.TIME: "time",
+    }
+    found: dict[str, set[str]] = {platform: set() for platform in platforms.values()}
+    choices: dict[str, set[str]] = {}
+    for _, register_map in MODELS:
+        for setting in register_map.controls.settings:
+            found[platforms[setting.kind]].add(setting.key)
+            if setting.kind is SettingKind.CHOICE:
+                choices.setdefault(setting.key, set()).update(setting.choices.values())
+    own = {
+        "number": {MINIMUM_SOC, CHARGE_WINDOW_CURRENT},
+        "select": set(),
+        "switch": set(WINDOWS),
+        "time": set(TIMES),
+    }
+    assert {key for keys in own.values() for key in keys} == set(SCHEDULE_KEYS)
+    for platform, keys in found.items():
+        texts = ENGLISH["entity"][platform]
+        assert set(texts) == keys | own[platform]
+        assert len({text["name"] for text in texts.values()}) == len(texts)
+        for key in keys:
+            states = texts[key]["state_attributes"]["evidence"]["state"]
+            assert set(states) == set(Evidence)
+        if platform != "number":
+            assert set(ICONS["entity"][platform]) == set(texts)
+    for key, names in choices.items():
+        assert set(ENGLISH["entity"]["select"][key]["state"]) == names
+    assert (
+        ENGLISH["selector"]["output_priority"]["options"]
+        == (ENGLISH["entity"]["select"]["output_priority"]["state"])
+    )
 
 
 def test_icons() -> None:
@@ -581,7 +652,14 @@ async def test_home_assistant_loads_it(hass: HomeAssistant) -> None:
 
 def test_platforms() -> None:
     """Each platform has its module, and says how many updates run at once."""
-    assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR}
+    commanding = {
+        Platform.BUTTON,
+        Platform.NUMBER,
+        Platform.SELECT,
+        Platform.SWITCH,
+        Platform.TIME,
+    }
+    assert set(PLATFORMS) == {Platform.BINARY_SENSOR, Platform.SENSOR, *commanding}
     for platform in (*EARLY_PLATFORMS, *PLATFORMS):
-        at_once = 1 if platform is Platform.BUTTON else 0
+        at_once = 1 if platform in commanding else 0
         assert f"PARALLEL_UPDATES = {at_once}\n" in (COMPONENT / f"{platform}.py").read_text()

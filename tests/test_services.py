@@ -54,6 +54,16 @@ async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
         "health_check",
         "read_registers",
         "get_history",
+        "update_settings",
+        "set_charge_current",
+        "set_ac_input_limit",
+        "set_output_priority",
+        "set_load",
+        "set_minimum_soc",
+        "set_charge_start_time",
+        "set_charge_end_time",
+        "set_discharge_start_time",
+        "set_discharge_end_time",
     }
     with pytest.raises(ServiceValidationError):
         await act(hass, "health_check", config_entry_id="nobody")

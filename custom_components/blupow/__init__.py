@@ -56,12 +56,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     async def stop(_: Event) -> None:
         """Leave no child behind when Home Assistant stops, and keep what is known."""
         await coordinator.async_shutdown()
-        await store.save(coordinator.supervisor.link)
+        await coordinator.save()
 
     entry.async_on_unload(hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, stop))
     entry.async_on_unload(reload_with_other_units(hass, entry))
-    store = EntryStore(hass, entry.entry_id)
-    await store.load(coordinator.supervisor.link)
+    await coordinator.store.load(coordinator.supervisor.link)
     register_module(hass, coordinator)
     await hass.config_entries.async_forward_entry_setups(entry, EARLY_PLATFORMS)
     coordinator.async_start()
@@ -83,7 +82,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     @callback
     def save() -> None:
         """Keep what is known."""
-        store.save_soon(coordinator.supervisor.link)
+        coordinator.store.save_soon(coordinator.supervisor.link)
 
     entry.async_on_unload(coordinator.async_add_listener(save))
     withdraw_offers(hass, entry)
@@ -123,7 +122,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> b
         await coordinator.async_shutdown()
         link = coordinator.supervisor.link
         remember_all_ignored(hass, entry)
-        await EntryStore(hass, entry.entry_id).save(link)
+        await coordinator.save()
         keep(hass, entry.entry_id, link)
         if link.log.file is not None:
             link.log.file = None

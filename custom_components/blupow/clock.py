@@ -30,6 +30,10 @@ class HomeAssistantClock:
         """Return the date and time, in UTC."""
         return dt_util.utcnow()
 
+    def local_now(self) -> datetime:
+        """Return the date and time, in Home Assistant's time zone."""
+        return dt_util.now()
+
     def call_later(self, delay: float, action: Callable[[], None]) -> CALLBACK_TYPE:
         """Call an action once, after a delay in seconds; return what cancels it."""
 

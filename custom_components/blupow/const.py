@@ -16,4 +16,12 @@ SUBENTRY_UNIT: Final = "unit"
 
 EARLY_PLATFORMS: Final = [Platform.EVENT]
 """Set up before the first reading, which may be an event already."""
-PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+PLATFORMS: Final = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.NUMBER,
+    Platform.SELECT,
+    Platform.SENSOR,
+    Platform.SWITCH,
+    Platform.TIME,
+]

@@ -16,14 +16,14 @@ from .bluetooth.device_reader import DeviceReader
 from .bluetooth.recovery import BluetoothRemedies
 from .clock import HomeAssistantClock
 from .const import DOMAIN
-from .entry_store import take_kept
+from .entry_store import EntryStore, take_kept
 from .exceptions import placeholders
 from .learned import remember_unit
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.reader.result import Finding, UnitReading
 from .lib.blupow_ble.supervisor.link_state import continued
-from .lib.blupow_ble.supervisor.protocols import LinkEvent
+from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from .lib.blupow_ble.supervisor.supervisor import Supervisor
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .lib.blupow_ble.supervisor.watchdog import Trigger
@@ -65,6 +65,7 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
         units = units_of(entry, self.options.unit_id)
         self.reader: Final = DeviceReader(hass, self.address, entry.title, self.options.route)
         kept = take_kept(hass, entry.entry_id)
+        self.store: Final = EntryStore(hass, entry.entry_id)
         self.supervisor: Final = Supervisor(
             link=continued(kept, units, name=entry.title, now=clock.monotonic()),
             options=self.options,
@@ -153,6 +154,15 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
         by_watchdog = event is LinkEvent.RECOVERY and facts["trigger"] == Trigger.WATCHDOG
         if by_watchdog and facts["step"] is not None and self.options.notify_on_recovery:
             self._notify(facts)
+
+    @callback
+    def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
+        """Show what the schedule of a unit has done."""
+        events.send_schedule_event(self.hass, self.config_entry, unit, event, facts)
+
+    async def save(self) -> None:
+        """Keep what is known, now."""
+        await self.store.save(self.supervisor.link)
 
     @callback
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:

@@ -1,8 +1,9 @@
 """What is kept of an entry: all over a reload, the counters and last values over a restart."""
 
+from collections import Counter as Tally
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import date
+from dataclasses import asdict, replace
+from datetime import date, datetime, time as time_of_day
 import logging
 from pathlib import Path
 import time
@@ -17,6 +18,8 @@ from homeassistant.util.hass_dict import HassKey
 from .const import DOMAIN
 from .lib.blupow_ble.reader.messages import is_value
 from .lib.blupow_ble.supervisor.link_state import LinkState
+from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, TIMES, Mode, Schedule, ScheduleState
+from .lib.blupow_ble.supervisor.unit_settings import WritesToday
 from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitSnapshot, UnitState, guard_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -123,8 +126,14 @@ def _restore(link: LinkState, stored: Stored) -> None:
     if link.fresh_at is None and fresh_at is not None:
         link.fresh_at = min(fresh_at - behind, time.monotonic())
         link.announced_lost = lost
+    changes = {
+        key: _changes(data.get("changes"), unit=link.units[key])
+        for key, data in _known(link, stored)
+    }
     for key, (guards, energies, snapshot) in units.items():
         unit = link.units[key]
+        if (of_unit := changes[key]) is not None and not unit.schedule.busy:
+            unit.schedule, unit.settings.writes = of_unit
         unit.guards = guards | unit.guards
         unit.energies = energies | unit.energies
         unit.snapshot = unit.snapshot or snapshot
@@ -172,6 +181,62 @@ def _unit(
     return guards, dict(data["energies"]), snapshot
 
 
+def _changes(
+    stored: Mapping[str, Any] | None, unit: UnitState
+) -> tuple[ScheduleState, WritesToday] | None:
+    """Return the schedule of a unit, and how often it was written to. Raises for a wrong shape."""
+    if stored is None:
+        return None
+    wanted, state = dict(stored["schedule"]), stored["state"]
+    for name in wanted.keys() & TIMES:
+        wanted[name] = time_of_day.fromisoformat(wanted[name])
+    known = {key: value for key, value in wanted.items() if key in SCHEDULE_KEYS}
+    before = {str(key): value for key, value in state["before"].items()}
+    if not all(isinstance(value, bool | int | float | str) for value in before.values()):
+        raise TypeError("a setting is of another kind")
+    counts = {str(key): int(count) for key, count in stored["written"].items()}
+    return (
+        ScheduleState(
+            schedule=Schedule(**known),
+            mode=Mode(state["mode"]),
+            before=before,
+            pending=bool(state["pending"]),
+            manual=bool(state["manual"]),
+            source_changed_at=_moment(state["source_changed_at"]),
+            tried_at=_moment(state["tried_at"]),
+        ),
+        WritesToday(date.fromisoformat(stored["day"]), Tally(counts)),
+    )
+
+
+def _moment(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _stored_changes(unit: UnitState) -> dict[str, Any]:
+    state, writes = unit.schedule, unit.settings.writes
+    return {
+        "schedule": {
+            key: value.isoformat() if isinstance(value, time_of_day) else value
+            for key, value in asdict(state.schedule).items()
+        },
+        "state": {
+            "mode": state.mode.value,
+            "before": state.before,
+            "pending": state.pending,
+            "manual": state.manual,
+            "source_changed_at": _text(state.source_changed_at),
+            "tried_at": _text(state.tried_at),
+        },
+        "day": writes.day.isoformat(),
+        "written": dict(writes.counts),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def _day_mark(stored: list[Any] | None) -> DayMark | None:
     """Return a day mark. Raises for a wrong shape."""
     if stored is None:
@@ -212,6 +277,7 @@ def _stored_unit(unit: UnitState, behind: float) -> dict[str, Any]:
             if guard.value is not None
         },
         "energies": unit.energies,
+        "changes": _stored_changes(unit),
         "day_mark": [unit.day_mark.count, unit.day_mark.date.isoformat()]
         if unit.day_mark
         else None,

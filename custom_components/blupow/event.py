@@ -1,4 +1,4 @@
-"""The event entity of a connection: lost, restored, a recovery has ended."""
+"""The event entities: what has happened to a connection, and what a schedule has done."""
 
 from typing import Any, Final, override
 
@@ -8,10 +8,12 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import BluPowConfigEntry
-from .entity import BluPowEntity
-from .events import short_name, signal
-from .lib.blupow_ble.supervisor.protocols import LinkEvent
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .entity import BluPowEntity, BluPowReadingEntity
+from .events import schedule_signal, short_name, signal
+from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
+from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .setting_entities import SCHEDULE, add_schedule, entity_key
 
 PARALLEL_UPDATES = 0
 
@@ -28,8 +30,9 @@ async def async_setup_entry(
     entry: BluPowConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the event entity."""
+    """Set up the event entities."""
     async_add_entities([BluPowConnectionEvent(entry.runtime_data, CONNECTION)])
+    add_schedule(hass, entry, async_add_entities, (SCHEDULE,), BluPowScheduleEvent)
 
 
 class BluPowConnectionEvent(BluPowEntity, EventEntity):
@@ -46,4 +49,36 @@ class BluPowConnectionEvent(BluPowEntity, EventEntity):
     def _on_event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Show an event, with its facts as attributes."""
         self._trigger_event(short_name(event), facts)
+        self.async_write_ha_state()
+
+
+class BluPowScheduleEvent(BluPowReadingEntity, EventEntity):
+    """What the schedule of a unit has done. Always available."""
+
+    def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, key: str) -> None:
+        """Initialize the event entity."""
+        description = EventEntityDescription(
+            key=entity_key(key),
+            translation_key=key,
+            event_types=[event.value for event in ScheduleEvent],
+        )
+        super().__init__(coordinator, unit, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: what was done stays so."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen for events."""
+        await super().async_added_to_hass()
+        listened_to = schedule_signal(self.coordinator.config_entry, self.unit)
+        self.async_on_remove(async_dispatcher_connect(self.hass, listened_to, self._on_event))
+
+    @callback
+    def _on_event(self, event: ScheduleEvent, facts: dict[str, Any]) -> None:
+        """Show an event, with its facts as attributes."""
+        self._trigger_event(event.value, facts)
         self.async_write_ha_state()

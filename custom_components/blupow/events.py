@@ -9,7 +9,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.signal_type import SignalType
 
 from .const import DOMAIN
-from .lib.blupow_ble.supervisor.protocols import LinkEvent
+from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
+from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 if TYPE_CHECKING:
     from .coordinator import BluPowConfigEntry
@@ -28,6 +29,25 @@ def short_name(event: LinkEvent) -> str:
 def signal(entry: BluPowConfigEntry) -> SignalType[LinkEvent, dict[str, Any]]:
     """Return the signal that carries what happens to an entry's link."""
     return SignalType(f"{DOMAIN}_{entry.entry_id}_event")
+
+
+def schedule_signal(
+    entry: BluPowConfigEntry, unit: UnitState
+) -> SignalType[ScheduleEvent, dict[str, Any]]:
+    """Return the signal that carries what the schedule of a unit does."""
+    return SignalType(f"{DOMAIN}_{entry.entry_id}_{unit.key}_schedule")
+
+
+@callback
+def send_schedule_event(
+    hass: HomeAssistant,
+    entry: BluPowConfigEntry,
+    unit: UnitState,
+    event: ScheduleEvent,
+    facts: dict[str, Any],
+) -> None:
+    """Show what the schedule of a unit has done."""
+    async_dispatcher_send(hass, schedule_signal(entry, unit), event, facts)
 
 
 @callback

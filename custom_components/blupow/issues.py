@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from .lib.blupow_ble.text import plain
+from .texts import setting_name
 
 if TYPE_CHECKING:
     from .coordinator import BluPowConfigEntry
@@ -31,6 +33,7 @@ class IssueKind(StrEnum):
     RECOVERY_GIVEN_UP = "recovery_given_up"
     EARLIER_RELEASE = "earlier_release"
     UNIT_FOUND = "unit_found"
+    SETTINGS_WRITTEN_OFTEN = "settings_written_often"
 
 
 CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
@@ -45,11 +48,13 @@ CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
     ErrorCode.NO_RESPONSE: IssueKind.UNIT_NOT_FOUND,
     ErrorCode.WRONG_UNIT: IssueKind.UNIT_NOT_FOUND,
 }
-NOT_FIXABLE: Final = frozenset({IssueKind.WRONG_FAMILY})
+NOT_FIXABLE: Final = frozenset({IssueKind.WRONG_FAMILY, IssueKind.SETTINGS_WRITTEN_OFTEN})
 """What the device's menu mends, not a flow of the repair's own."""
 
 
-NOT_OF_THE_LAST_ERROR: Final = frozenset({IssueKind.RECOVERY_GIVEN_UP, IssueKind.READ_IN_PROCESS})
+NOT_OF_THE_LAST_ERROR: Final = frozenset(
+    {IssueKind.RECOVERY_GIVEN_UP, IssueKind.READ_IN_PROCESS, IssueKind.SETTINGS_WRITTEN_OFTEN}
+)
 
 
 def cause(error: ReaderError | None) -> IssueKind | None:
@@ -89,7 +94,18 @@ class Issues:
                 wanted.add(IssueKind.RECOVERY_GIVEN_UP)
         if coordinator.why_no_process is not None:
             wanted.add(IssueKind.READ_IN_PROCESS)
+        if self._written_often():
+            wanted.add(IssueKind.SETTINGS_WRITTEN_OFTEN)
         self._show(wanted)
+
+    def _written_often(self) -> str:
+        """Return the settings that were sent too often today, and how often."""
+        today = dt_util.now().date()
+        return ", ".join(
+            f"{setting_name(self._hass, key)} ({count})"
+            for unit in self._entry.runtime_data.supervisor.units
+            for key, count in unit.settings.writes.too_often(today).items()
+        )
 
     @callback
     def clear(self) -> None:
@@ -108,6 +124,8 @@ class Issues:
             else:
                 data["entry_id"] = self._entry.entry_id
                 placeholders = {"name": plain(self._entry.title)}
+            if kind is IssueKind.SETTINGS_WRITTEN_OFTEN:
+                placeholders["settings"] = self._written_often()
             ir.async_create_issue(
                 self._hass,
                 DOMAIN,

@@ -88,6 +88,10 @@ SECTIONS: Final[Mapping[str, Mapping[str, NumberOption | OtherOption]]] = {
         CONF_DAILY_RECONNECT: OtherOption.TIME,
         "notify_on_recovery": OtherOption.SWITCH,
     },
+    "controls": {
+        "allow_changes": OtherOption.SWITCH,
+        "source_dwell": NumberOption(60, 7200),
+    },
     "log": {"log_file": OtherOption.SWITCH},
 }
 """The options as the form shows them."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, override
 
-from homeassistant.components.sensor import SensorEntity
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorEntityDescription
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.typing import StateType
@@ -26,8 +26,10 @@ from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.declaration import Computed, Fault, Field, Kind, unknown
 from .lib.blupow_ble.profiles.profile import Estimate
+from .lib.blupow_ble.supervisor.schedule import Mode
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
+from .setting_entities import ATTR_WAITING, SCHEDULE, add_schedule, entity_key
 
 PARALLEL_UPDATES = 0
 
@@ -44,6 +46,7 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
     async_add_entities(bank_sensors(coordinator))
+    add_schedule(hass, entry, async_add_entities, (SCHEDULE,), BluPowScheduleMode)
     add_when_seen(
         hass,
         entry,
@@ -177,3 +180,39 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
             for fault in self.unit.profile.faults
             if fault.name in active and fault.state == worst.state
         )
+
+
+class BluPowScheduleMode(BluPowReadingEntity, SensorEntity):
+    """What the schedule of a unit has the device do. Always available."""
+
+    def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, key: str) -> None:
+        """Initialize the sensor."""
+        description = SensorEntityDescription(
+            key=entity_key(key),
+            translation_key=key,
+            device_class=SensorDeviceClass.ENUM,
+            options=[mode.value for mode in Mode],
+        )
+        super().__init__(coordinator, unit, description)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: it is known here."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> StateType:
+        """Return the mode that was confirmed last."""
+        return self.unit.schedule.mode.value
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return why nothing is done just now, and what is put back at the end."""
+        wait = self.coordinator.supervisor.scheduler.waits.get(self.unit.key)
+        return {
+            ATTR_WAITING: None if wait is None else wait.value,
+            "put_back_at_the_end": dict(self.unit.schedule.before),
+        }

@@ -15,22 +15,18 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
-from homeassistant.helpers import (
-    config_validation as cv,
-    device_registry as dr,
-    entity_registry as er,
-)
-from homeassistant.helpers.service import async_get_config_entry, async_register_admin_service
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.service import async_register_admin_service
 
 from .const import DOMAIN
-from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .device import unit_of_device
+from .coordinator import BluPowCoordinator
 from .exceptions import failure, message_of
 from .history import async_read_history
 from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .service_targets import async_check_permission, async_coordinator, async_unit
+from .setting_services import async_setup_setting_actions
 
 ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
 ATTR_START: Final = "start"
@@ -94,55 +90,13 @@ def async_setup_actions(hass: HomeAssistant) -> None:
         UNIT_SCHEMA,
         supports_response=SupportsResponse.ONLY,
     )
-
-
-def _coordinator(hass: HomeAssistant, entry_id: str) -> BluPowCoordinator:
-    """Return the link of an entry. Raises ServiceValidationError."""
-    entry: BluPowConfigEntry = async_get_config_entry(hass, DOMAIN, entry_id)
-    return entry.runtime_data
-
-
-async def _check_permission(call: ServiceCall, coordinator: BluPowCoordinator, policy: str) -> None:
-    """Raise Unauthorized where the user may not do that with the entities of a link."""
-    if call.context.user_id is None:
-        return
-    user = await call.hass.auth.async_get_user(call.context.user_id)
-    if user is None:
-        raise UnknownUser(context=call.context)
-    entry = coordinator.config_entry
-    entities = er.async_entries_for_config_entry(er.async_get(call.hass), entry.entry_id)
-    for entity in entities:
-        if not user.permissions.check_entity(entity.entity_id, policy):
-            raise Unauthorized(context=call.context, permission=policy)
-
-
-def _unit(call: ServiceCall) -> tuple[BluPowCoordinator, UnitState]:
-    """Return the unit that an action is for, and its link. Raises ServiceValidationError."""
-    device_id = call.data[ATTR_DEVICE_ID]
-    registry = dr.async_get(call.hass)
-    for entry in call.hass.config_entries.async_entries(DOMAIN):
-        for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
-            if device.id != device_id:
-                continue
-            coordinator = _coordinator(call.hass, entry.entry_id)
-            if (unit := unit_of_device(coordinator, device)) is not None:
-                return coordinator, unit
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="not_a_unit",
-                translation_placeholders={"name": coordinator.name},
-            )
-    raise ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key="no_such_device",
-        translation_placeholders={"device_id": device_id},
-    )
+    async_setup_setting_actions(hass)
 
 
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
     """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
-    coordinator = _coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
-    await _check_permission(call, coordinator, POLICY_CONTROL)
+    coordinator = async_coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    await async_check_permission(call, coordinator, POLICY_CONTROL)
     try:
         recovery = await coordinator.supervisor.watchdog.force()
     except ReaderError as err:
@@ -155,7 +109,7 @@ async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
 
 async def _health_check(call: ServiceCall) -> ServiceResponse:
     """Tell how the link is, and what to do; nothing is asked of the device."""
-    coordinator = _coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    coordinator = async_coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
     link = coordinator.supervisor.link
     snapshot, share = link.snapshot, link.availability.share(time.monotonic())
     errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
@@ -211,7 +165,7 @@ def _rounded(value: float | None) -> float | None:
 
 async def _read_registers(call: ServiceCall) -> ServiceResponse:
     """Read registers by number, for administrators. Raises HomeAssistantError with the cause."""
-    coordinator, unit = _unit(call)
+    coordinator, unit = async_unit(call)
     try:
         span = Span(start=call.data[ATTR_START], words=call.data[ATTR_COUNT])
     except ValueError as err:
@@ -239,8 +193,8 @@ async def _read_registers(call: ServiceCall) -> ServiceResponse:
 
 async def _get_history(call: ServiceCall) -> ServiceResponse:
     """Read the days that a device keeps. Raises HomeAssistantError with the cause."""
-    coordinator, unit = _unit(call)
-    await _check_permission(call, coordinator, POLICY_CONTROL)
+    coordinator, unit = async_unit(call)
+    await async_check_permission(call, coordinator, POLICY_CONTROL)
     history = unit.profile.history_of(unit.model)
     if history is None:
         raise ServiceValidationError(

@@ -17,6 +17,7 @@ from .lib.blupow_ble.profiles.declaration import Kind
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS
 from .sensor import estimates_of, sensors_of
+from .setting_entities import control_keys
 
 
 @callback
@@ -29,6 +30,8 @@ def remove_stale_entities(hass: HomeAssistant, coordinator: BluPowCoordinator) -
     }
     for unit in coordinator.supervisor.units:
         possible |= {unique_id(coordinator, unit, key) for key in _keys(unit)}
+        if coordinator.options.allow_changes:
+            possible |= {unique_id(coordinator, unit, key) for key in control_keys(unit)}
     entry_id = coordinator.config_entry.entry_id
     for item in er.async_entries_for_config_entry(registry, entry_id):
         if item.unique_id not in possible:

@@ -13,11 +13,12 @@ from custom_components.blupow.lib.blupow_ble.protocol.errors import (
     ReaderError,
     Stage,
 )
-from custom_components.blupow.lib.blupow_ble.reader.plan import FindPlan, ReadPlan
+from custom_components.blupow.lib.blupow_ble.reader.plan import FindPlan, ReadPlan, WritePlan
 from custom_components.blupow.lib.blupow_ble.reader.probing import Prober
 from custom_components.blupow.lib.blupow_ble.reader.reading import Reader
-from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading
+from custom_components.blupow.lib.blupow_ble.reader.result import Finding, Reading, WriteReport
 from custom_components.blupow.lib.blupow_ble.reader.route import Route, RouteKind
+from custom_components.blupow.lib.blupow_ble.reader.writing import Writer
 from custom_components.blupow.lib.blupow_ble.virtual.device import Module, VirtualDevice
 from custom_components.blupow.lib.blupow_ble.virtual.link import VirtualLink
 from homeassistant.core import HomeAssistant
@@ -47,6 +48,7 @@ class Script:
     gate: asyncio.Event = field(default_factory=_open_gate)
     """Readings wait here."""
     plans: list[ReadPlan] = field(default_factory=list)
+    write_plans: list[WritePlan] = field(default_factory=list)
     searches: list[FindPlan] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     stopped: int = 0
@@ -103,6 +105,19 @@ class ScriptedReader:
             return await (reader.read_spans(plan.spans) if plan.spans else reader.read())
         finally:
             await reader.close()
+
+    async def write(self, route: Route, plan: WritePlan) -> tuple[Route, WriteReport]:
+        """Change settings of the script's device, or fail as the script says."""
+        script = self.script
+        script.write_plans.append(plan)
+        await script.gate.wait()
+        if script.error:
+            raise ReaderError(script.error, f"scripted {script.error}")
+        writer = Writer(VirtualLink(script.device), plan.unit, plan.changes, budget=plan.budget)
+        try:
+            return route, await writer.write()
+        finally:
+            await writer.close()
 
     async def find(self, route: Route, plan: FindPlan) -> list[Finding]:
         """Find the script's units, or fail as the script says."""

@@ -184,8 +184,8 @@ async def test_exceptions_are_told_in_words(code: int, text: str) -> None:
     [
         ("riv4835", "ac_charge_current", 41, Reason.OUT_OF_RANGE, {"low": "0", "high": "40"}),
         ("riv4835", "ac_charge_current", 12, Reason.OFF_STEP, {"step": "5", "low": "0"}),
-        ("riv4835", "ac_charge_current", True, Reason.WRONG_TYPE, {"wanted": "a number"}),
-        ("riv4835", "ac_charge_current", "20", Reason.WRONG_TYPE, {"wanted": "a number"}),
+        ("riv4835", "ac_charge_current", True, Reason.WRONG_TYPE, {"wanted": "number"}),
+        ("riv4835", "ac_charge_current", "20", Reason.WRONG_TYPE, {"wanted": "number"}),
         (
             "riv4835",
             "output_priority",
@@ -193,9 +193,9 @@ async def test_exceptions_are_told_in_words(code: int, text: str) -> None:
             Reason.NO_CHOICE,
             {"choices": "solar_first, grid_first, battery_first"},
         ),
-        ("riv4835", "beeper", "on", Reason.WRONG_TYPE, {"wanted": "true or false"}),
-        ("srne", "charge_start_time", "25:00", Reason.WRONG_TYPE, {"wanted": "a time as HH:MM"}),
-        ("srne", "charge_start_time", 5, Reason.WRONG_TYPE, {"wanted": "a time as HH:MM"}),
+        ("riv4835", "beeper", "on", Reason.WRONG_TYPE, {"wanted": "switch"}),
+        ("srne", "charge_start_time", "25:00", Reason.WRONG_TYPE, {"wanted": "time"}),
+        ("srne", "charge_start_time", 5, Reason.WRONG_TYPE, {"wanted": "time"}),
         ("controller", "boost_voltage", 14.4, Reason.CONDITION, {"needs": "battery_type"}),
         (
             "controller",

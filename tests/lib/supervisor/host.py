@@ -11,14 +11,15 @@ from typing import Any
 from blupow_ble.profiles import PROFILES
 from blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from blupow_ble.reader.messages import Device
-from blupow_ble.reader.plan import OWN_UNIT, FindPlan, ReadPlan
+from blupow_ble.reader.plan import OWN_UNIT, FindPlan, ReadPlan, WritePlan
 from blupow_ble.reader.reading import Reader
-from blupow_ble.reader.result import Finding, Reading, UnitReading
+from blupow_ble.reader.result import Finding, Reading, UnitReading, WriteReport
 from blupow_ble.reader.route import Route, RouteKind
+from blupow_ble.reader.writing import Writer
 from blupow_ble.supervisor.link_state import continued
 from blupow_ble.supervisor.options import Options
 from blupow_ble.supervisor.policies import RecoveryStep
-from blupow_ble.supervisor.protocols import LinkEvent
+from blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
 from blupow_ble.virtual.device import VirtualDevice
@@ -48,6 +49,10 @@ class FakeClock:
     def now(self) -> datetime:
         """Return the date and time."""
         return START + timedelta(seconds=self._now - 1000.0)
+
+    def local_now(self) -> datetime:
+        """Return the date and time of a place that lives by UTC."""
+        return self.now()
 
     def call_later(self, delay: float, action: Callable[[], None]) -> Callable[[], None]:
         """Call an action when the clock gets there."""
@@ -111,9 +116,12 @@ class Host:
     """So many readings of recoveries fail, whatever heals the device meanwhile."""
     on_read: Callable[[], None] = lambda: None
     plans: list[ReadPlan] = field(default_factory=list)
+    write_plans: list[WritePlan] = field(default_factory=list)
     remedies: list[RecoveryStep] = field(default_factory=list)
     events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    schedule_events: list[tuple[ScheduleEvent, dict[str, Any]]] = field(default_factory=list)
+    saves: int = 0
     updates: int = 0
     stopped: int = 0
     cancelled: int = 0
@@ -162,6 +170,23 @@ class Host:
             kind=RouteKind.ISOLATED, reason="the only one", device=device, source="hci0"
         ), reading
 
+    async def write(self, plan: WritePlan) -> WriteReport:
+        """Change settings of the device."""
+        self.write_plans.append(plan)
+        try:
+            if self.hang:
+                await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self.error is not None:
+            raise ReaderError(self.error, f"scripted {self.error}", stage=Stage.READ)
+        writer = Writer(VirtualLink(self.device), plan.unit, plan.changes, budget=plan.budget)
+        try:
+            return await writer.write()
+        finally:
+            await writer.close()
+
     async def find(self, plan: FindPlan) -> list[Finding]:
         """Find nothing."""
         return []
@@ -192,6 +217,14 @@ class Host:
     def event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Note it."""
         self.events.append((event, facts))
+
+    def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
+        """Note it."""
+        self.schedule_events.append((event, facts))
+
+    async def save(self) -> None:
+        """Note it."""
+        self.saves += 1
 
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
         """Store nothing."""

@@ -128,7 +128,7 @@ def word_of(setting: Setting, value: SettingValue, factor: int | None = 1) -> in
             return _choice_word(setting, value)
         case SettingKind.SWITCH:
             if not isinstance(value, bool):
-                raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="true or false")
+                raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="switch")
             return _choice_word(setting, ON if value else OFF)
         case SettingKind.TIME:
             return _time_word(setting, value)
@@ -136,7 +136,7 @@ def word_of(setting: Setting, value: SettingValue, factor: int | None = 1) -> in
 
 def _number_word(setting: Setting, value: SettingValue, factor: int | None) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="a number")
+        raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="number")
     if factor is None and setting.normalized:
         raise SettingRefused(Reason.SYSTEM_VOLTAGE, setting.key)
     allowed = limits(setting, factor or 1)
@@ -164,7 +164,7 @@ def _time_word(setting: Setting, value: SettingValue) -> int:
     text = value if isinstance(value, str) else ""
     hour, _, minute = text.partition(":")
     if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60):
-        raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="a time as HH:MM")
+        raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="time")
     return max(int(hour) << 8 | int(minute), setting.earliest)
 
 

@@ -103,6 +103,15 @@ class SettingReport:
     """What a text for people names, by the reason."""
 
 
+def described(report: SettingReport) -> str:
+    """Return a report as a line of a log."""
+    text = f"{report.key} from {report.before} to {report.wanted}: {report.outcome}"
+    if report.reason is None:
+        return text
+    facts = "".join(f", {name} {fact}" for name, fact in report.facts.items())
+    return f"{text} ({report.reason}{facts}); it is {report.now} now"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteReport:
     """What has become of the settings that were to be changed, in the order in which they were wanted."""

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
+from ..profiles.declaration import Span
 from ..protocol.errors import ErrorCode
 from ..reader.plan import UnitPlan
 from ..reader.result import Reading, UnitReading
 from .policies import KNOWN_BLOCK, BlockRecord
+from .unit_settings import SETTINGS_INTERVAL
 from .unit_state import UnitState
 
 
 class BlockPlan:
     """Plans the blocks of all units behind one link. Times are seconds of the monotonic clock."""
 
-    def __init__(self, units: Sequence[UnitState]) -> None:
-        """Start with blocks that were never asked for."""
+    def __init__(self, units: Sequence[UnitState], *, settings: bool = False) -> None:
+        """Start with blocks that were never asked for; `settings`: those that can be changed are read too."""
         self._units = units
+        self._settings = settings
         self._records: dict[tuple[str, str], BlockRecord] = {}
 
     def of(self, unit: UnitState, now: float) -> UnitPlan:
@@ -30,20 +33,34 @@ class BlockPlan:
                 if self._record(unit, block.key).due(now)
                 or (not unit.verified and unit.holds_serial_number(block))
             ),
+            spans=self._spans(unit, now) if self._settings else (),
         )
+
+    def _spans(self, unit: UnitState, now: float) -> tuple[Span, ...]:
+        """Return the settings to read: those that were never read, else the one that is due longest."""
+        due = [
+            span
+            for span in unit.settings.spans
+            if self._record(unit, _name(span)).due(now)
+            and now - unit.settings.read_at(span) >= SETTINGS_INTERVAL
+        ]
+        if new := [span for span in due if unit.settings.read_at(span) == float("-inf")]:
+            return tuple(new)
+        return tuple(sorted(due, key=unit.settings.read_at)[:1])
 
     def learn(self, unit: UnitState, reading: UnitReading, now: float) -> None:
         """Note which blocks of a unit were answered."""
-        for block in unit.register_map.blocks:
-            record = self._record(unit, block.key)
-            code = reading.failed.get(block.key)
-            if block.start in reading.registers:
+        blocks = {block.key: block for block in unit.register_map.blocks}
+        for key in (*blocks, *(_name(span) for span in unit.settings.spans)):
+            record, block = self._record(unit, key), blocks.get(key)
+            code = reading.failed.get(key)
+            if block is not None and block.start in reading.registers:
                 record = KNOWN_BLOCK if block.identity else record.after_answer()
             elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
                 record = record.after_miss(now, refused=code is ErrorCode.MODBUS_EXCEPTION)
             else:
                 continue
-            self._records[unit.key, block.key] = record
+            self._records[unit.key, key] = record
 
     def missing(self, reading: Reading) -> Iterator[str]:
         """Yield the blocks that a reading lacks although the device has them."""
@@ -57,3 +74,8 @@ class BlockPlan:
 
     def _record(self, unit: UnitState, block: str) -> BlockRecord:
         return self._records.get((unit.key, block), BlockRecord())
+
+
+def _name(span: Span) -> str:
+    """Return how a reading names a span that failed."""
+    return str(span.start)

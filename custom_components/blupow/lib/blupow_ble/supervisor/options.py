@@ -39,6 +39,10 @@ class Options:
     """Local time of day."""
     may_be_off: bool = False
     """The device is switched off at times: while it is not heard nothing is wrong."""
+    allow_changes: bool = False
+    """Settings of the device may be changed; without it they are not even read."""
+    source_dwell: int = 600
+    """Between two changes of the source of the loads by the schedule: each is a real transfer."""
 
     def freshness(self, *, polling: bool = True) -> Freshness:
         """Return the rule of how long a reading serves: it follows long intervals.

@@ -6,8 +6,8 @@ from datetime import datetime, time
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ..reader.plan import FindPlan, ReadPlan
-from ..reader.result import Finding, Reading, UnitReading
+from ..reader.plan import FindPlan, ReadPlan, WritePlan
+from ..reader.result import Finding, Reading, UnitReading, WriteReport
 from ..reader.route import Route
 from .policies import RecoveryStep
 from .unit_state import UnitState
@@ -26,6 +26,18 @@ class LinkEvent(StrEnum):
     """A recovery has ended, with a fresh reading or without."""
 
 
+class ScheduleEvent(StrEnum):
+    """What a schedule has done."""
+
+    CHARGE_STARTED = "charge_started"
+    DISCHARGE_STARTED = "discharge_started"
+    HOLD_STARTED = "hold_started"
+    ENDED = "ended"
+    MANUAL_CHANGE = "manual_change"
+    """Somebody has changed a setting: the schedule rests until the next edge."""
+    FAILED = "failed"
+
+
 class Clock(Protocol):
     """Time, and what is to be done later. Times are seconds."""
 
@@ -34,6 +46,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the date and time, in UTC."""
+
+    def local_now(self) -> datetime:
+        """Return the date and time where the device is, by whose days and hours people live."""
 
     def call_later(self, delay: float, action: Callable[[], None]) -> Cancel:
         """Call an action once, after a delay; return what cancels it."""
@@ -52,6 +67,12 @@ class Reader(Protocol):
         """Take one reading; return it with its route. Raises ReaderError.
 
         `elsewhere`: not over the scanner that has just failed, where another one hears the device.
+        """
+
+    async def write(self, plan: WritePlan) -> WriteReport:
+        """Change settings; return what has become of them.
+
+        Raises ReaderError: nothing was sent, or the write was interrupted and nobody knows.
         """
 
     async def find(self, plan: FindPlan) -> list[Finding]:
@@ -79,6 +100,12 @@ class Listener(Protocol):
 
     def event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Tell what has happened to the link."""
+
+    def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
+        """Tell what the schedule of a unit has done."""
+
+    async def save(self) -> None:
+        """Keep what is known, now: a write follows whose end must not be forgotten."""
 
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
         """Take what a unit sent; it may have named its model, or have another unit ID."""

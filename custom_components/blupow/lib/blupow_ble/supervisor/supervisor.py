@@ -8,8 +8,8 @@ from typing import Any, Final
 from ..connection_log import Topic
 from ..profiles.declaration import Span
 from ..protocol.errors import ErrorCode, ReaderError, Stage
-from ..reader.plan import OWN_UNIT, FindPlan, ReadPlan
-from ..reader.result import Finding, Reading, UnitReading
+from ..reader.plan import OWN_UNIT, Change, FindPlan, ReadPlan, UnitPlan, WritePlan
+from ..reader.result import Finding, Outcome, Reading, UnitReading, WriteReport, described
 from ..reader.route import Route
 from ..reader.timeouts import CONNECT_TIMEOUT, connect_timeout
 from .announcer import Announcer
@@ -21,6 +21,7 @@ from .link_state import LinkState, Poll, Snapshot
 from .options import Options
 from .policies import RecoveryStep
 from .protocols import Cancel, Clock, Listener, Reader, Remedies
+from .scheduler import Scheduler
 from .unit_matching import new_units
 from .unit_state import UnitState
 from .watchdog import Watchdog
@@ -67,7 +68,7 @@ class Supervisor:
         self._listener = listener
         self._announcer = Announcer(link, listener)
         self._access = ExclusiveAccess(link.log)
-        self._blocks = BlockPlan(self.units)
+        self._blocks = BlockPlan(self.units, settings=options.allow_changes)
         self._search = BackgroundSearch(self.units)
         self._fault: str | None = None
         """A fault of BluPow's own that was logged already."""
@@ -84,6 +85,8 @@ class Supervisor:
         self.pause = self.health.pause
         """Seconds between the last poll and the next one."""
         self.watchdog: Final = Watchdog(self, clock, listener)
+        units = self.units if options.allow_changes else ()
+        self.scheduler: Final = Scheduler(self, units, clock, listener, options.source_dwell)
 
     # What is known
 
@@ -112,10 +115,12 @@ class Supervisor:
         else:
             self._on_poll_due()
         self.watchdog.start()
+        self.scheduler.start(self._check_schedules)
 
     async def stop(self) -> None:
         """Stop, also in the middle of a reading; wait until neither a process nor a link is left."""
         await self.watchdog.stop()
+        self.scheduler.stop()
         self._cancel_timers()
         await self._access.close()
         for task in self._tasks:
@@ -161,6 +166,47 @@ class Supervisor:
                 self._note_busy()
             self.link.answered_at = self._clock.monotonic()
             return reading.main
+
+    async def write(self, unit: UnitState, changes: Sequence[Change]) -> WriteReport:
+        """Change settings of a unit over one connection, after what is under way; return what came of it.
+
+        Nothing is sent twice. Raises ReaderError where nothing was sent, or nobody knows whether it was.
+        """
+        if not self.options.allow_changes:
+            text = "changes of settings are not allowed"
+            raise ReaderError(ErrorCode.CHANGES_NOT_ALLOWED, text, stage=Stage.START)
+        async with self._access:
+            if not unit.verified or unit.unit_id is None:
+                await self._poll()  # it might be another one now that answers there
+            if not unit.verified or unit.unit_id is None:
+                raise self.link.last_error or Interrupted()
+            plan = WritePlan(
+                unit=UnitPlan(
+                    key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id
+                ),
+                changes=tuple(changes),
+                connect_timeout=self.connect_timeout,
+            )
+            report: WriteReport | None = None
+            try:
+                report = await self._access.run(self._reader.write(plan))
+            finally:
+                self._note_busy()
+                self._note_written(unit, report)
+            self.link.answered_at = self._clock.monotonic()
+        self._updated()
+        return report
+
+    def _note_written(self, unit: UnitState, report: WriteReport | None) -> None:
+        """Keep what a change has found, and log what it has done."""
+        if report is None:
+            unit.settings.forget()
+            return
+        unit.settings.keep_report(report, self._clock.monotonic(), self._clock.local_now().date())
+        for item in report.settings:
+            level = logging.INFO if item.outcome.done else logging.WARNING
+            if item.outcome is not Outcome.UNCHANGED:
+                self.link.log.log(level, Topic.WRITE, described(item))
 
     async def find_units(self, unit_ids: tuple[int, ...] = ()) -> list[Finding]:
         """Find all units behind the module, known ones too: they may have moved. Raises ReaderError.
@@ -380,4 +426,10 @@ class Supervisor:
 
     def _updated(self) -> None:
         self.watchdog.updated()
+        self._check_schedules()
         self._listener.updated()
+
+    def _check_schedules(self) -> None:
+        """Have the schedules carried out, where something may be due."""
+        if self.scheduler.due and not self._access.closed:
+            self._start_task(self.scheduler.check())

@@ -17,11 +17,14 @@ from ..profiles.declaration import (
     unknown,
 )
 from ..profiles.profile import Model, Profile, RegisterMap
+from ..profiles.setting import SettingValue
 from ..protocol.errors import ErrorCode
 from ..reader.plan import OWN_UNIT
 from ..reader.result import UnitReading
 from .counters import CounterGuard
 from .policies import GRACE_TIME
+from .schedule import ScheduleState
+from .unit_settings import UnitSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +89,15 @@ class UnitState:
     """How many days it had counted when those that it keeps were last imported."""
     energies: dict[str, float] = field(default_factory=dict)
     """Energies that are integrated (Wh), by the key of their estimate."""
+    schedule: ScheduleState = field(default_factory=ScheduleState)
+    """What the user wants done at times, where BluPow carries that out."""
     doubted: Tally[str] = field(default_factory=Tally)
     """How often a value was dropped because it could not be true."""
     unrecognized: Tally[str] = field(default_factory=Tally)
     """How often it sent what has no name: a number of an enumeration, a bit or a code of a fault."""
 
+    settings: UnitSettings = field(init=False, repr=False)
+    """What is known of its settings."""
     register_map: RegisterMap = field(init=False, repr=False)
     """The blocks and fields of its model."""
     lists_of_groups: Mapping[FaultGroup, frozenset[str]] = field(init=False, repr=False)
@@ -99,6 +106,7 @@ class UnitState:
     def __post_init__(self) -> None:
         """Work out what follows from its model, once."""
         self.register_map = self.profile.register_map(self.model)
+        self.settings = UnitSettings(self.register_map)
         names: dict[FaultGroup, set[str]] = {}
         for fault in self.profile.faults:
             names.setdefault(fault.group, set()).add(fault.name)
@@ -112,6 +120,11 @@ class UnitState:
     def own(self) -> bool:
         """Whether it is the one that the entry was made for."""
         return self.key == OWN_UNIT
+
+    def setting(self, key: str) -> SettingValue | None:
+        """Return what a setting is set to; None if that is not known, or there is none of that key."""
+        setting = self.register_map.controls.setting(key)
+        return None if setting is None else self.settings.value(setting, self.monotonic())
 
     def value(self, key: str) -> Value | None:
         """Return a value of the last reading, or of an earlier one within the grace; None if there is none."""
@@ -211,6 +224,7 @@ class UnitState:
             registers=reading.registers,
         )
         self.lists_sent |= self._lists.keys()
+        self.settings.keep(reading.registers, now)
 
     def _missing(
         self, reading: UnitReading, values: Mapping[str, Value], doubtful: Sequence[str]

@@ -1,0 +1,216 @@
+"""The schedule of a unit that has no such registers: windows and a minimum state of charge, as pure rules.
+
+What a mode means is written in settings that the device does have. What they were before is put back
+at the end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+from ..profiles.setting import Controls, Evidence, SettingValue
+
+OUTPUT_PRIORITY: Final = "output_priority"
+AC_CHARGE_CURRENT: Final = "ac_charge_current"
+GRID_FIRST: Final = "grid_first"
+BATTERY_FIRST: Final = "battery_first"
+
+HYSTERESIS: Final = 5
+"""Percent above the minimum at which the battery serves again."""
+MIDNIGHT: Final = time()
+
+
+class Mode(StrEnum):
+    """What the schedule has the device do."""
+
+    NONE = "none"
+    """Nothing: the device is as the user has set it."""
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+    HOLD = "hold"
+    """The battery is at its minimum: the grid serves the loads."""
+
+
+class Wait(StrEnum):
+    """Why nothing is done although something could be."""
+
+    UNKNOWN = "unknown"
+    """What the device is set to is not known."""
+    DWELL = "dwell"
+    """The last change of the source, or the last try, is too recent."""
+    MANUAL = "manual"
+    """Somebody has changed a setting: it stays until the next edge of a window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What the user wants. Times are local."""
+
+    charge_window: bool = False
+    charge_start_time: time = MIDNIGHT
+    charge_end_time: time = MIDNIGHT
+    discharge_window: bool = False
+    discharge_start_time: time = MIDNIGHT
+    discharge_end_time: time = MIDNIGHT
+    minimum_soc: int = 0
+    """Percent; 0 is none."""
+    charge_window_current: float | None = None
+    """Amperes from the grid within the charge window; None leaves the device's own setting."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it asks for anything."""
+        return self.charge_window or self.discharge_window or self.minimum_soc > 0
+
+
+SCHEDULE_KEYS: Final = tuple(Schedule.__dataclass_fields__)
+WINDOWS: Final = ("charge_window", "discharge_window")
+TIMES: Final = (
+    "charge_start_time",
+    "charge_end_time",
+    "discharge_start_time",
+    "discharge_end_time",
+)
+MINIMUM_SOC: Final = "minimum_soc"
+CHARGE_WINDOW_CURRENT: Final = "charge_window_current"
+
+
+def in_window(start: time, end: time, now: time) -> bool:
+    """Whether a time of day lies within a window; one that begins as it ends is empty."""
+    if start <= end:
+        return start <= now < end
+    return now >= start or now < end
+
+
+def mode_at(schedule: Schedule, now: time, soc: float | None, *, holding: bool) -> Mode:
+    """Return the mode at a local time of day; a state of charge that is not known changes nothing."""
+    if schedule.charge_window and in_window(
+        schedule.charge_start_time, schedule.charge_end_time, now
+    ):
+        return Mode.CHARGE
+    if schedule.minimum_soc and _is_low(schedule.minimum_soc, soc, holding=holding):
+        return Mode.HOLD
+    if schedule.discharge_window and in_window(
+        schedule.discharge_start_time, schedule.discharge_end_time, now
+    ):
+        return Mode.DISCHARGE
+    return Mode.NONE
+
+
+def _is_low(minimum: int, soc: float | None, *, holding: bool) -> bool:
+    if soc is None:
+        return holding
+    return soc < minimum + HYSTERESIS if holding else soc <= minimum
+
+
+def carried_out_by(controls: Controls) -> tuple[str, ...]:
+    """Return the settings by which a schedule is carried out; none where the device keeps one itself."""
+    if controls.setting("charge_window") is not None:
+        return ()
+    priority = controls.setting(OUTPUT_PRIORITY)
+    names = priority.offered if priority is not None else ()
+    if not {GRID_FIRST, BATTERY_FIRST} <= set(names):
+        return ()
+    return tuple(
+        key for key in (OUTPUT_PRIORITY, AC_CHARGE_CURRENT) if controls.setting(key) is not None
+    )
+
+
+def evidence_of(controls: Controls) -> Evidence:
+    """Return the weakest evidence of the settings by which a schedule is carried out."""
+    found = {
+        setting.evidence
+        for key in carried_out_by(controls)
+        if (setting := controls.setting(key)) is not None
+    }
+    return next(grade for grade in reversed(Evidence) if grade in found)
+
+
+def settings_of(mode: Mode, schedule: Schedule, keys: tuple[str, ...]) -> dict[str, SettingValue]:
+    """Return what a mode sets, of the settings that the device has."""
+    match mode:
+        case Mode.CHARGE:
+            settings: dict[str, SettingValue] = {OUTPUT_PRIORITY: GRID_FIRST}
+            if AC_CHARGE_CURRENT in keys and schedule.charge_window_current is not None:
+                settings[AC_CHARGE_CURRENT] = schedule.charge_window_current
+            return settings
+        case Mode.DISCHARGE:
+            return {OUTPUT_PRIORITY: BATTERY_FIRST}
+        case Mode.HOLD:
+            return {OUTPUT_PRIORITY: GRID_FIRST}
+        case Mode.NONE:
+            return {}
+
+
+@dataclass(slots=True)
+class ScheduleState:
+    """A schedule, and how far it is carried out. Kept over restarts."""
+
+    schedule: Schedule = field(default_factory=Schedule)
+    mode: Mode = Mode.NONE
+    """The mode whose settings were confirmed last."""
+    before: dict[str, SettingValue] = field(default_factory=dict)
+    """What the settings were before the schedule changed them."""
+    pending: bool = False
+    """Something was sent whose end is not confirmed."""
+    manual: bool = False
+    """Somebody has changed a setting since: it is left alone until the next edge."""
+    source_changed_at: datetime | None = None
+    tried_at: datetime | None = None
+    """When something was last sent that was not confirmed."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to watch."""
+        return self.schedule.active or self.pending or self.mode is not Mode.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done now: `changes` lead to `mode`; without any the mode is there already."""
+
+    mode: Mode
+    changes: Mapping[str, SettingValue] = field(default_factory=dict)
+    wait: Wait | None = None
+
+
+def decide(
+    state: ScheduleState,
+    keys: tuple[str, ...],
+    known: Mapping[str, SettingValue | None],
+    *,
+    now: datetime,
+    soc: float | None,
+    dwell: timedelta,
+) -> Decision:
+    """Return what is to be done now. `now` is local; `known` is what the settings are, None if that is not known."""
+    holding = state.mode is Mode.HOLD
+    mode = mode_at(state.schedule, now.time(), soc, holding=holding)
+    if mode is state.mode and not state.pending:
+        if state.manual:
+            return Decision(mode, wait=Wait.MANUAL)
+        wanted = settings_of(mode, state.schedule, keys)
+        if _differs(wanted, known):
+            return Decision(mode, wait=Wait.MANUAL)
+        if wanted.keys() <= state.before.keys():
+            return Decision(mode)
+    wanted = {**state.before, **settings_of(mode, state.schedule, keys)}
+    if any(known.get(key) is None for key in wanted):
+        return Decision(mode, wait=Wait.UNKNOWN)
+    changes = {key: value for key, value in wanted.items() if known[key] != value}
+    if not changes:
+        return Decision(mode)
+    recent = [state.tried_at]
+    if OUTPUT_PRIORITY in changes:
+        recent.append(state.source_changed_at)
+    moment = now.astimezone(UTC)  # the difference of two local times is that of their clocks
+    if any(at is not None and timedelta() <= moment - at < dwell for at in recent):
+        return Decision(mode, wait=Wait.DWELL)
+    return Decision(mode, changes)
+
+
+def _differs(wanted: Mapping[str, SettingValue], known: Mapping[str, SettingValue | None]) -> bool:
+    """Whether a setting is known to be another than what the schedule has set."""
+    return any(known.get(key) not in (None, value) for key, value in wanted.items())

@@ -1,0 +1,204 @@
+"""What the entities of settings share: which there are, and how one is changed."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final, override
+
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
+from .exceptions import changed_or_raise, failure
+from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
+from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.reader.plan import Change
+from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, carried_out_by, evidence_of
+from .lib.blupow_ble.supervisor.unit_state import UnitState
+
+SCHEDULE: Final = "schedule"
+"""The key of the entities that tell of a schedule."""
+ATTR_EVIDENCE: Final = "evidence"
+ATTR_WAITING: Final = "waiting_for"
+
+
+def entity_key(key: str) -> str:
+    """Return the key of a setting's entity; the sensor of what the device is set to has the setting's own."""
+    return f"setting_{key}"
+
+
+class BluPowSettingEntity(BluPowReadingEntity):
+    """A setting of a unit: it shows what was read back, and changes it when asked to."""
+
+    _attr_entity_category = EntityCategory.CONFIG
+    _unrecorded_attributes = frozenset({ATTR_EVIDENCE})
+
+    def __init__(
+        self,
+        coordinator: BluPowCoordinator,
+        unit: UnitState,
+        setting: Setting,
+        description: EntityDescription,
+    ) -> None:
+        """Initialize the entity of a setting."""
+        super().__init__(coordinator, unit, description)
+        self.setting = setting
+        self._attr_entity_registry_enabled_default = setting.evidence.confirmed
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the unit is shown, and what the setting is set to is known."""
+        return super().available and self.setting_value is not None
+
+    @property
+    def setting_value(self) -> SettingValue | None:
+        """What the setting is set to."""
+        return self.unit.setting(self.setting.key)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return what is known of the setting: whether a device was seen to take it."""
+        return {ATTR_EVIDENCE: self.setting.evidence.value}
+
+    async def async_change(self, value: SettingValue) -> None:
+        """Change the setting; anything but a confirmed change is raised."""
+        await async_change_settings(self.coordinator, self.unit, {self.setting.key: value})
+
+
+async def async_change_settings(
+    coordinator: BluPowCoordinator, unit: UnitState, values: dict[str, SettingValue]
+) -> None:
+    """Change settings of a unit. Raises HomeAssistantError for the first that is not confirmed."""
+    changes = [Change(key, value) for key, value in values.items()]
+    try:
+        report = await coordinator.supervisor.write(unit, changes)
+    except ReaderError as err:
+        raise failure(err, coordinator.name) from err
+    for item in report.settings:
+        changed_or_raise(coordinator.hass, coordinator.name, unit, item)
+
+
+class BluPowScheduleEntity(BluPowReadingEntity):
+    """What the user wants of a unit's schedule, which BluPow carries out. Always available."""
+
+    _attr_entity_category = EntityCategory.CONFIG
+
+    def __init__(
+        self, coordinator: BluPowCoordinator, unit: UnitState, description: EntityDescription
+    ) -> None:
+        """Initialize the entity."""
+        super().__init__(coordinator, unit, description)
+        self._field = description.key.removeprefix(entity_key(""))
+        evidence = evidence_of(unit.register_map.controls)
+        self._attr_entity_registry_enabled_default = evidence.confirmed
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: it is kept here, not in the device."""
+        return True
+
+    @property
+    def wanted(self) -> Any:
+        """What the user wants."""
+        return getattr(self.unit.schedule.schedule, self._field)
+
+    async def async_want(self, value: Any) -> None:
+        """Take what the user wants, and carry it out where it is time."""
+        await self.coordinator.supervisor.scheduler.set(self.unit, **{self._field: value})
+        self.coordinator.async_update_listeners()
+
+
+def settings_of(unit: UnitState, *kinds: SettingKind) -> Iterator[Setting]:
+    """Yield the settings of a unit that are of some kind."""
+    for setting in unit.register_map.controls.settings:
+        if setting.kind in kinds:
+            yield setting
+
+
+def schedules(unit: UnitState) -> bool:
+    """Whether BluPow carries out a schedule for a unit."""
+    return bool(carried_out_by(unit.register_map.controls))
+
+
+def add_settings(
+    hass: HomeAssistant,
+    entry: BluPowConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    kind: SettingKind,
+    create: Callable[[BluPowCoordinator, UnitState, Setting], BluPowSettingEntity],
+) -> None:
+    """Add an entity for each setting of a kind once it was read, if the user allows changes."""
+    coordinator = entry.runtime_data
+    if not coordinator.options.allow_changes:
+        return
+    add_when_seen(
+        hass,
+        entry,
+        async_add_entities,
+        (
+            EntityWhenSeen(
+                unit=unit,
+                key=entity_key(setting.key),
+                seen=partial(_is_known, unit, setting.key),
+                create=partial(create, coordinator, unit, setting),
+            )
+            for unit in coordinator.supervisor.units
+            for setting in settings_of(unit, kind)
+        ),
+    )
+
+
+def add_schedule(
+    hass: HomeAssistant,
+    entry: BluPowConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    keys: tuple[str, ...],
+    create: Callable[[BluPowCoordinator, UnitState, str], BluPowReadingEntity],
+    *,
+    needs: str | None = None,
+) -> None:
+    """Add entities of the schedule for each unit that BluPow carries one out for, once that is known.
+
+    `needs`: only where it is carried out by that setting.
+    """
+    coordinator = entry.runtime_data
+    if not coordinator.options.allow_changes:
+        return
+    add_when_seen(
+        hass,
+        entry,
+        async_add_entities,
+        (
+            EntityWhenSeen(
+                unit=unit,
+                key=entity_key(key),
+                seen=partial(_can_schedule, unit),
+                create=partial(create, coordinator, unit, key),
+            )
+            for unit in coordinator.supervisor.units
+            if schedules(unit) and needs in (None, *carried_out_by(unit.register_map.controls))
+            for key in keys
+        ),
+    )
+
+
+def _is_known(unit: UnitState, key: str) -> bool:
+    return unit.setting(key) is not None
+
+
+def _can_schedule(unit: UnitState) -> bool:
+    """Whether the settings that carry out a schedule were read."""
+    return all(_is_known(unit, key) for key in carried_out_by(unit.register_map.controls))
+
+
+def control_keys(unit: UnitState) -> Iterator[str]:
+    """Yield the keys of all entities that controls of a unit may have."""
+    for setting in unit.register_map.controls.settings:
+        yield entity_key(setting.key)
+    if schedules(unit):
+        yield from (entity_key(key) for key in (*SCHEDULE_KEYS, SCHEDULE))
