@@ -20,7 +20,8 @@ from syrupy.assertion import SnapshotAssertion
 import custom_components.blupow  # noqa: F401
 from custom_components.blupow.bluetooth import device_reader, recovery
 from custom_components.blupow.const import DOMAIN
-from custom_components.blupow.lib.blupow_ble.reader import bluez, probing
+from custom_components.blupow.lib.blupow_ble.protocol import session as session_module
+from custom_components.blupow.lib.blupow_ble.reader import bluez, probing, writing
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 
@@ -105,6 +106,9 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
     monkeypatch.setattr(ScriptedReader, "script", script, raising=False)
     for name in ("PROBE_TIMEOUT", "REQUEST_TIMEOUT"):
         monkeypatch.setattr(probing, name, 0.03)
+    # a frozen clock never lets a moment pass
+    monkeypatch.setattr(session_module, "DRAIN_QUIET", 0.0)
+    monkeypatch.setattr(writing, "READ_BACK_PAUSES", (0.0, 0.0))
     for name in ("IsolatedReader", "InProcessReader"):
         monkeypatch.setattr(device_reader, name, ScriptedReader)
     return script

@@ -369,6 +369,7 @@ def test_every_error_has_its_text() -> None:
         "setting_not_kept_unless",
     }
     assert own - of_settings == {
+        "change_interrupted",
         "no_such_device",
         "not_a_unit",
         "no_such_registers",

@@ -10,6 +10,7 @@ from .lib.blupow_ble.profiles.setting_rules import Reason
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.result import SettingReport
 from .lib.blupow_ble.supervisor.exclusive import Interrupted
+from .lib.blupow_ble.supervisor.supervisor import UNKNOWN_END
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .texts import setting_name, state_name, text
 
@@ -33,6 +34,17 @@ def failure(err: ReaderError, name: str) -> HomeAssistantError:
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key=_key(err),
+        translation_placeholders=placeholders(err, name),
+    )
+
+
+def change_failure(err: ReaderError, name: str) -> HomeAssistantError:
+    """Return the error of a change that came to no report: nothing was sent, or nobody knows."""
+    if err.code not in UNKNOWN_END:
+        return failure(err, name)
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="change_interrupted",
         translation_placeholders=placeholders(err, name),
     )
 

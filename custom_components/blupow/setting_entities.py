@@ -11,7 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .exceptions import changed_or_raise, failure
+from .exceptions import change_failure, changed_or_raise
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.plan import Change
@@ -77,7 +77,7 @@ async def async_change_settings(
     try:
         report = await coordinator.supervisor.write(unit, changes)
     except ReaderError as err:
-        raise failure(err, coordinator.name) from err
+        raise change_failure(err, coordinator.name) from err
     for item in report.settings:
         changed_or_raise(coordinator.hass, coordinator.name, unit, item)
 

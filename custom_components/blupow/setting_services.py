@@ -22,7 +22,7 @@ from homeassistant.helpers.translation import async_get_exception_message
 
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
-from .exceptions import failure, setting_failure, setting_text
+from .exceptions import change_failure, setting_failure, setting_text
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
 from .lib.blupow_ble.profiles.setting_rules import Reason
 from .lib.blupow_ble.protocol.errors import ReaderError
@@ -215,7 +215,7 @@ async def _change(
     try:
         report = await coordinator.supervisor.write(unit, changes)
     except ReaderError as err:
-        raise failure(err, coordinator.name) from err
+        raise change_failure(err, coordinator.name) from err
     return report.settings
 
 

@@ -92,3 +92,6 @@ FAMILIES: Final = {
         ),
     ),
 }
+
+RIV4835: Final = _single("riv4835", "RNGRIU00000035", "inverter", "RIV4835CSH1S", 32)
+"""The inverter with most settings."""

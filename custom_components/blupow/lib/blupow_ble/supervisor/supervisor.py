@@ -30,6 +30,10 @@ _LOGGER = logging.getLogger(__name__)
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
+UNKNOWN_END: Final = frozenset(
+    {ErrorCode.READER_TIMEOUT, ErrorCode.READER_CRASHED, ErrorCode.BAD_REPLY}
+)
+"""Failures of a change after which nobody knows whether something was sent."""
 UNHEARD_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
 
@@ -187,21 +191,22 @@ class Supervisor:
                 changes=tuple(changes),
                 connect_timeout=self.connect_timeout,
             )
-            report: WriteReport | None = None
             try:
                 report = await self._access.run(self._reader.write(plan))
+            except BaseException as err:
+                if not isinstance(err, ReaderError) or err.code in UNKNOWN_END:
+                    unit.settings.forget()
+                self._updated()
+                raise
             finally:
                 self._note_busy()
-                self._note_written(unit, report)
             self.link.answered_at = self._clock.monotonic()
+            self._keep_written(unit, report)
         self._updated()
         return report
 
-    def _note_written(self, unit: UnitState, report: WriteReport | None) -> None:
+    def _keep_written(self, unit: UnitState, report: WriteReport) -> None:
         """Keep what a change has found, and log what it has done."""
-        if report is None:
-            unit.settings.forget()
-            return
         unit.settings.keep_report(report, self._clock.monotonic(), self._clock.local_now().date())
         for item in report.settings:
             level = logging.INFO if item.outcome.done else logging.WARNING
