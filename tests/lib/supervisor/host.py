@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 import heapq
 from itertools import count
 from typing import Any
@@ -20,6 +21,7 @@ from blupow_ble.supervisor.link_state import continued
 from blupow_ble.supervisor.options import Options
 from blupow_ble.supervisor.policies import RecoveryStep
 from blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
+from blupow_ble.supervisor.schedule import ScheduleState
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
 from blupow_ble.virtual.device import VirtualDevice
@@ -33,8 +35,9 @@ TURNS = 400
 class FakeClock:
     """A clock that is moved by hand."""
 
-    def __init__(self) -> None:
-        """Start at noon."""
+    def __init__(self, start: datetime = START, zone: tzinfo = UTC) -> None:
+        """Start at noon, where people live by UTC."""
+        self._start, self._zone = start, zone
         self._now = 1000.0
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._canceled: set[int] = set()
@@ -48,11 +51,11 @@ class FakeClock:
 
     def now(self) -> datetime:
         """Return the date and time."""
-        return START + timedelta(seconds=self._now - 1000.0)
+        return self._start + timedelta(seconds=self._now - 1000.0)
 
     def local_now(self) -> datetime:
-        """Return the date and time of a place that lives by UTC."""
-        return self.now()
+        """Return the date and time of the place."""
+        return self.now().astimezone(self._zone)
 
     def call_later(self, delay: float, action: Callable[[], None]) -> Callable[[], None]:
         """Call an action when the clock gets there."""
@@ -107,6 +110,8 @@ class Host:
     error: ErrorCode | None = None
     heals: RecoveryStep | None = None
     """The step that heals the device."""
+    loses_reports: bool = False
+    """Changes are made, and nobody hears of it."""
     hang: bool = False
     """Readings wait for `release`."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -121,16 +126,25 @@ class Host:
     events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
     schedule_events: list[tuple[ScheduleEvent, dict[str, Any]]] = field(default_factory=list)
-    saves: int = 0
+    saved: ScheduleState | None = None
+    unit: UnitState = field(init=False)
     updates: int = 0
     stopped: int = 0
     cancelled: int = 0
 
-    def supervisor(self, *, polling: bool = True, **options: Any) -> Supervisor:
-        """Return a supervisor of the device."""
-        unit = UnitState(
-            key=OWN_UNIT, profile=PROFILES["inverter"], model=None, unit_id=self.device.unit_id
+    def supervisor(
+        self, *, polling: bool = True, model: str | None = None, **options: Any
+    ) -> Supervisor:
+        """Return a supervisor of the device; it goes on from what was saved."""
+        profile = PROFILES["inverter"]
+        unit = self.unit = UnitState(
+            key=OWN_UNIT,
+            profile=profile,
+            model=None if model is None else profile.model(model),
+            unit_id=self.device.unit_id,
         )
+        if self.saved is not None:
+            unit.schedule = deepcopy(self.saved)
         return Supervisor(
             link=continued(None, [unit], name="Inverter", now=self.clock.monotonic()),
             options=Options(**options),
@@ -183,9 +197,12 @@ class Host:
             raise ReaderError(self.error, f"scripted {self.error}", stage=Stage.READ)
         writer = Writer(VirtualLink(self.device), plan.unit, plan.changes, budget=plan.budget)
         try:
-            return await writer.write()
+            report = await writer.write()
         finally:
             await writer.close()
+        if self.loses_reports:
+            raise ReaderError(ErrorCode.READER_CRASHED, "scripted crash", stage=Stage.WRITE)
+        return report
 
     async def find(self, plan: FindPlan) -> list[Finding]:
         """Find nothing."""
@@ -223,8 +240,8 @@ class Host:
         self.schedule_events.append((event, facts))
 
     async def save(self) -> None:
-        """Note it."""
-        self.saves += 1
+        """Keep the schedule, as a file would."""
+        self.saved = deepcopy(self.unit.schedule)
 
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
         """Store nothing."""

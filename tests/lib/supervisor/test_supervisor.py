@@ -16,6 +16,18 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize(
     "scene",
     [
+        "write_scenes:settings_of_a_device",
+        "write_scenes:change_that_is_interrupted",
+        "write_scenes:change_of_a_device_that_is_away",
+        "write_scenes:changes_that_are_not_allowed",
+        "write_scenes:a_day_by_schedule",
+        "write_scenes:restart_in_the_middle_of_a_window",
+        "write_scenes:crash_between_two_steps",
+        "write_scenes:device_that_is_away_at_an_edge",
+        "write_scenes:manual_change_in_a_window",
+        "write_scenes:change_that_is_not_kept",
+        "write_scenes:minimum_state_of_charge",
+        "write_scenes:any_sequence",
         "outage",
         "recovery_by_each_step",
         "recoveries_that_fail",
@@ -37,13 +49,14 @@ HERE = Path(__file__).parent
 )
 def test_without_home_assistant(scene: str) -> None:
     """By a clock that is moved by hand; warnings are errors."""
+    file, _, name = scene.rpartition(":")
     paths = os.pathsep.join(filter(None, (str(LIB), str(HERE), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "error", str(HERE / "scenes.py"), scene],
+        [sys.executable, "-P", "-W", "error", str(HERE / f"{file or 'scenes'}.py"), name],
         env={**os.environ, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,523 @@
+"""Scenes of changed settings and schedules without Home Assistant; each runs in a process of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+import inspect
+import sys
+from typing import Any, override
+from zoneinfo import ZoneInfo
+
+from blupow_ble.profiles import PROFILES
+from blupow_ble.profiles.setting_rules import broken
+from blupow_ble.protocol import session
+from blupow_ble.protocol.errors import ErrorCode, ReaderError
+from blupow_ble.reader import writing
+from blupow_ble.reader.plan import Change
+from blupow_ble.reader.result import Outcome
+from blupow_ble.supervisor.exclusive import Interrupted
+from blupow_ble.supervisor.protocols import ScheduleEvent
+from blupow_ble.supervisor.schedule import Mode, Wait
+from blupow_ble.supervisor.supervisor import Supervisor
+from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.inverter import RIV4835_MODEL, UNIT
+from blupow_ble.virtual.writes import Habit
+from host import FakeClock, Host
+from hypothesis import HealthCheck, Phase, example, given, settings, strategies as st
+
+BERLIN = ZoneInfo("Europe/Berlin")
+CONTROLS = PROFILES["inverter"].register_map(PROFILES["inverter"].model(RIV4835_MODEL)).controls
+PRIORITY, CURRENT, SOC = 4441, 0xE205, 4327
+
+# time passes by the clock of the scene alone
+session.DRAIN_QUIET = 0.0
+writing.READ_BACK_PAUSES = (0.0, 0.0)
+
+
+@dataclass
+class Watched(VirtualDevice):
+    """A RIV4835CSH1S that notes what each write met."""
+
+    kind: str = "riv4835"
+    model: str = RIV4835_MODEL
+    unit_id: int = UNIT
+    clock: Callable[[], float] = lambda: 1_795_000_000.0
+    met: list[tuple[int, tuple[int, ...], Mapping[int, int]]] = field(default_factory=list)
+    """Register and words of each write, and the registers before it."""
+
+    @override
+    def answer(self, request: bytes) -> bytes | None:
+        if request[1] in (6, 16):
+            before = dict(self.registers())
+            reply = VirtualDevice.answer(self, request)
+            self.met.append((*self.writes.seen[-1], before))
+            return reply
+        return VirtualDevice.answer(self, request)
+
+
+def a_host(start: str = "2026-11-21T12:00:00+01:00") -> Host:
+    """Return a host in Berlin, with an inverter at 80 %."""
+    clock = FakeClock(datetime.fromisoformat(start).astimezone(UTC), BERLIN)
+    host = Host(clock=clock, device=Watched())
+    host.device.overrides[SOC] = 80
+    return host
+
+
+async def begin(host: Host, **options: Any) -> Supervisor:
+    """Start a supervisor that may change settings."""
+    supervisor = host.supervisor(model=RIV4835_MODEL, allow_changes=True, **options)
+    supervisor.start()
+    await host.clock.settle()
+    return supervisor
+
+
+async def do[T](host: Host, work: Any) -> T:
+    """Have something done, as far as it needs no time."""
+    task = asyncio.ensure_future(work)
+    for _ in range(50):
+        await host.clock.settle()
+        await asyncio.sleep(0)
+        if task.done():
+            break
+    result: T = await task
+    return result
+
+
+async def error_of(work: Awaitable[Any]) -> ErrorCode:
+    """Return the code of the error that something brings."""
+    try:
+        await work
+    except ReaderError as err:
+        return err.code
+    raise AssertionError("it went well")
+
+
+def registers(host: Host) -> tuple[int, int]:
+    """Return the output priority and the charge current (0.1 A) that the device has."""
+    found = host.device.registers()
+    return found[PRIORITY], found[CURRENT]
+
+
+def told(host: Host) -> list[ScheduleEvent]:
+    """Return what the schedule has told."""
+    return [event for event, _ in host.schedule_events]
+
+
+async def settings_of_a_device() -> None:
+    """They are known from the first reading on, and what is changed is known at once."""
+    host = a_host()
+    supervisor = await begin(host)
+    unit = supervisor.own
+    assert unit.setting("ac_charge_current") == 10
+    assert unit.setting("output_priority") == "solar_first"
+    assert unit.setting("no_such_thing") is None
+    updates = host.updates
+    report = await do(host, supervisor.write(unit, [Change("ac_charge_current", 25)]))
+    assert [item.outcome for item in report.settings] == [Outcome.WRITTEN]
+    assert unit.setting("ac_charge_current") == 25
+    assert host.updates > updates
+    await do(host, supervisor.write(unit, [Change("ac_charge_current", 25)]))
+    assert unit.settings.writes.counts == {"ac_charge_current": 1}
+    host.device.writes.habit = Habit.FORGETS
+    await do(host, supervisor.write(unit, [Change("ac_charge_current", 5)]))
+    assert [line.text for line in supervisor.link.log.lines] == [
+        "ac_charge_current from 10.0 to 25: written",
+        "ac_charge_current from 25.0 to 5: unconfirmed (not_kept); it is 25.0 now",
+    ]
+    assert supervisor.link.failures == 0
+    # what is not read again for half an hour is not known any more
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(1790)
+    assert unit.setting("ac_charge_current") == 25
+    await host.clock.pass_time(20)
+    assert unit.setting("ac_charge_current") is None
+    await supervisor.stop()
+
+
+async def change_that_is_interrupted() -> None:
+    """By a stop in its middle: it is said so, nothing is left, and nobody claims to know the setting."""
+    host = a_host()
+    supervisor = await begin(host)
+    host.hang = True
+    task = asyncio.ensure_future(
+        supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
+    )
+    while not host.write_plans:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await supervisor.stop()
+    assert await error_of(task) is Interrupted().code
+    assert supervisor.own.setting("ac_charge_current") is None
+    assert host.cancelled == 1
+    assert host.clock.pending == 0
+
+
+async def change_of_a_device_that_is_away() -> None:
+    """It is read first, as another one might answer now; without a reading nothing is written."""
+    host = a_host()
+    supervisor = await begin(host)
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(31)
+    assert not supervisor.own.verified
+    change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
+    assert await error_of(do(host, change)) is ErrorCode.NO_RESPONSE
+    assert host.write_plans == []
+    host.error = None
+    await do(host, supervisor.write(supervisor.own, [Change("ac_charge_current", 25)]))
+    assert registers(host) == (0, 250)
+    await supervisor.stop()
+
+
+async def changes_that_are_not_allowed() -> None:
+    """Without the option nothing is read or written, and no schedule runs."""
+    host = a_host()
+    supervisor = host.supervisor(model=RIV4835_MODEL)
+    supervisor.start()
+    await host.clock.settle()
+    assert supervisor.own.setting("ac_charge_current") is None
+    change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
+    assert await error_of(change) is ErrorCode.CHANGES_NOT_ALLOWED
+    assert not supervisor.scheduler.due
+    await supervisor.stop()
+
+
+NIGHT: dict[str, Any] = {
+    "charge_window": True,
+    "charge_start_time": time(23),
+    "charge_end_time": time(6),
+    "charge_window_current": 20.0,
+    "discharge_window": True,
+    "discharge_start_time": time(17),
+    "discharge_end_time": time(22),
+}
+
+
+async def a_day_by_schedule() -> None:
+    """Each edge within a minute, over the change of daylight saving time; all is put back."""
+    host = a_host("2026-10-24T12:00:00+02:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    assert host.device.writes.seen == []
+    await host.clock.pass_time(5 * 3600)  # 17:00
+    await host.clock.pass_time(60)
+    assert registers(host) == (2, 100)
+    assert supervisor.own.schedule.mode is Mode.DISCHARGE
+    await host.clock.pass_time(5 * 3600)  # 22:01
+    assert registers(host) == (0, 100)
+    await host.clock.pass_time(3600)  # 23:01
+    assert registers(host) == (1, 200)
+    await host.clock.pass_time(8 * 3600 - 120)  # 05:59 on the day with 25 hours
+    assert host.clock.local_now().hour == 5
+    assert registers(host) == (1, 200)
+    await host.clock.pass_time(120)
+    assert registers(host) == (0, 100)
+    assert told(host) == [
+        ScheduleEvent.DISCHARGE_STARTED,
+        ScheduleEvent.ENDED,
+        ScheduleEvent.CHARGE_STARTED,
+        ScheduleEvent.ENDED,
+    ]
+    _, facts = host.schedule_events[2]
+    assert facts == {
+        "mode": "charge",
+        "settings": {
+            "output_priority": {"from": "solar_first", "to": "grid_first"},
+            "ac_charge_current": {"from": 10.0, "to": 20.0},
+        },
+    }
+    assert supervisor.own.schedule.before == {}
+    await do(
+        host, supervisor.scheduler.set(supervisor.own, charge_window=False, discharge_window=False)
+    )
+    assert not supervisor.scheduler.due
+    await supervisor.stop()
+
+
+async def restart_in_the_middle_of_a_window() -> None:
+    """What was before is kept, and put back; nothing is written a second time."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    await host.clock.pass_time(180)
+    assert registers(host) == (1, 200)
+    await supervisor.stop()
+    written = len(host.device.writes.seen)
+    supervisor = await begin(host)
+    await host.clock.pass_time(3600)
+    assert len(host.device.writes.seen) == written
+    await supervisor.stop()
+    host.clock._now += 8 * 3600  # away over the window's end
+    supervisor = await begin(host)
+    await host.clock.pass_time(120)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def crash_between_two_steps() -> None:
+    """The write went out and nobody noted its end: it is put back all the same."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    saves = 0
+
+    async def save() -> None:
+        nonlocal saves
+        saves += 1
+        if saves == 1:
+            await Host.save(host)
+
+    host.save = save  # type: ignore[method-assign]
+    await host.clock.pass_time(180)
+    assert registers(host) == (1, 200)
+    assert saves > 1
+    await supervisor.stop()
+    host.clock._now += 8 * 3600
+    del host.save
+    supervisor = await begin(host)
+    await host.clock.pass_time(120)
+    assert registers(host) == (0, 100)
+    assert supervisor.own.schedule.before == {}
+    await supervisor.stop()
+
+
+async def device_that_is_away_at_an_edge() -> None:
+    """Nothing is assumed; it is done when the device is back, if the window still holds."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host, grace_time=7200)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(3600)
+    assert host.write_plans == []
+    assert supervisor.scheduler.waits[""] is Wait.UNKNOWN
+    host.error = None
+    await host.clock.pass_time(300)
+    assert registers(host) == (1, 200)
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(8 * 3600)
+    assert registers(host) == (1, 200)
+    host.error = None
+    await host.clock.pass_time(600)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def manual_change_in_a_window() -> None:
+    """By BluPow or at the device, it stays until the window's end."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    await host.clock.pass_time(180)
+    await do(host, supervisor.write(supervisor.own, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(3600)
+    assert registers(host) == (2, 200)
+    assert supervisor.scheduler.waits[""] is Wait.MANUAL
+    assert told(host)[-1] is ScheduleEvent.MANUAL_CHANGE
+    assert told(host).count(ScheduleEvent.MANUAL_CHANGE) == 1
+    await host.clock.pass_time(6 * 3600)
+    assert registers(host) == (0, 100)
+    # what is wanted differently meanwhile is carried out
+    await host.clock.pass_time(17 * 3600)
+    assert registers(host) == (1, 200)
+    await do(host, supervisor.scheduler.set(supervisor.own, charge_window_current=30.0))
+    await host.clock.settle()
+    assert registers(host) == (1, 300)
+    await supervisor.stop()
+
+
+async def change_that_is_not_kept() -> None:
+    """It is told, and tried again no sooner than ten minutes later."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    host.device.writes.habit = Habit.FORGETS
+    await host.clock.pass_time(180)
+    assert told(host) == [ScheduleEvent.FAILED]
+    assert "not_kept" in host.schedule_events[0][1]["why"]
+    assert len(host.device.writes.seen) == 1
+    await host.clock.pass_time(480)
+    assert len(host.device.writes.seen) == 1
+    await host.clock.pass_time(120)
+    assert len(host.device.writes.seen) == 2
+    host.device.writes.habit = Habit.KEEPS
+    await host.clock.pass_time(660)
+    assert registers(host) == (1, 200)
+    assert told(host)[-1] is ScheduleEvent.CHARGE_STARTED
+    await supervisor.stop()
+
+
+async def minimum_state_of_charge() -> None:
+    """The grid serves from the minimum on, the battery again five points above it, not at every bounce."""
+    host = a_host()
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, minimum_soc=30))
+    host.device.overrides[SOC] = 30
+    await host.clock.pass_time(61)
+    assert registers(host)[0] == 1
+    assert told(host) == [ScheduleEvent.HOLD_STARTED]
+    host.device.overrides[SOC] = 34
+    await host.clock.pass_time(3600)
+    assert registers(host)[0] == 1
+    host.device.overrides[SOC] = 35
+    await host.clock.pass_time(61)
+    assert registers(host)[0] == 0
+    host.device.overrides[SOC] = 29
+    await host.clock.pass_time(300)
+    assert registers(host)[0] == 0  # the last transfer of the loads is too recent
+    assert supervisor.scheduler.waits[""] is Wait.DWELL
+    await host.clock.pass_time(400)
+    assert registers(host)[0] == 1
+    await supervisor.stop()
+
+
+# Any sequence of all this
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "ac_charge_current": st.sampled_from([0, 5, 12, 40, 41, -5, True, "x"]),
+    "output_priority": st.sampled_from(["solar_first", "grid_first", "battery_first", "moon"]),
+    "equalization_voltage": st.sampled_from([54.0, 58.0, 60.0]),
+    "boost_voltage": st.sampled_from([54.0, 57.0, 58.0, 62.1, 55.05]),
+    "float_voltage": st.sampled_from([54.0, 55.0, 58.0, 35.9]),
+    "discharge_limit_voltage": st.sampled_from([42.8, 45.0, 55.0]),
+    "no_such_thing": st.just(1),
+}
+MINUTES = st.integers(0, 24 * 60 - 1).map(lambda minute: time(*divmod(minute, 60)))
+STEPS = st.one_of(
+    st.tuples(st.just("pass"), st.integers(1, 180)),
+    st.tuples(
+        st.just("write"),
+        st.dictionaries(st.sampled_from(list(VALUES)), st.none(), min_size=1, max_size=3).flatmap(
+            lambda keys: st.fixed_dictionaries({key: VALUES[key] for key in keys})
+        ),
+    ),
+    st.tuples(st.just("panel"), st.sampled_from([(PRIORITY, 2), (PRIORITY, 0), (CURRENT, 300)])),
+    st.tuples(st.just("habit"), st.sampled_from(Habit)),
+    st.tuples(st.just("error"), st.sampled_from([None, ErrorCode.NO_RESPONSE])),
+    st.tuples(st.just("crash"), st.sampled_from([0, 3600, 9 * 3600])),
+    st.tuples(st.just("lose"), st.booleans()),
+    st.tuples(st.just("soc"), st.integers(0, 100)),
+    st.tuples(
+        st.just("schedule"),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "charge_window": st.booleans(),
+                "charge_start_time": MINUTES,
+                "charge_end_time": MINUTES,
+                "discharge_window": st.booleans(),
+                "discharge_start_time": MINUTES,
+                "discharge_end_time": MINUTES,
+                "minimum_soc": st.integers(0, 95),
+                "charge_window_current": st.sampled_from([0.0, 20.0, 40.0]),
+            },
+        ),
+    ),
+)
+
+
+async def run(steps: list[tuple[str, Any]]) -> None:
+    """Do the steps, from the noon before a change of daylight saving time on; then all is well again."""
+    host = a_host("2026-10-24T12:00:00+02:00")
+    device = host.device
+    assert isinstance(device, Watched)
+    supervisor = await begin(host, update_interval=600)
+    by_hand = False
+    for step, what in steps:
+        match step:
+            case "pass":
+                await host.clock.pass_time(60 * what)
+            case "write":
+                by_hand = by_hand or bool({"output_priority", "ac_charge_current"} & what.keys())
+                changes = [Change(key, value) for key, value in what.items()]
+                try:
+                    await do(host, supervisor.write(supervisor.own, changes))
+                except ReaderError:
+                    assert host.error is not None or host.loses_reports
+            case "panel":
+                by_hand = True
+                device.overrides[what[0]] = what[1]
+            case "habit":
+                device.writes.habit = what
+            case "error":
+                host.error = what
+            case "lose":
+                host.loses_reports = what
+            case "crash":
+                saved = host.saved
+                await supervisor.stop()
+                host.saved = saved
+                host.clock._now += what
+                supervisor = await begin(host, update_interval=600)
+            case "soc":
+                device.overrides[SOC] = what
+            case "schedule":
+                await do(host, supervisor.scheduler.set(supervisor.own, **what))
+    device.writes.habit, host.error, host.loses_reports = Habit.KEEPS, None, False
+    await host.clock.pass_time(3600)
+    over: dict[str, Any] = {"charge_window": False, "discharge_window": False, "minimum_soc": 0}
+    await do(host, supervisor.scheduler.set(supervisor.own, **over))
+    await host.clock.pass_time(3600)
+    state = supervisor.own.schedule
+    assert (state.mode, state.pending, state.before) == (Mode.NONE, False, {}), state
+    assert by_hand or registers(host) == (0, 100)
+    check_writes(device)
+    await supervisor.stop()
+    assert host.clock.pending == 0
+
+
+ALLOWED: dict[int, tuple[str, Container[int]]] = {
+    PRIORITY: ("output_priority", range(3)),
+    CURRENT: ("ac_charge_current", range(0, 401, 50)),
+    4425: ("equalization_voltage", range(360, 621)),
+    4426: ("boost_voltage", range(360, 621)),
+    4427: ("float_voltage", range(360, 621)),
+    4432: ("discharge_limit_voltage", range(360, 621)),
+}
+"""What may be written at all in these sequences, written out once more."""
+
+
+def check_writes(device: Watched) -> None:
+    """Check each write: a setting of the profile, a value that it may have, another than there was, in order."""
+    for register, (word,), before in device.met:
+        key, allowed = ALLOWED[register]
+        assert word in allowed, f"{key} cannot be {word}"
+        assert before[register] != word, f"{key} was {word} already"
+        after = broken(CONTROLS, {**before, register: word})
+        assert after <= broken(CONTROLS, before), f"{key} = {word} breaks {after}"
+
+
+def any_sequence() -> None:
+    """Whatever happens: nothing wrong is written, and no window's setting is left behind."""
+
+    @settings(
+        max_examples=100,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+    @example([("write", {"ac_charge_current": 12})])
+    @example(
+        [("write", {"float_voltage": 58.0, "boost_voltage": 58.0, "equalization_voltage": 60.0})]
+    )
+    @example(
+        [
+            ("write", {"float_voltage": 58.0, "boost_voltage": 58.0, "equalization_voltage": 60.0}),
+            ("write", {"equalization_voltage": 54.0, "boost_voltage": 54.0, "float_voltage": 54.0}),
+        ]
+    )
+    @given(st.lists(STEPS, max_size=14))
+    def sequences(steps: list[tuple[str, Any]]) -> None:
+        asyncio.run(run(steps))
+
+    sequences()
+
+
+if __name__ == "__main__":
+    scene = globals()[sys.argv[1]]
+    if inspect.iscoroutinefunction(scene):
+        asyncio.run(scene(), debug=True)
+    else:
+        scene()
+    assert not [name for name in sys.modules if name.partition(".")[0] == "homeassistant"]
