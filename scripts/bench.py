@@ -150,6 +150,8 @@ DEFAULTS = {
     "stale_checks": 3,
     "recovery_limit": 10,
     "notify_on_recovery": False,
+    "allow_changes": True,
+    "source_dwell": 600,
     "log_file": False,
 }
 

@@ -37,6 +37,8 @@ IMPATIENT: Final = {
     "stale_checks": 10,
     "recovery_limit": 10,
     "notify_on_recovery": False,
+    "allow_changes": False,
+    "source_dwell": 600,
     "log_file": False,
 }
 """Options with which a repair does not take minutes to come."""

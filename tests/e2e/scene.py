@@ -24,6 +24,8 @@ OPTIONS = {
     "stale_checks": 3,
     "recovery_limit": 10,
     "notify_on_recovery": False,
+    "allow_changes": False,
+    "source_dwell": 600,
     "log_file": False,
 }
 FORBIDDEN_IN_LOG = (

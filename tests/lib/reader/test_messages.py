@@ -9,15 +9,19 @@ import pytest
 from custom_components.blupow.lib.blupow_ble.profiles.battery import BATTERY
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
+from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import Reason
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.reader import messages
 from custom_components.blupow.lib.blupow_ble.reader.messages import Device, Operation, Request
-from custom_components.blupow.lib.blupow_ble.reader.plan import UnitPlan
+from custom_components.blupow.lib.blupow_ble.reader.plan import Change, UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.result import (
     Finding,
+    Outcome,
     Reading,
+    SettingReport,
     Timings,
     UnitReading,
+    WriteReport,
 )
 
 REQUEST = Request(
@@ -55,6 +59,32 @@ UNIT = UnitReading(
 SHUNT = UnitReading(
     unit_id=None, model=None, values={}, failed={}, dropped=[], unknown={}, registers={}
 )
+CHANGE = {"key": "ac_charge_current", "value": 20}
+REPORT = WriteReport(
+    settings=(
+        SettingReport(
+            key="ac_charge_current",
+            outcome=Outcome.WRITTEN,
+            wanted=20,
+            before=10.0,
+            now=20.0,
+            sent=True,
+        ),
+        SettingReport(
+            key="beeper",
+            outcome=Outcome.REFUSED,
+            wanted=True,
+            before=False,
+            now=False,
+            reason=Reason.EXCEPTION,
+            facts={"code": "4", "text": "no"},
+        ),
+        SettingReport(key="mode", outcome=Outcome.UNCONFIRMED, wanted="grid_first"),
+    ),
+    registers={0xE205: 200, 4101: 0},
+    timings=Timings(connect=0.4, read=1.6),
+    attempts=1,
+)
 READING = Reading(
     units={"": UNIT, "s": SHUNT},
     unresponsive={"49": ErrorCode.NO_RESPONSE},
@@ -90,6 +120,51 @@ def test_result_arrives_as_sent() -> None:
     message = messages.decode(line)
     assert (message["event"], message["id"]) == ("result", 7)
     assert messages.parse_result(message) == READING
+
+
+def test_change_arrives_as_sent() -> None:
+    """The request, the report, and what a virtual device keeps."""
+    sent = replace(
+        REQUEST,
+        op=Operation.WRITE,
+        units=(UnitPlan(profile=INVERTER, unit_id=32, spans=(Span(start=4422, words=1),)),),
+        changes=(Change("a", 1), Change("b", 2.5), Change("c", value=True), Change("d", "on")),
+        virtual_registers={4456: 160},
+    )
+    assert messages.parse_request(sent.encode()) == sent
+    message = messages.decode(messages.encode(messages.written(7, REPORT, {4456: 160})))
+    assert (message["event"], message["id"]) == ("written", 7)
+    assert messages.parse_written(message) == (REPORT, {4456: 160})
+    assert messages.parse_written(messages.written(7, REPORT)) == (REPORT, {})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"settings": [{"key": "a"}]},
+        {"settings": 5},
+        {"registers": {"x": 1}},
+        {"registers": 5},
+        {"timings": {}},
+        {"attempts": "many"},
+        {"virtual_registers": None},
+    ],
+)
+def test_malformed_reports(wrong: dict[str, Any]) -> None:
+    """A report of another shape is none."""
+    with pytest.raises(messages.MALFORMED):
+        messages.parse_written(messages.written(7, REPORT) | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"now": [1]}, {"outcome": "perhaps"}, {"reason": "moon"}, {"facts": 5}]
+)
+def test_malformed_settings(wrong: dict[str, Any]) -> None:
+    """A setting of another shape spoils the report."""
+    message = messages.written(7, REPORT)
+    message["settings"][0] |= wrong
+    with pytest.raises(messages.MALFORMED):
+        messages.parse_written(message)
 
 
 def test_error_arrives_as_sent() -> None:
@@ -145,7 +220,23 @@ def changed(**changes: Any) -> bytes:
     ("line", "text"),
     [
         (b"{}", "version 1"),
-        (changed(op="write"), "unknown operation 'write'"),
+        (changed(op="write"), "changes are for op write, and needed there"),
+        (changed(changes=[CHANGE]), "changes are for op write"),
+        (changed(op="write", changes=[CHANGE], unit={"unit_id": None}), "is not written to"),
+        (changed(op="write", changes=[CHANGE, CHANGE]), "a setting is changed twice"),
+        (changed(op="write", changes=CHANGE), "changes must be a list"),
+        (changed(op="write", changes=[5]), "a change is malformed"),
+        (changed(op="write", changes=[{"key": "a"}]), "a change is malformed"),
+        (changed(op="write", changes=[CHANGE | {"key": 5}]), "a change is malformed"),
+        (changed(op="write", changes=[CHANGE | {"value": None}]), "a change is malformed"),
+        (changed(op="write", changes=[CHANGE | {"value": [1]}]), "a change is malformed"),
+        (changed(op="write", changes=[CHANGE], units=[]), "no unit to read"),
+        (changed(virtual_registers=5), "virtual_registers is malformed"),
+        (changed(virtual_registers={"x": 5}), "virtual_registers is malformed"),
+        (changed(virtual_registers={"5": 65536}), "virtual_registers is malformed"),
+        (changed(virtual_registers={"5": True}), "virtual_registers is malformed"),
+        (changed(unit={"spans": 5}), "spans must be a list"),
+        (changed(unit={"spans": [5]}), "a span is malformed"),
         (changed(op="format"), "unknown operation"),
         (changed(extra=1), "unknown fields: extra"),
         (changed(id="7"), "id"),
