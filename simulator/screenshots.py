@@ -44,6 +44,8 @@ IMPATIENT: Final = {
 """Options with which a repair does not take minutes to come."""
 INVERTER: Final = "BTRIC134000035"
 HUB: Final = "BT-TH"
+CHARGER: Final = "RNGRIU"
+"""An inverter with settings that were tried on hardware."""
 LIMIT: Final = 60_000.0
 SETTLE: Final = 3_000.0
 """Icons and maps of the page arrive a little later; nothing announces them."""
@@ -108,6 +110,47 @@ async def show_options(page: Page, running: HomeAssistant, folder: Path) -> None
     await page.keyboard.press("Escape")
 
 
+async def show_controls(
+    page: Page, running: HomeAssistant, radio: ControlClient, folder: Path
+) -> None:
+    """Allow changes as a user does, change a number, see it confirmed, and one that is not."""
+    flow = await running.discovered(name=CHARGER)
+    await running.answer_flow(flow["flow_id"], {})
+    await open_integration(page, running)
+    await page.locator("ha-config-entry-row", has_text=CHARGER).get_by_label("Configure").click()
+    await page.get_by_text("Changes", exact=True).last.click()
+    await page.locator("ha-selector-boolean", has_text="Allow changes").locator("ha-switch").click()
+    await page.wait_for_timeout(SETTLE)
+    await page.screenshot(path=folder / "allow_changes.png")
+    await page.get_by_text("Submit").last.click()
+    await page.get_by_text("Options successfully saved").first.wait_for()
+    await page.keyboard.press("Escape")
+    devices = await running.call("config/device_registry/list")
+    device = next(item for item in devices if item["name"].startswith(CHARGER))
+    await page.goto(f"{running.url}/config/devices/device/{device['id']}")
+    row = page.locator("hui-number-entity-row", has_text="AC charge current")
+    await row.first.wait_for()
+    entered = row.first.locator("input").first
+    await entered.fill("25")
+    await entered.press("Enter")
+    entity = f"number.{device['name'].lower()}_ac_charge_current"
+
+    async def confirmed() -> bool:
+        return bool((await running.states())[entity]["state"] == "25.0")
+
+    await running.wait_for("the change", confirmed, 60)
+    await page.wait_for_timeout(SETTLE)
+    await page.locator("ha-card", has_text="AC charge current").first.screenshot(
+        path=folder / "controls.png"
+    )
+    await radio.do("writes", habit="forgets")
+    await entered.fill("40")
+    await entered.press("Enter")
+    await page.get_by_text("did not keep 40 for AC charge current").first.wait_for()
+    await page.screenshot(path=folder / "not_kept.png")
+    await radio.do("writes", habit="keeps")
+
+
 async def show_units(page: Page, running: HomeAssistant, folder: Path) -> None:
     """Show the search for units behind the hub, and the units that were added."""
     flow = await running.discovered(name=HUB)
@@ -157,7 +200,7 @@ async def take(program: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="blupow-") as temporary:
         async with (
-            simulator(Path(temporary) / "bus", "--also", "hub") as devices,
+            simulator(Path(temporary) / "bus", "--also", "hub", "--also", "riv4835") as devices,
             control(devices.bus_address) as radio,
             home_assistant(
                 Path(temporary) / "config",
@@ -174,6 +217,7 @@ async def take(program: str, folder: Path) -> None:
                 await running.answer_flow(flow_id, {})
                 await show_device(page, running, folder)
                 await show_options(page, running, folder)
+                await show_controls(page, running, radio, folder)
                 await show_units(page, running, folder)
                 await show_repair(page, running, radio, folder)
             finally:

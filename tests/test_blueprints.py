@@ -9,9 +9,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
+from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
+from custom_components.blupow.lib.blupow_ble.virtual.writes import Habit
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
+from .helpers.families import FAMILIES, RIV4835
 from .helpers.scripted import Script
 from .helpers.timeline import pass_time, set_up, state
 
@@ -88,3 +91,65 @@ async def test_battery_low(
     await pass_time(hass, freezer, 1200)
     assert state(hass, BATTERY) == "unavailable"
     assert len(reported) == 1
+
+
+@pytest.mark.usefixtures("blueprints")
+async def test_charge_from_grid(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Once when it gets cheap, unless the battery is full enough; once when that is over."""
+    device = script.device = RIV4835.device()
+    assert isinstance(device, VirtualDevice)
+    device.overrides = {4327: 50}
+    await set_up(hass, RIV4835.entry(), allow_changes=True, update_interval=60)
+    hass.states.async_set("input_boolean.cheap", "off")
+    await automate(
+        hass,
+        "charge_from_grid",
+        cheap="input_boolean.cheap",
+        battery="sensor.rngriu00000035_battery",
+        priority="select.rngriu00000035_output_priority",
+    )
+    for cheap in ("on", "off"):
+        hass.states.async_set("input_boolean.cheap", cheap)
+        await pass_time(hass, freezer, 61)
+    assert device.writes.seen == [(4441, (1,)), (4441, (2,))]
+    hass.states.async_set("input_boolean.cheap", "unavailable")
+    hass.states.async_set("input_boolean.cheap", "off")
+    device.overrides[4327] = 85
+    await pass_time(hass, freezer, 61)
+    for cheap in ("on", "off"):
+        hass.states.async_set("input_boolean.cheap", cheap)
+        await pass_time(hass, freezer, 61)
+    assert len(device.writes.seen) == 2
+
+
+@pytest.mark.usefixtures("blueprints")
+async def test_shed_load(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """Off below the one level, on again only above the other; a second try to switch on, and no third."""
+    family = FAMILIES["controller"]
+    device = script.device = family.device()
+    assert isinstance(device, VirtualDevice)
+    device.overrides = {0x0100: 60}
+    await set_up(hass, family.entry(), allow_changes=True, update_interval=60)
+    await automate(
+        hass,
+        "shed_load",
+        battery="sensor.bt_th_6a000035_battery",
+        load="switch.bt_th_6a000035_load",
+    )
+    device.overrides[0x0100] = 29
+    await pass_time(hass, freezer, 299, step=13)
+    assert device.writes.seen == []
+    await pass_time(hass, freezer, 120, step=13)
+    assert device.writes.seen == [(0x010A, (0,))]
+    device.overrides[0x0100] = 49
+    await pass_time(hass, freezer, 600, step=13)
+    assert len(device.writes.seen) == 1
+    device.overrides[0x0100] = 50
+    device.writes.habit = Habit.FORGETS
+    await pass_time(hass, freezer, 600, step=13)
+    assert device.writes.seen[1:] == [(0x010A, (1,))] * 2
+    assert state(hass, "switch.bt_th_6a000035_load") == "off"

@@ -110,6 +110,7 @@ class BluPowMinimumSoc(BluPowScheduleEntity, NumberEntity):
     _attr_native_max_value = HIGHEST_MINIMUM_SOC
     _attr_native_step = 1
     _attr_native_unit_of_measurement = PERCENTAGE
+    _attr_mode = NumberMode.BOX
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, key: str) -> None:
         """Initialize the number."""

@@ -92,7 +92,7 @@ async def test_controls(tmp_path: Path) -> None:
         assert await radio.links() == []
         lines = check_log(log.replace(" WARNING ", " INFO "), most_lines=40)
         assert "[write] " in "\n".join(lines)
-        assert len([line for line in lines if line.startswith("[write]")]) == 5
+        assert len([line for line in lines if line.startswith("[write]")]) == 6
 
 
 async def nothing_before_it_is_allowed(device: Device) -> None:
@@ -124,7 +124,9 @@ async def changed_and_confirmed(device: Device) -> None:
 async def not_kept_and_refused(device: Device) -> None:
     """The reason is said in words, and the entity shows what is."""
     await device.radio.do("writes", habit="forgets")
-    with pytest.raises(HomeAssistantError, match="did not keep 40 for AC charge current. It is 25"):
+    with pytest.raises(
+        HomeAssistantError, match=r"did not keep 40 for AC charge current\. It is 25"
+    ):
         await device.do(CURRENT, "set_value", value=40)
     await device.radio.do("writes", habit="refuses", code=11)
     with pytest.raises(HomeAssistantError, match="no permission"):

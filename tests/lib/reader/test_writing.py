@@ -240,9 +240,12 @@ async def test_nothing_is_sent_that_is_wrong(
 
 
 async def test_all_are_checked_before_the_first_is_sent() -> None:
-    """One that is wrong holds back the others; one of another family does so without a connection."""
+    """One that is wrong holds back the others, without a connection where that is known before."""
     module = device("riv4835")
-    report = await change("riv4835", {"ac_charge_current": 20, "output_priority": "moon"}, module)
+    link = TestLink(module)
+    wanted: dict[str, SettingValue] = {"ac_charge_current": 20, "output_priority": "moon"}
+    report = await change("riv4835", wanted, module, link)
+    assert link.attempts == 0
     assert [(item.outcome, item.reason) for item in report.settings] == [
         (Outcome.REFUSED, Reason.EARLIER_FAILED),
         (Outcome.REFUSED, Reason.NO_CHOICE),

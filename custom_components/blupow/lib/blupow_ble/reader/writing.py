@@ -76,9 +76,10 @@ class Writer:
         It raises as long as nothing was sent; afterwards the report tells.
         """
         unknown, jobs = self._jobs()
-        if unknown:
+        if unknown or any(job.report for job in jobs):
             for job in jobs:
-                self._report(job, Outcome.REFUSED, Reason.EARLIER_FAILED)
+                if job.report is None:
+                    self._report(job, Outcome.REFUSED, Reason.EARLIER_FAILED)
         else:
             await self._timed.begin(self._unit.unit_id)
             await self._read_all(registers_needed(self._controls, (job.setting for job in jobs)))
@@ -98,7 +99,7 @@ class Writer:
         await self._link.disconnect()
 
     def _jobs(self) -> tuple[dict[str, SettingReport | None], list[_Job]]:
-        """Return the settings that the profile does not have, and those that it has."""
+        """Return the settings that the profile does not have, and those that it has, with their values checked."""
         unknown: dict[str, SettingReport | None] = {}
         jobs = []
         for change in self._changes:
@@ -110,8 +111,18 @@ class Writer:
                     reason=Reason.UNKNOWN_SETTING,
                 )
             else:
-                jobs.append(_Job(setting, change.value))
+                jobs.append(job := _Job(setting, change.value))
+                self._check_value(job)
         return unknown, jobs
+
+    def _check_value(self, job: _Job) -> None:
+        """Refuse what is wrong whatever the device is set to: it costs no connection."""
+        if job.setting.normalized:
+            return  # its range follows from the system's voltage
+        try:
+            word_of(job.setting, job.wanted)
+        except SettingRefused as err:
+            self._refuse(job, err)
 
     # What is so before
 

@@ -102,6 +102,7 @@ class Scheduler:
                     await self._check(unit)
         finally:
             self._running = False
+        self._listener.updated()
 
     async def _check(self, unit: UnitState) -> None:
         """Do what the schedule of a unit asks for now; nothing is assumed of one that cannot be read."""
