@@ -11,6 +11,7 @@ import _environment  # noqa: F401  first: it brings the right Python and the lib
 from blupow_ble.profiles import PROFILES
 from blupow_ble.profiles.declaration import NO_VALUE, Computed, Field, Kind, Rule, WordOrder
 from blupow_ble.profiles.profile import HistoryField, Model, Profile
+from blupow_ble.profiles.setting import Setting, SettingKind
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- devices begin: written by scripts/describe.py -->"
@@ -56,7 +57,54 @@ def registers() -> Iterator[str]:
             yield ""
             yield "Days that it keeps: " + ", ".join(map(_day, profile.history.fields)) + "."
         yield ""
+    yield from settings()
     yield from evidence()
+
+
+def settings() -> Iterator[str]:
+    """Go through the lines of the tables of settings that can be changed."""
+    yield "## Settings"
+    yield ""
+    yield "What BluPow may write, with the keys of the action `blupow.update_settings`. It never writes anything else."
+    yield "Voltages of charge controllers are given for 12 V; a system of 24, 36, or 48 V has two, three, or four times as much."
+    yield ""
+    for profile in PROFILES.values():
+        for model in profile.models:
+            controls = profile.register_map(model).controls
+            if not controls.settings:
+                continue
+            yield f"### {profile.name}: {model.key}"
+            yield ""
+            yield "| Setting | Register | Values | Evidence | Source |"
+            yield "|---|---|---|---|---|"
+            for item in controls.settings:
+                yield (
+                    f"| {item.key} | {item.register} (0x{item.register:04X}) | {_values(item)} "
+                    f"| {item.evidence} | {item.source} |"
+                )
+            yield ""
+            if controls.order:
+                rules = (
+                    f"{rule.upper} {'above' if rule.gap else 'not below'} {rule.lower}"
+                    for rule in controls.order
+                )
+                yield f"Order: {'; '.join(rules)}."
+                yield ""
+
+
+def _values(setting: Setting) -> str:
+    """Return what a setting may be."""
+    needs = "".join(f"; needs {condition.key}" for condition in setting.needs)
+    match setting.kind:
+        case SettingKind.NUMBER:
+            unit = f" {setting.unit_of_measurement}" if setting.unit_of_measurement else ""
+            return f"{setting.low:g} to {setting.high:g}{unit}, steps of {setting.step:g}{needs}"
+        case SettingKind.CHOICE:
+            return ", ".join(setting.offered)
+        case SettingKind.SWITCH:
+            return "true, false"
+        case SettingKind.TIME:
+            return "HH:MM"
 
 
 def evidence() -> Iterator[str]:
