@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure many devices on one adapter in a real Home Assistant on the simulated radio. Nothing is asserted.
 
-Reported: whether each poll was done in its interval, how many connections the adapter had at a time, and
-how long the event loop was held by BluPow.
+Reported: how long a change of settings takes and how many connections it needs, whether each poll was done in
+its interval, how many connections the adapter had at a time, and how long the event loop was held by BluPow.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 import statistics
 import sys
 import tempfile
+import time
 from typing import Any
 
 import _environment  # noqa: F401 - must be first: it enters the virtual environment
@@ -55,6 +56,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--minutes", type=within(0.1, 600), default=5.0, help="how long to measure (5)"
+    )
+    parser.add_argument(
+        "--changes", type=within(1, 30), default=10, help="how many changes of settings (10)"
     )
     parser.add_argument(
         "--disconnect-time",
@@ -107,6 +111,55 @@ def spread(values: list[float]) -> str:
         return "none"
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"min {low:.2f}  median {middle:.2f}  max {high:.2f}"
+
+
+async def measure_changes(
+    options: argparse.Namespace, running: HomeAssistant, radio: ControlClient, entry_id: str
+) -> None:
+    """Change one setting of the first device, then two at once, and print how long it took.
+
+    A change is over when its entity shows what was read back. While it is measured the device is not polled.
+    """
+    (device,) = [
+        device
+        for device in await running.call("config/device_registry/list")
+        if entry_id in device["config_entries"]
+    ]
+    entity = f"number.{device['name'].lower()}_ac_input_limit"
+
+    async def shown() -> float | None:
+        state = (await running.states()).get(entity)
+        known = state is not None and state["state"] not in ("unknown", "unavailable")
+        return float(state["state"]) if state is not None and known else None
+
+    await running.wait_for(entity, shown)
+    for names in (("ac_input_limit",), ("ac_input_limit", "charge_current")):
+        seconds, connections = [], []
+        for number in range(options.changes):
+            limit = float(10 + number + 20 * (len(names) - 1))
+            settings = dict(zip(names, (limit, 20.0 + 5 * (number % 2)), strict=False))
+            before, started = await _connections(radio, device), time.perf_counter()
+            await running.call(
+                "call_service",
+                domain="blupow",
+                service="update_settings",
+                service_data={"device_id": device["id"], "settings": settings},
+            )
+            while await shown() != limit:
+                await asyncio.sleep(0)
+            seconds.append(time.perf_counter() - started)
+            connections.append(float(await _connections(radio, device) - before))
+        print(f"\n{len(names)} setting(s) changed at once, {options.changes} times")
+        print(f"seconds until the entity shows it {spread(seconds)}")
+        print(f"connections for it                {spread(connections)}", flush=True)
+
+
+async def _connections(radio: ControlClient, device: dict[str, Any]) -> int:
+    """Return how often a device was connected."""
+    devices = (await radio.state())["devices"].values()
+    (found,) = [item for item in devices if item["name"] == device["name"]]
+    links: int = found["counts"].get("links", 0)
+    return links
 
 
 async def measure(
@@ -182,6 +235,9 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
             entries = await add_all(running, options.devices, wanted)
         print("starting Home Assistant again ...", flush=True)
         async with start() as running:
+            await running.set_options(entries[0], wanted | {"update_interval": 3600})
+            await measure_changes(options, running, radio, entries[0])
+            await running.set_options(entries[0], wanted)
             await measure(options, running, radio, report, entries)
 
 

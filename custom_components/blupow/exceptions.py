@@ -8,9 +8,9 @@ from .const import DOMAIN
 from .lib.blupow_ble.profiles.setting import SettingValue
 from .lib.blupow_ble.profiles.setting_rules import Reason
 from .lib.blupow_ble.protocol.errors import ReaderError
+from .lib.blupow_ble.reader.plan import UNKNOWN_END
 from .lib.blupow_ble.reader.result import SettingReport
 from .lib.blupow_ble.supervisor.exclusive import Interrupted
-from .lib.blupow_ble.supervisor.supervisor import UNKNOWN_END
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .texts import setting_name, state_name, text
 

@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import override
 
+from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.service import BleakGATTServiceCollection
 from bleak.exc import BleakError
 import pytest
@@ -415,3 +416,97 @@ async def test_device_that_floods() -> None:
     with pytest.raises(ReaderError) as caught:
         await session.read(BLOCK, 3600)
     assert caught.value.code is ErrorCode.BAD_FRAME
+
+
+class Recording(TestLink):
+    """A link that notes where each request goes."""
+
+    def __init__(self, device: Misbehaving) -> None:
+        """Start with none."""
+        super().__init__(device)
+        self.written: list[tuple[str, bool]] = []
+
+    @override
+    async def write_gatt_char(
+        self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+    ) -> None:
+        self.written.append((char_specifier.uuid[4:8], response))
+        await super().write_gatt_char(char_specifier, data, response)
+
+
+async def test_where_requests_go() -> None:
+    """To the module's write characteristic, without waiting for its acknowledgement."""
+    link = Recording(Misbehaving())
+    session = await open_session(link, 32)
+    assert session.unit_id == 32
+    assert await session.read(BLOCK) == WORDS
+    assert link.written == [("ffd1", False)]
+
+
+async def test_unit_that_answers_every_address() -> None:
+    """Asked as 255 it answers under its own: nothing is waited for then, and that one is known."""
+    device = Misbehaving(twist=lambda _, reply: seal(b"\x30" + reply[1:-2]))
+    session, _ = await start(device, 255)
+    with pytest.raises(ReaderError) as caught:
+        await session.read(BLOCK, 3600)
+    assert caught.value.code is ErrorCode.WRONG_UNIT
+    assert session.other_unit_id == 0x30
+    assert device.asked == [4000]
+
+
+async def test_unit_that_is_asked_by_its_own_address_may_still_answer() -> None:
+    """Another one's answer before it ends no request."""
+    session, link = await start(Misbehaving())
+    other = seal(bytes((48, 3, 20)) + bytes(20))
+    link._deliver(other, 20)
+    link._deliver(other, 20)
+    assert await session.read(BLOCK) == WORDS
+    assert session.other_unit_id is None
+
+
+async def test_copy_of_a_reply() -> None:
+    """An echo of the radio is nobody else's answer."""
+    device = Misbehaving()
+    session, link = await start(device)
+    await session.read(BLOCK)
+    copy = device._read(4000, 10)
+    link._deliver(copy, 20)
+    await asyncio.sleep(0)
+    session.check_strays()
+
+
+async def test_late_exception_is_ours() -> None:
+    """It may answer a request that was given up."""
+    session, link = await start(Misbehaving())
+    await session.read(BLOCK)
+    link._deliver(seal(bytes((32, 0x83, 2))), 20)
+    await asyncio.sleep(0)
+    session.check_strays()
+
+
+async def test_late_echo_of_a_write() -> None:
+    """After a write it is ours; before one somebody else has written."""
+    session, link = await start(Misbehaving())
+    await session.read(BLOCK)
+    echo = seal(bytes((32, 6, 0x0F, 0xA0, 0, 77)))
+    link._deliver(echo, 20)
+    await asyncio.sleep(0)
+    with pytest.raises(ReaderError) as caught:
+        await session.write(WriteRequest(32, 4000, (77,)))
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    await session.write(WriteRequest(32, 4000, (78,)))
+    link._deliver(echo, 20)
+    await asyncio.sleep(0)
+    session.check_strays()
+
+
+async def test_somebody_elses_answer_in_fragments() -> None:
+    """It is put together before it is judged."""
+    session, link = await start(Misbehaving())
+    await session.read(BLOCK)
+    link._deliver(seal(bytes((32, 3, 60)) + bytes(60)), 20)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    with pytest.raises(ReaderError) as caught:
+        session.check_strays()
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER

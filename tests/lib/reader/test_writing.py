@@ -316,6 +316,24 @@ async def test_voltages_that_the_new_table_forbids_are_not_sent() -> None:
     assert module.writes.seen == [(0xE004, (0,))]
 
 
+async def test_one_that_the_new_table_forbids_holds_back_the_others() -> None:
+    """After the type was changed, all are checked again before the next is sent."""
+    module = device("controller")
+    module.overrides |= {0xE004: 2}
+    wanted: dict[str, SettingValue] = {
+        "battery_type": "user",
+        "float_voltage": 15.0,
+        "over_discharge_delay": 10,
+    }
+    report = await change("controller", wanted, module)
+    assert [(item.outcome, item.reason) for item in report.settings] == [
+        (Outcome.WRITTEN, None),
+        (Outcome.REFUSED, Reason.ORDER),
+        (Outcome.REFUSED, Reason.EARLIER_FAILED),
+    ]
+    assert module.writes.seen == [(0xE004, (0,))]
+
+
 async def test_voltages_are_not_sent_when_the_type_was_not_kept() -> None:
     """They would go to another type's table."""
     module = device("controller")

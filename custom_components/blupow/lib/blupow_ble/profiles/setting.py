@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from .declaration import Span, UnitOfMeasurement, digits
+from .declaration import Span, UnitOfMeasurement
 
 type SettingValue = bool | float | str
 """A number, the name of a choice, on or off, a time as HH:MM."""
@@ -101,11 +101,6 @@ class Setting:
     def offered(self) -> list[str]:
         """The names that may be chosen."""
         return [name for word, name in self.choices.items() if word not in self.never_written]
-
-    @property
-    def digits(self) -> int:
-        """The digits after the point that it has."""
-        return digits(self.scale)
 
 
 @dataclass(frozen=True, slots=True)

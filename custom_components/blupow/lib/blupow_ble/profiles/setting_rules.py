@@ -1,6 +1,6 @@
 """The rules of settings, as pure functions: values and registers, ranges, steps, order, conditions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -114,7 +114,7 @@ def value_of(
         case SettingKind.SWITCH:
             name = setting.choices.get(word)
             return None if name is None else name == ON
-        case SettingKind.TIME:
+        case _:
             hour, minute = divmod(word, 0x100)
             return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else None
 
@@ -130,7 +130,7 @@ def word_of(setting: Setting, value: SettingValue, factor: int | None = 1) -> in
             if not isinstance(value, bool):
                 raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="switch")
             return _choice_word(setting, ON if value else OFF)
-        case SettingKind.TIME:
+        case _:
             return _time_word(setting, value)
 
 
@@ -278,15 +278,3 @@ def registers_needed(controls: Controls, settings: Iterable[Setting]) -> set[int
                 assert other is not None
                 registers.add(other.register)
     return registers
-
-
-def known_settings(
-    controls: Controls, words: Words, no_value: int | None
-) -> Sequence[tuple[Setting, SettingValue]]:
-    """Return the settings that are known, with what they are set to."""
-    factor = system_factor(controls, words)
-    return [
-        (item, value)
-        for item in controls.settings
-        if (value := value_of(item, words, factor, no_value)) is not None
-    ]

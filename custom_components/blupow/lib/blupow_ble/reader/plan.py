@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from ..profiles.declaration import Span
 from ..profiles.profile import Model, Profile
 from ..profiles.setting import SettingValue
+from ..protocol.errors import ErrorCode
 from .timeouts import PROBE_BUDGET, read_budget, within_deadline, write_budget
 
+UNKNOWN_END = frozenset({ErrorCode.READER_TIMEOUT, ErrorCode.READER_CRASHED, ErrorCode.BAD_REPLY})
+"""Failures of a change after which nobody knows whether something was sent."""
 OWN_UNIT = ""
 """The key of the unit that a module is set up for; others behind it have keys of their own."""
 

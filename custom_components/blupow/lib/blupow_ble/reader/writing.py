@@ -202,12 +202,8 @@ class Writer:
         """Return the word to send. Raises SettingRefused."""
         setting = job.setting
         factor = system_factor(self._controls, self._words)
-        if factor is None and setting.normalized:
-            raise SettingRefused(Reason.SYSTEM_VOLTAGE, setting.key)
         word = word_of(setting, job.wanted, factor)
         if job.before is None:
-            raise SettingRefused(Reason.NOT_THERE, setting.key)
-        if setting.block is not None and not self._words.keys() >= set(setting.block.registers):
             raise SettingRefused(Reason.NOT_THERE, setting.key)
         check_conditions(setting, words)
         return word

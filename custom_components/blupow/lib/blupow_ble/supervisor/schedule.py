@@ -140,7 +140,7 @@ def settings_of(mode: Mode, schedule: Schedule, keys: tuple[str, ...]) -> dict[s
             return {OUTPUT_PRIORITY: BATTERY_FIRST}
         case Mode.HOLD:
             return {OUTPUT_PRIORITY: GRID_FIRST}
-        case Mode.NONE:
+        case _:
             return {}
 
 
@@ -194,8 +194,7 @@ def decide(
         wanted = settings_of(mode, state.schedule, keys)
         if _differs(wanted, known):
             return Decision(mode, wait=Wait.MANUAL)
-        if wanted.keys() <= state.before.keys():
-            return Decision(mode)
+        return Decision(mode)
     wanted = {**state.before, **settings_of(mode, state.schedule, keys)}
     if any(known.get(key) is None for key in wanted):
         return Decision(mode, wait=Wait.UNKNOWN)

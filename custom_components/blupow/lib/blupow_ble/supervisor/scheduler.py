@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from ..connection_log import Topic
 from ..profiles.setting import SettingValue
 from ..protocol.errors import ReaderError
-from ..reader.plan import Change
+from ..reader.plan import UNKNOWN_END, Change
 from ..reader.result import WriteReport, described
 from .link_state import LinkState
 from .protocols import Cancel, Clock, Listener, ScheduleEvent
@@ -97,9 +97,8 @@ class Scheduler:
             return
         self._running = True
         try:
-            for unit in self._units:
-                if unit.schedule.busy:
-                    await self._check(unit)
+            for unit in [unit for unit in self._units if unit.schedule.busy]:
+                await self._check(unit)
         finally:
             self._running = False
         self._listener.updated()
@@ -152,6 +151,9 @@ class Scheduler:
         try:
             report = await self._writer.write(unit, changes)
         except ReaderError as err:
+            if err.code not in UNKNOWN_END:
+                self.waits[unit.key] = Wait.UNKNOWN  # nothing was sent: with the next look again
+                return
             state.tried_at = now
             self._failed(unit, decision, str(err))
             return
@@ -174,10 +176,8 @@ class Scheduler:
         state = unit.schedule
         keys = carried_out_by(unit.register_map.controls)
         kept = settings_of(mode, state.schedule, keys)
-        for key in kept:
-            if (value := unit.setting(key)) is not None:
-                state.before.setdefault(key, value)
-        state.before = {key: value for key, value in state.before.items() if key in kept}
+        # what is as it is to be already is put back as it is
+        state.before = {key: state.before.get(key, value) for key, value in kept.items()}
         changed = mode is not state.mode or bool(before)
         state.mode, state.pending, state.manual, state.tried_at = mode, False, False, None
         if changed:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..connection_log import Topic
 from ..profiles.declaration import Span
 from ..protocol.errors import ErrorCode, ReaderError, Stage
-from ..reader.plan import OWN_UNIT, Change, FindPlan, ReadPlan, UnitPlan, WritePlan
+from ..reader.plan import OWN_UNIT, UNKNOWN_END, Change, FindPlan, ReadPlan, UnitPlan, WritePlan
 from ..reader.result import Finding, Outcome, Reading, UnitReading, WriteReport, described
 from ..reader.route import Route
 from ..reader.timeouts import CONNECT_TIMEOUT, connect_timeout
@@ -30,10 +30,6 @@ _LOGGER = logging.getLogger(__name__)
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
-UNKNOWN_END: Final = frozenset(
-    {ErrorCode.READER_TIMEOUT, ErrorCode.READER_CRASHED, ErrorCode.BAD_REPLY}
-)
-"""Failures of a change after which nobody knows whether something was sent."""
 UNHEARD_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
 

@@ -67,8 +67,9 @@ class UnitSettings:
         """Keep what a change has read, forget what it could not read back, and count what it sent."""
         sent = [item for item in report.settings if item.sent]
         for item in sent:
-            if (setting := self.register_map.controls.setting(item.key)) is not None:
-                self._words.pop(setting.read_register, None)
+            setting = self.register_map.controls.setting(item.key)
+            assert setting is not None  # only those of the profile are sent
+            self._words.pop(setting.read_register, None)
         self._keep(report.registers, now)
         self.writes.note((item.key for item in sent), day)
 
