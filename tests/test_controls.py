@@ -268,6 +268,22 @@ async def test_actions_for_what_the_device_does_not_have(
         await act_plain(hass, {"battery_type": "vinegar"})
 
 
+async def test_values_as_yaml_has_them(hass: HomeAssistant, script: Script) -> None:
+    """On and off, and a time with seconds."""
+    await start(hass, script, "srne")
+    answer = await act(
+        hass, "update_settings", settings={"charge_window": "on", "charge_end_time": "06:30:00"}
+    )
+    assert answer is not None
+    assert {key: item["now"] for key, item in answer["settings"].items()} == {
+        "charge_window": True,
+        "charge_end_time": "06:30",
+    }
+    script.error = ErrorCode.CONNECT_FAILED
+    with pytest.raises(HomeAssistantError, match="connection failed"):
+        await act(hass, "set_minimum_soc", percentage=20)
+
+
 async def test_who_may_not_control_the_device(
     hass: HomeAssistant, script: Script, hass_read_only_user: Any
 ) -> None:
@@ -337,14 +353,14 @@ async def test_settings_are_read_seldom(
 ) -> None:
     """All at set-up, then one in each poll, each every ten minutes; what was changed at the device is seen."""
     device = await start(hass, script, "riv4835")
-    assert len(script.plans[0].units[0].spans) == 9
+    assert len(script.plans[0].units[0].spans) == 8
     await pass_time(hass, freezer, 590)
     assert all(not plan.units[0].spans for plan in script.plans[1:])
     device.overrides[0xE205] = 300
     await pass_time(hass, freezer, 600)
     spans = [plan.units[0].spans for plan in script.plans[1:] if plan.units[0].spans]
     assert all(len(span) == 1 for span in spans)
-    assert len(set(spans)) == 9
+    assert len(set(spans)) == 8
     assert state_of(hass, "number", "ac_charge_current") == "30.0"
 
 

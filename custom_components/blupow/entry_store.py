@@ -80,7 +80,7 @@ class EntryStore:
         except _UNREADABLE as err:
             _LOGGER.warning(
                 "[cache] %s: what was kept of it cannot be read (%s) and is set aside; "
-                "counters and energies begin anew",
+                "counters and energies begin anew, the schedule is empty, and what it was to put back is lost",
                 link.log.name,
                 err or type(err).__name__,
             )
@@ -127,7 +127,7 @@ def _restore(link: LinkState, stored: Stored) -> None:
         link.fresh_at = min(fresh_at - behind, time.monotonic())
         link.announced_lost = lost
     changes = {
-        key: _changes(data.get("changes"), unit=link.units[key])
+        key: _changes(data.get("changes"), same=_same(link.units[key], data))
         for key, data in _known(link, stored)
     }
     for key, (guards, energies, snapshot) in units.items():
@@ -161,10 +161,7 @@ def _unit(
         raise TypeError("an energy is no number")
     if data["values"] is None:
         return guards, dict(data["energies"]), None
-    same = (data["profile"], data["model"]) == (
-        unit.profile.key,
-        unit.model.key if unit.model else None,
-    )
+    same = _same(unit, data)
     if not all(is_value(value) for value in data["values"].values()):
         raise TypeError("a value is none")
     if not same:
@@ -182,9 +179,12 @@ def _unit(
 
 
 def _changes(
-    stored: Mapping[str, Any] | None, unit: UnitState
+    stored: Mapping[str, Any] | None, *, same: bool
 ) -> tuple[ScheduleState, WritesToday] | None:
-    """Return the schedule of a unit, and how often it was written to. Raises for a wrong shape."""
+    """Return the schedule of a unit, and how often it was written to. Raises for a wrong shape.
+
+    Of another model, what the settings were says nothing any more.
+    """
     if stored is None:
         return None
     wanted, state = dict(stored["schedule"]), stored["state"]
@@ -194,16 +194,22 @@ def _changes(
     before = {str(key): value for key, value in state["before"].items()}
     if not all(isinstance(value, bool | int | float | str) for value in before.values()):
         raise TypeError("a setting is of another kind")
+    traces = {str(key): list(values) for key, values in state["traces"].items()}
     counts = {str(key): int(count) for key, count in stored["written"].items()}
+    if not same:
+        return ScheduleState(schedule=Schedule(**known)), WritesToday()
     return (
         ScheduleState(
             schedule=Schedule(**known),
             mode=Mode(state["mode"]),
             before=before,
+            traces=traces,
             pending=bool(state["pending"]),
             manual=bool(state["manual"]),
             source_changed_at=_moment(state["source_changed_at"]),
             tried_at=_moment(state["tried_at"]),
+            tried_mode=Mode(state["tried_mode"]),
+            tries=int(state["tries"]),
         ),
         WritesToday(date.fromisoformat(stored["day"]), Tally(counts)),
     )
@@ -223,10 +229,13 @@ def _stored_changes(unit: UnitState) -> dict[str, Any]:
         "state": {
             "mode": state.mode.value,
             "before": state.before,
+            "traces": state.traces,
             "pending": state.pending,
             "manual": state.manual,
             "source_changed_at": _text(state.source_changed_at),
             "tried_at": _text(state.tried_at),
+            "tried_mode": state.tried_mode.value,
+            "tries": state.tries,
         },
         "day": writes.day.isoformat(),
         "written": dict(writes.counts),
@@ -235,6 +244,12 @@ def _stored_changes(unit: UnitState) -> dict[str, Any]:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+def _same(unit: UnitState, data: Mapping[str, Any]) -> bool:
+    """Whether what was stored is of the same kind of device."""
+    model = unit.model.key if unit.model else None
+    return (data["profile"], data["model"]) == (unit.profile.key, model)
 
 
 def _day_mark(stored: list[Any] | None) -> DayMark | None:

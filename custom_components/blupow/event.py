@@ -13,7 +13,7 @@ from .entity import BluPowEntity, BluPowReadingEntity
 from .events import schedule_signal, short_name, signal
 from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from .lib.blupow_ble.supervisor.unit_state import UnitState
-from .setting_entities import SCHEDULE, add_schedule, entity_key
+from .setting_entities import SCHEDULE, add_schedule, entity_key, schedule_confirmed
 
 PARALLEL_UPDATES = 0
 
@@ -63,6 +63,7 @@ class BluPowScheduleEvent(BluPowReadingEntity, EventEntity):
             event_types=[event.value for event in ScheduleEvent],
         )
         super().__init__(coordinator, unit, description)
+        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
 
     @property
     @override

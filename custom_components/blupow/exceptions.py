@@ -6,9 +6,8 @@ from homeassistant.helpers.translation import async_get_exception_message
 
 from .const import DOMAIN
 from .lib.blupow_ble.profiles.setting import SettingValue
-from .lib.blupow_ble.profiles.setting_rules import Reason
-from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.reader.plan import UNKNOWN_END
+from .lib.blupow_ble.profiles.setting_rules import Reason, SettingRefused
+from .lib.blupow_ble.protocol.errors import ChangeUnknown, ReaderError
 from .lib.blupow_ble.reader.result import SettingReport
 from .lib.blupow_ble.supervisor.exclusive import Interrupted
 from .lib.blupow_ble.supervisor.unit_state import UnitState
@@ -40,7 +39,7 @@ def failure(err: ReaderError, name: str) -> HomeAssistantError:
 
 def change_failure(err: ReaderError, name: str) -> HomeAssistantError:
     """Return the error of a change that came to no report: nothing was sent, or nobody knows."""
-    if err.code not in UNKNOWN_END:
+    if not isinstance(err, ChangeUnknown):
         return failure(err, name)
     return HomeAssistantError(
         translation_domain=DOMAIN,
@@ -114,3 +113,13 @@ def _shown(hass: HomeAssistant, key: str, value: SettingValue | None) -> str:
         case str():
             return state_name(hass, key, value)
     return f"{value:g}"
+
+
+@callback
+def schedule_failure(hass: HomeAssistant, name: str, err: SettingRefused) -> ServiceValidationError:
+    """Return the error of a schedule that the device could never carry out."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=f"setting_{err.reason}",
+        translation_placeholders=err.facts | {"name": name, "setting": setting_name(hass, err.key)},
+    )

@@ -19,8 +19,10 @@ from .lib.blupow_ble.profiles.setting_rules import Limits, limits
 from .lib.blupow_ble.supervisor.schedule import (
     AC_CHARGE_CURRENT,
     CHARGE_WINDOW_CURRENT,
+    HIGHEST_MINIMUM,
     MINIMUM_SOC,
 )
+from .lib.blupow_ble.supervisor.scheduler import BATTERY_PERCENTAGE
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .setting_entities import (
     BluPowScheduleEntity,
@@ -39,7 +41,6 @@ DEVICE_CLASSES: Final = {
     UnitOfMeasurement.MINUTE: NumberDeviceClass.DURATION,
     UnitOfMeasurement.DAY: NumberDeviceClass.DURATION,
 }
-HIGHEST_MINIMUM_SOC: Final = 95
 
 
 async def async_setup_entry(
@@ -49,7 +50,14 @@ async def async_setup_entry(
 ) -> None:
     """Set up the numbers."""
     add_settings(hass, entry, async_add_entities, SettingKind.NUMBER, BluPowSettingNumber)
-    add_schedule(hass, entry, async_add_entities, (MINIMUM_SOC,), BluPowMinimumSoc)
+    add_schedule(
+        hass,
+        entry,
+        async_add_entities,
+        (MINIMUM_SOC,),
+        BluPowMinimumSoc,
+        needs_value=BATTERY_PERCENTAGE,
+    )
     add_schedule(
         hass,
         entry,
@@ -107,7 +115,7 @@ class BluPowMinimumSoc(BluPowScheduleEntity, NumberEntity):
     """The state of charge at which the grid serves the loads; 0 is none."""
 
     _attr_native_min_value = 0
-    _attr_native_max_value = HIGHEST_MINIMUM_SOC
+    _attr_native_max_value = HIGHEST_MINIMUM
     _attr_native_step = 1
     _attr_native_unit_of_measurement = PERCENTAGE
     _attr_mode = NumberMode.BOX

@@ -29,7 +29,7 @@ from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.schedule import Mode
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
-from .setting_entities import ATTR_WAITING, SCHEDULE, add_schedule, entity_key
+from .setting_entities import ATTR_WAITING, SCHEDULE, add_schedule, entity_key, schedule_confirmed
 
 PARALLEL_UPDATES = 0
 
@@ -194,6 +194,7 @@ class BluPowScheduleMode(BluPowReadingEntity, SensorEntity):
             options=[mode.value for mode in Mode],
         )
         super().__init__(coordinator, unit, description)
+        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
 
     @property
     @override

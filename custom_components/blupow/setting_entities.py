@@ -11,11 +11,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .exceptions import change_failure, changed_or_raise
+from .exceptions import change_failure, changed_or_raise, schedule_failure
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
+from .lib.blupow_ble.profiles.setting_rules import SettingRefused, setting_of
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.plan import Change
-from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, carried_out_by, evidence_of
+from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, carried_out_by
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 SCHEDULE: Final = "schedule"
@@ -32,7 +33,6 @@ def entity_key(key: str) -> str:
 class BluPowSettingEntity(BluPowReadingEntity):
     """A setting of a unit: it shows what was read back, and changes it when asked to."""
 
-    _attr_entity_category = EntityCategory.CONFIG
     _unrecorded_attributes = frozenset({ATTR_EVIDENCE})
 
     def __init__(
@@ -45,7 +45,8 @@ class BluPowSettingEntity(BluPowReadingEntity):
         """Initialize the entity of a setting."""
         super().__init__(coordinator, unit, description)
         self.setting = setting
-        self._attr_entity_registry_enabled_default = setting.evidence.confirmed
+        self._attr_entity_category = None if setting.primary else EntityCategory.CONFIG
+        self._attr_entity_registry_enabled_default = unit.evidence(setting).confirmed
 
     @property
     @override
@@ -62,7 +63,7 @@ class BluPowSettingEntity(BluPowReadingEntity):
     @override
     def extra_state_attributes(self) -> dict[str, Any]:
         """Return what is known of the setting: whether a device was seen to take it."""
-        return {ATTR_EVIDENCE: self.setting.evidence.value}
+        return {ATTR_EVIDENCE: self.unit.evidence(self.setting).value}
 
     async def async_change(self, value: SettingValue) -> None:
         """Change the setting; anything but a confirmed change is raised."""
@@ -93,8 +94,7 @@ class BluPowScheduleEntity(BluPowReadingEntity):
         """Initialize the entity."""
         super().__init__(coordinator, unit, description)
         self._field = description.key.removeprefix(entity_key(""))
-        evidence = evidence_of(unit.register_map.controls)
-        self._attr_entity_registry_enabled_default = evidence.confirmed
+        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
 
     @property
     @override
@@ -109,15 +109,26 @@ class BluPowScheduleEntity(BluPowReadingEntity):
 
     async def async_want(self, value: Any) -> None:
         """Take what the user wants, and carry it out where it is time."""
-        await self.coordinator.supervisor.scheduler.set(self.unit, **{self._field: value})
-        self.coordinator.async_update_listeners()
+        await async_set_schedule(self.coordinator, self.unit, **{self._field: value})
 
 
-def settings_of(unit: UnitState, *kinds: SettingKind) -> Iterator[Setting]:
-    """Yield the settings of a unit that are of some kind."""
-    for setting in unit.register_map.controls.settings:
-        if setting.kind in kinds:
-            yield setting
+async def async_set_schedule(
+    coordinator: BluPowCoordinator, unit: UnitState, **wanted: Any
+) -> None:
+    """Change what the user wants of a schedule. Raises HomeAssistantError for what cannot be."""
+    try:
+        await coordinator.supervisor.scheduler.set(unit, **wanted)
+    except SettingRefused as err:
+        raise schedule_failure(coordinator.hass, coordinator.name, err) from err
+    coordinator.async_update_listeners()
+
+
+def schedule_confirmed(unit: UnitState) -> bool:
+    """Whether devices were seen to take all settings by which a schedule is carried out."""
+    controls = unit.register_map.controls
+    return all(
+        unit.evidence(setting_of(controls, key)).confirmed for key in carried_out_by(controls)
+    )
 
 
 def schedules(unit: UnitState) -> bool:
@@ -148,7 +159,8 @@ def add_settings(
                 create=partial(create, coordinator, unit, setting),
             )
             for unit in coordinator.supervisor.units
-            for setting in settings_of(unit, kind)
+            for setting in unit.register_map.controls.settings
+            if setting.kind is kind
         ),
     )
 
@@ -161,10 +173,11 @@ def add_schedule(
     create: Callable[[BluPowCoordinator, UnitState, str], BluPowReadingEntity],
     *,
     needs: str | None = None,
+    needs_value: str | None = None,
 ) -> None:
     """Add entities of the schedule for each unit that BluPow carries one out for, once that is known.
 
-    `needs`: only where it is carried out by that setting.
+    `needs`: only where it is carried out by that setting; `needs_value`: where the unit sends that.
     """
     coordinator = entry.runtime_data
     if not coordinator.options.allow_changes:
@@ -181,7 +194,9 @@ def add_schedule(
                 create=partial(create, coordinator, unit, key),
             )
             for unit in coordinator.supervisor.units
-            if schedules(unit) and needs in (None, *carried_out_by(unit.register_map.controls))
+            if schedules(unit)
+            and needs in (None, *carried_out_by(unit.register_map.controls))
+            and needs_value in (None, *(item.key for item in unit.register_map.fields))
             for key in keys
         ),
     )

@@ -19,20 +19,25 @@ from homeassistant.core import (
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.translation import async_get_exception_message
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
 from .exceptions import change_failure, setting_failure, setting_text
-from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
+from .lib.blupow_ble.profiles.setting import OFF, ON, Setting, SettingKind, SettingValue
 from .lib.blupow_ble.profiles.setting_rules import Reason
 from .lib.blupow_ble.protocol.errors import ReaderError
 from .lib.blupow_ble.reader.plan import Change
 from .lib.blupow_ble.reader.result import SettingReport
-from .lib.blupow_ble.supervisor.schedule import carried_out_by
+from .lib.blupow_ble.supervisor.schedule import MINIMUM_SOC, carried_out_by
+from .lib.blupow_ble.supervisor.scheduler import BATTERY_PERCENTAGE
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .service_targets import async_check_permission, async_unit
+from .setting_entities import async_set_schedule
 from .texts import setting_name
 
+DAY: Final = 24 * 60
+"""Minutes."""
 UPDATE_SETTINGS: Final = "update_settings"
 ATTR_SETTINGS: Final = "settings"
 
@@ -151,13 +156,17 @@ async def _update_settings(call: ServiceCall) -> ServiceResponse:
 
 
 def _of_its_kind(setting: Setting | None, value: SettingValue) -> SettingValue:
-    """Return a value as the setting has it: YAML reads on and 06:30 its own way."""
-    if setting is None or isinstance(value, bool):
-        return value
-    if setting.kind is SettingKind.SWITCH and value in ("on", "off"):
-        return value == "on"
-    if setting.kind is SettingKind.TIME and isinstance(value, str):
-        return value[:5]
+    """Return a value as the setting has it: YAML may have read on as true, and 23:00 as 1380."""
+    kind = None if setting is None else setting.kind
+    if kind is SettingKind.SWITCH and value in (ON, OFF):
+        return value == ON
+    if kind is SettingKind.CHOICE and isinstance(value, bool):
+        return ON if value else OFF
+    if kind is SettingKind.TIME and type(value) is int and 0 <= value < DAY:
+        return f"{value // 60:02}:{value % 60:02}"
+    if kind is SettingKind.TIME and isinstance(value, str):
+        parsed = dt_util.parse_time(value)
+        return value if parsed is None else parsed.strftime("%H:%M")
     return value
 
 
@@ -180,10 +189,9 @@ def _handler(action: SettingAction) -> Callable[[ServiceCall], Any]:
         if (key := _key_of(unit, action)) is not None:
             reports = await _change(coordinator, unit, {key: value})
             _raise_first(coordinator, unit, reports)
-        elif action.scheduled and carried_out_by(unit.register_map.controls):
+        elif action.scheduled and _schedules(unit, action.scheduled):
             wanted = time.fromisoformat(value) if isinstance(value, str) else value
-            await coordinator.supervisor.scheduler.set(unit, **{action.scheduled: wanted})
-            coordinator.async_update_listeners()
+            await async_set_schedule(coordinator, unit, **{action.scheduled: wanted})
         else:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
@@ -197,14 +205,16 @@ def _handler(action: SettingAction) -> Callable[[ServiceCall], Any]:
     return handle
 
 
+def _schedules(unit: UnitState, field: str) -> bool:
+    """Whether BluPow carries out a schedule for a unit, and knows what this part of it needs."""
+    knows_soc = any(item.key == BATTERY_PERCENTAGE for item in unit.register_map.fields)
+    return bool(carried_out_by(unit.register_map.controls)) and (field != MINIMUM_SOC or knows_soc)
+
+
 def _key_of(unit: UnitState, action: SettingAction) -> str | None:
     """Return the setting that an action changes; None where the unit has none of them."""
-    found = [
-        setting
-        for key in action.keys
-        if (setting := unit.register_map.controls.setting(key)) is not None
-    ]
-    found.sort(key=lambda setting: not setting.evidence.confirmed)
+    found = [setting for key in action.keys for setting in unit.controls if setting.key == key]
+    found.sort(key=lambda setting: not unit.evidence(setting).confirmed)
     return found[0].key if found else None
 
 

@@ -584,3 +584,97 @@ async def test_no_time_to_connect_again() -> None:
     with pytest.raises(ReaderError, match="no time was left") as caught:
         await read(Misbehaving(), link, unit_id=32, budget=0.1)
     assert caught.value.code is ErrorCode.CONNECT_FAILED
+
+
+SETTINGS = (Span(start=4422, words=1), Span(start=4430, words=1), Span(start=4452, words=1))
+
+
+@pytest.mark.parametrize(
+    ("twist", "read", "failed"),
+    [
+        (lambda _, reply: reply, {4422, 4430, 4452}, {}),
+        (
+            lambda start, reply: exception(2)(start, reply) if start == 4430 else reply,
+            {4422, 4452},
+            {"4430": ErrorCode.MODBUS_EXCEPTION},
+        ),
+        (silence(4430), {4422}, {"4430": ErrorCode.NO_RESPONSE}),
+    ],
+    ids=["all", "one refused", "one silent"],
+)
+async def test_settings_at_the_end(twist, read: set[int], failed: dict[str, ErrorCode]) -> None:
+    """As they are; what fails there spoils no reading, and after silence no other is trusted."""
+    device = Misbehaving(twist=twist)
+    reading = await read_settings(device, TestLink(device))
+    assert {start for start in reading.registers if start in {4422, 4430, 4452}} == read
+    assert reading.failed == failed
+    assert reading.registers[4000]
+
+
+async def read_settings(device: VirtualDevice, link: TestLink, **options) -> UnitReading:
+    """Take a reading with some settings at its end."""
+    plan = UnitPlan(
+        profile=INVERTER, unit_id=32, model=INVERTER.models[0], blocks=("battery",), spans=SETTINGS
+    )
+    reader = Reader(link, [plan], **options)
+    try:
+        return (await reader.read()).main
+    finally:
+        await reader.close()
+
+
+async def test_settings_over_a_link_that_drops() -> None:
+    """The values before it count."""
+    device = Misbehaving()
+    link = TestLink(device)
+    link.drop_at = 4422
+    reading = await read_settings(device, link)
+    assert set(reading.registers) == {4000, 4327}
+    assert reading.failed == {"4422": ErrorCode.CONNECT_FAILED}
+    assert link.attempts == 1
+
+
+async def test_settings_without_time_left() -> None:
+    """They wait for the next reading."""
+    device = Misbehaving()
+
+    class Slow(TestLink):
+        """A link on which the time is up with the last block."""
+
+        @override
+        async def write_gatt_char(
+            self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+        ) -> None:
+            if data[2:4] == (4327).to_bytes(2):
+                reader._timed.deadline = asyncio.get_running_loop().time() + 0.01
+            elif data[2:4] == (4422).to_bytes(2):
+                reader._timed.deadline = 0.0
+            await super().write_gatt_char(char_specifier, data, response)
+
+    plan = UnitPlan(
+        profile=INVERTER, unit_id=32, model=INVERTER.models[0], blocks=("battery",), spans=SETTINGS
+    )
+    reader = Reader(Slow(device), [plan])
+    reading = (await reader.read()).main
+    await reader.close()
+    assert 4430 not in reading.registers
+
+
+async def test_settings_that_somebody_else_reads() -> None:
+    """Then nothing of the reading can be believed."""
+    device = Misbehaving()
+
+    class OverheardAtTheEnd(TestLink):
+        """A link over which somebody else's answer comes with the first setting."""
+
+        @override
+        async def write_gatt_char(
+            self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+        ) -> None:
+            if data[2:4] == (4422).to_bytes(2):
+                self._deliver(seal(bytes((32, 3, 8)) + bytes(8)), 20)
+            await super().write_gatt_char(char_specifier, data, response)
+
+    with pytest.raises(ReaderError) as caught:
+        await read_settings(device, OverheardAtTheEnd(device))
+    assert caught.value.code is ErrorCode.HELD_BY_OTHER

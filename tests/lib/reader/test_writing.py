@@ -1,5 +1,6 @@
 """Changing settings: nothing is believed but what is read back, and nothing is sent twice."""
 
+import asyncio
 from collections.abc import Callable
 from typing import override
 
@@ -7,6 +8,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.setting import SettingValue
 from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import Reason
 from custom_components.blupow.lib.blupow_ble.protocol import session as session_module
@@ -304,6 +306,21 @@ async def test_battery_type_loads_its_own_voltages() -> None:
     assert report.settings[0].outcome is Outcome.WRITTEN
 
 
+async def test_what_the_type_has_changed_is_written_though_it_was_so() -> None:
+    """14.2 V before, 14.4 V by the table of the new type: 14.2 V has to be sent."""
+    module = device("controller")
+    module.overrides |= {0xE008: 142}
+    report = await change("controller", {"battery_type": "user", "boost_voltage": 14.2}, module)
+    assert [(item.outcome, item.now) for item in report.settings] == [
+        (Outcome.WRITTEN, "user"),
+        (Outcome.WRITTEN, 14.2),
+    ]
+    assert module.writes.seen == [(0xE004, (0,)), (0xE008, (142,))]
+    # one that has the type already loads nothing
+    report = await change("controller", {"battery_type": "user", "boost_voltage": 14.2}, module)
+    assert [item.outcome for item in report.settings] == [Outcome.UNCHANGED] * 2
+
+
 async def test_voltages_that_the_new_table_forbids_are_not_sent() -> None:
     """The type is changed, and the report says what was not."""
     module = device("controller")
@@ -503,7 +520,7 @@ async def test_a_table_that_cannot_be_read_again() -> None:
     )
     assert [(item.outcome, item.reason) for item in report.settings] == [
         (Outcome.WRITTEN, None),
-        (Outcome.REFUSED, Reason.NOT_READ_BACK),
+        (Outcome.REFUSED, Reason.TABLE_UNKNOWN),
     ]
 
 
@@ -527,6 +544,43 @@ async def test_somebody_else_on_the_link() -> None:
     assert "another program" in report.facts["detail"]
 
 
+async def test_somebody_else_before_it_is_sent() -> None:
+    """Then it is not sent, and is not said to be."""
+    module = device("riv4835")
+
+    class OverheardBefore(TestLink):
+        """A link over which somebody else's answer comes after the first one of ours."""
+
+        @override
+        async def write_gatt_char(
+            self, char_specifier: BleakGATTCharacteristic, data: bytes, response: bool
+        ) -> None:
+            await super().write_gatt_char(char_specifier, data, response)
+            asyncio.get_running_loop().call_later(
+                0, self._deliver, seal(bytes((32, 3, 4, 1, 2, 3, 4))), 20
+            )
+
+    link = OverheardBefore(module)
+    writer = Writer(link, plan_of("riv4835", module), [Change("ac_charge_current", 20)])
+    reading = writer._read
+
+    async def read(span: Span) -> None:
+        await reading(span)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    writer._read = read  # type: ignore[method-assign]
+    report = await writer.write()
+    await writer.close()
+    (setting,) = report.settings
+    assert (setting.outcome, setting.reason, setting.sent) == (
+        Outcome.REFUSED,
+        Reason.NOT_SENT,
+        False,
+    )
+    assert module.writes.seen == []
+
+
 async def test_no_time_is_left() -> None:
     """What would be sent too late is not sent."""
     module = device("riv4835")
@@ -541,12 +595,14 @@ async def test_no_time_is_left() -> None:
         ) -> None:
             await super().write_gatt_char(char_specifier, data, response)
             if next(seconds, None):
-                writer._timed.deadline = 0.0
+                writer._timed.deadline = asyncio.get_running_loop().time() + 3.9
 
     link = Slow(module)
     writer = Writer(link, plan_of("riv4835", module), [Change("ac_charge_current", 20)])
     report = await writer.write()
-    assert report.settings[0].reason is Reason.EARLIER_FAILED
+    assert report.settings[0].reason is Reason.NOT_SENT
+    assert "no time was left" in report.settings[0].facts["detail"]
+    assert not report.settings[0].sent
     assert module.writes.seen == []
     await writer.close()
 

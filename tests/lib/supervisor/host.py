@@ -110,6 +110,8 @@ class Host:
     error: ErrorCode | None = None
     heals: RecoveryStep | None = None
     """The step that heals the device."""
+    write_error: ErrorCode | None = None
+    """Readings go well, changes do not."""
     loses_reports: bool = False
     """Changes are made, and nobody hears of it."""
     hang: bool = False
@@ -193,8 +195,8 @@ class Host:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        if self.error is not None:
-            raise ReaderError(self.error, f"scripted {self.error}", stage=Stage.READ)
+        if (error := self.error or self.write_error) is not None:
+            raise ReaderError(error, f"scripted {error}", stage=Stage.READ)
         writer = Writer(VirtualLink(self.device), plan.unit, plan.changes, budget=plan.budget)
         try:
             report = await writer.write()

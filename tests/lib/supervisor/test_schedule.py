@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
-from custom_components.blupow.lib.blupow_ble.profiles.setting import Evidence, SettingValue
+from custom_components.blupow.lib.blupow_ble.profiles.setting import SettingValue
 from custom_components.blupow.lib.blupow_ble.supervisor.schedule import (
     Decision,
     Mode,
@@ -15,7 +15,6 @@ from custom_components.blupow.lib.blupow_ble.supervisor.schedule import (
     Wait,
     carried_out_by,
     decide,
-    evidence_of,
     in_window,
     mode_at,
     settings_of,
@@ -110,9 +109,6 @@ def test_which_devices_have_a_schedule() -> None:
         "SRNE": (),
         "other": (),
     }
-    assert evidence_of(controls["RIV4835CSH1S"]) is Evidence.HARDWARE
-    assert evidence_of(controls["RIV1230PCH"]) is Evidence.APP
-    assert evidence_of(controls["RIV1230RCH"]) is Evidence.DOCUMENT
     for family in ("controller", "dcdc", "battery", "shunt"):
         assert carried_out_by(PROFILES[family].register_map().controls) == ()
 
@@ -143,8 +139,9 @@ def test_what_is_changed_and_put_back() -> None:
     state = ScheduleState(schedule=NIGHT, mode=Mode.CHARGE, before=dict(KNOWN))  # type: ignore[arg-type]
     assert decided(state, "23:30", dict(changes)) == Decision(Mode.CHARGE)
     assert decided(state, "06:00", dict(changes)) == Decision(Mode.NONE, KNOWN)
+    # all of it, whatever is known: what is so already is found out when it is written
     half = {"output_priority": "grid_first", "ac_charge_current": 10.0}
-    assert decided(state, "06:00", dict(half)).changes == {"output_priority": "solar_first"}
+    assert decided(state, "06:00", dict(half)).changes == KNOWN
     # from one window to the next: what the next does not set is put back
     assert decided(state, "17:00", dict(changes)).changes == {
         "output_priority": "battery_first",
@@ -188,9 +185,16 @@ def test_time_between_two_changes() -> None:
         "output_priority": "grid_first",
         "ac_charge_current": 10.0,
     }
-    assert decided(state, "23:00", amperes).changes == {"ac_charge_current": 20.0}
-    state = ScheduleState(schedule=NIGHT, tried_at=at)
-    assert decided(state, "23:00", amperes).wait is Wait.DWELL
+    assert decided(state, "23:00", amperes).changes
+    # each try that was not confirmed doubles the pause, up to six hours; an edge begins anew
+    tried = {"schedule": NIGHT, "tried_at": at, "tried_mode": Mode.CHARGE}
+    for tries, minutes in ((1, 10), (2, 20), (3, 40), (6, 320), (7, 360), (30, 360)):
+        state = ScheduleState(**tried, tries=tries)
+        until = datetime(2026, 11, 26, 22, 55, tzinfo=BERLIN) + timedelta(minutes=minutes)
+        for early, wait in ((timedelta(seconds=1), Wait.DWELL), (timedelta(), None)):
+            decision = decide(state, BOTH, amperes, now=until - early, soc=80, dwell=DWELL)
+            assert decision.wait is wait
+    assert decided(ScheduleState(**tried, tries=9), "17:00").changes
     # a clock that was set back does not wait for a year
     state = ScheduleState(schedule=NIGHT, source_changed_at=at + timedelta(days=365))
     assert decided(state, "23:00").changes
@@ -213,6 +217,23 @@ def test_what_was_sent_and_not_confirmed() -> None:
         "output_priority": "grid_first",
         "ac_charge_current": 20.0,
     }
-    assert decided(state, "23:10", as_set) == Decision(Mode.CHARGE)
+    assert decided(state, "23:10", as_set) == Decision(Mode.CHARGE, as_set)
+    state.traces = {"output_priority": ["grid_first"], "ac_charge_current": [20.0]}
     assert decided(state, "12:00", as_set) == Decision(Mode.NONE, KNOWN)
-    assert decided(state, "12:00") == Decision(Mode.NONE)
+    assert decided(state, "12:00") == Decision(Mode.NONE, KNOWN)
+
+
+def test_a_manual_change_while_something_is_pending() -> None:
+    """What the schedule can not have made is somebody else's."""
+    state = ScheduleState(
+        schedule=NIGHT,
+        pending=True,
+        before=dict(KNOWN),  # type: ignore[arg-type]
+        traces={"output_priority": ["grid_first"], "ac_charge_current": [20.0, 15.0]},
+    )
+    other: dict[str, SettingValue | None] = {
+        "output_priority": "battery_first",
+        "ac_charge_current": 15.0,
+    }
+    decision = decided(state, "23:10", other)
+    assert (decision.wait, decision.by_hand) == (Wait.MANUAL, {"output_priority": "battery_first"})

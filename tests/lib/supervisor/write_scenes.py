@@ -10,7 +10,7 @@ from typing import Any, override
 from zoneinfo import ZoneInfo
 
 from blupow_ble.profiles import PROFILES
-from blupow_ble.profiles.setting_rules import broken
+from blupow_ble.profiles.setting_rules import Reason, SettingRefused, broken
 from blupow_ble.protocol import session
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
 from blupow_ble.reader import writing
@@ -18,7 +18,7 @@ from blupow_ble.reader.plan import Change
 from blupow_ble.reader.result import Outcome
 from blupow_ble.supervisor.exclusive import Interrupted
 from blupow_ble.supervisor.protocols import ScheduleEvent
-from blupow_ble.supervisor.schedule import Mode, Wait
+from blupow_ble.supervisor.schedule import Mode, Schedule, Wait
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.virtual.device import VirtualDevice
 from blupow_ble.virtual.inverter import RIV4835_MODEL, UNIT
@@ -326,7 +326,7 @@ async def manual_change_in_a_window() -> None:
 
 
 async def change_that_is_not_kept() -> None:
-    """It is told, and tried again no sooner than ten minutes later."""
+    """It is told, and tried again after ten minutes, then after twenty."""
     host = a_host("2026-11-21T22:58:00+01:00")
     supervisor = await begin(host)
     await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
@@ -340,9 +340,193 @@ async def change_that_is_not_kept() -> None:
     await host.clock.pass_time(120)
     assert len(host.device.writes.seen) == 2
     host.device.writes.habit = Habit.KEEPS
-    await host.clock.pass_time(660)
+    await host.clock.pass_time(1020)
+    assert len(host.device.writes.seen) == 2
+    await host.clock.pass_time(240)
     assert registers(host) == (1, 200)
     assert told(host)[-1] is ScheduleEvent.CHARGE_STARTED
+    await supervisor.stop()
+
+
+async def manual_change_while_a_try_is_pending() -> None:
+    """What the user has set meanwhile is not overridden, and stays at the end."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    host.device.writes.habit = Habit.FORGETS
+    await host.clock.pass_time(180)
+    assert told(host) == [ScheduleEvent.FAILED]
+    host.device.writes.habit = Habit.KEEPS
+    await do(host, supervisor.write(supervisor.own, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(3600)
+    assert registers(host) == (2, 100)
+    assert told(host)[1:] == [ScheduleEvent.MANUAL_CHANGE]
+    await host.clock.pass_time(7 * 3600)
+    assert registers(host) == (2, 100)
+    assert supervisor.own.schedule.before == {}
+    await supervisor.stop()
+
+
+async def schedule_that_is_changed_meanwhile() -> None:
+    """While the change for its window is under way: the newer wish is carried out too."""
+    host = a_host("2026-11-21T23:30:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT | {"charge_window": False}))
+    host.hang = True
+    first = asyncio.ensure_future(supervisor.scheduler.set(unit, charge_window=True))
+    while not host.write_plans:
+        await asyncio.sleep(0)
+    second = asyncio.ensure_future(supervisor.scheduler.set(unit, charge_window_current=30.0))
+    await asyncio.sleep(0)
+    host.hang = False
+    host.release.set()
+    await do(host, asyncio.gather(first, second))
+    assert registers(host) == (1, 300)
+    assert ScheduleEvent.MANUAL_CHANGE not in told(host)
+    assert unit.schedule.before == {"output_priority": "solar_first", "ac_charge_current": 10.0}
+    await supervisor.stop()
+
+
+async def schedule_that_is_set_again() -> None:
+    """The same wish, or one for another time, ends no rest after a manual change, and saves nothing."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT))
+    await host.clock.pass_time(180)
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(61)
+    host.saved = None
+    await do(host, supervisor.scheduler.set(unit, **NIGHT))
+    assert host.saved is None
+    await do(host, supervisor.scheduler.set(unit, discharge_end_time=time(21), minimum_soc=10))
+    await host.clock.pass_time(700)
+    assert registers(host) == (2, 200)
+    assert unit.schedule.manual
+    await supervisor.stop()
+
+
+async def change_at_the_device_before_a_window() -> None:
+    """It was not read yet: the window begins all the same, and its end restores what really was."""
+    host = a_host("2026-11-21T22:50:00+01:00")
+    host.device.overrides[PRIORITY] = 1
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    host.device.overrides[PRIORITY] = 0
+    await host.clock.pass_time(420)
+    assert supervisor.own.setting("output_priority") == "grid_first"  # not read again yet
+    await host.clock.pass_time(240)
+    assert registers(host) == (1, 200)
+    await host.clock.pass_time(7 * 3600)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def dwell_after_a_lost_report() -> None:
+    """The source may have changed: its next change waits."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(
+        host, supervisor.scheduler.set(supervisor.own, **NIGHT | {"charge_end_time": time(23, 5)})
+    )
+    host.loses_reports = True
+    await host.clock.pass_time(180)
+    host.loses_reports = False
+    assert registers(host) == (1, 200)
+    await host.clock.pass_time(480)
+    assert registers(host)[0] == 1
+    await host.clock.pass_time(180)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def what_can_never_be() -> None:
+    """A current off its step, a minimum too high: refused at once, nothing is kept."""
+    host = a_host()
+    supervisor = await begin(host)
+    for wanted, reason in (
+        ({"charge_window_current": 12.0}, Reason.OFF_STEP),
+        ({"minimum_soc": 96}, Reason.OUT_OF_RANGE),
+    ):
+        try:
+            await supervisor.scheduler.set(supervisor.own, **wanted)
+        except SettingRefused as err:
+            assert err.reason is reason
+        else:
+            raise AssertionError("it was taken")
+    assert supervisor.own.schedule.schedule == Schedule()
+    assert host.saved is None
+    await supervisor.stop()
+
+
+async def wrong_values_cost_no_connection() -> None:
+    """They are no sign of life either."""
+    host = a_host()
+    supervisor = await begin(host)
+    answered = supervisor.link.answered_at
+    await host.clock.pass_time(10)
+    host.error = ErrorCode.NO_RESPONSE
+    report = await supervisor.write(supervisor.own, [Change("ac_charge_current", 12)])
+    assert [item.reason for item in report.settings] == [Reason.OFF_STEP]
+    assert host.write_plans == []
+    assert supervisor.link.answered_at == answered
+    await supervisor.stop()
+
+
+async def settings_at_long_intervals() -> None:
+    """Each is read in time, and known all the while; a span that was answered is not given up."""
+    for interval in (300, 600, 3600):
+        host = a_host()
+        supervisor = await begin(host, update_interval=interval, stale_checks=10)
+        for _ in range(20):
+            await host.clock.pass_time(interval)
+            assert supervisor.own.setting("output_priority") == "solar_first", interval
+            assert supervisor.own.setting("overload_bypass") is True
+        await supervisor.stop()
+
+
+async def window_that_asks_for_what_is() -> None:
+    """Nothing is written at its begin nor at its end."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    host.device.overrides |= {PRIORITY: 1, CURRENT: 200}
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    await host.clock.pass_time(180)
+    assert supervisor.own.schedule.mode is Mode.CHARGE
+    assert supervisor.own.schedule.before == {
+        "output_priority": "grid_first",
+        "ac_charge_current": 20.0,
+    }
+    await host.clock.pass_time(8 * 3600)
+    assert supervisor.own.schedule.mode is Mode.NONE
+    assert host.device.writes.seen == []
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED, ScheduleEvent.ENDED]
+    await supervisor.stop()
+
+
+async def change_that_cannot_be_sent() -> None:
+    """The device is read and not connected to: it is tried with the next look, and said nowhere."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    host.write_error = ErrorCode.CONNECT_FAILED
+    await host.clock.pass_time(240)
+    assert len(host.write_plans) > 1
+    assert supervisor.scheduler.waits[""] is Wait.UNKNOWN
+    host.write_error = None
+    await host.clock.pass_time(61)
+    assert registers(host) == (1, 200)
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED]
+    # one whose end nobody knows is told, and waits
+    await host.clock.pass_time(6 * 3600 + 3300)
+    host.loses_reports = True
+    await host.clock.pass_time(240)
+    assert told(host)[1:] == [ScheduleEvent.FAILED]
+    host.loses_reports = False
+    await host.clock.pass_time(660)
+    assert registers(host) == (0, 100)
+    assert told(host)[-1] is ScheduleEvent.ENDED
     await supervisor.stop()
 
 

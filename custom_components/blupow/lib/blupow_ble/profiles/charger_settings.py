@@ -77,6 +77,7 @@ def _battery_type(
         source=source,
         choices=names,
         never_written=never_written,
+        confirmed_for=("RVR40",),
         loads_others=True,
     )
 
@@ -113,6 +114,7 @@ def _times(source: str) -> tuple[Setting, ...]:
             high=high,
             step=step,
             unit_of_measurement=unit,
+            may_be_ignored_unless=USER_BATTERY,
         )
         for key, (register, unit, low, high, step) in _TIMES.items()
     )
@@ -127,6 +129,7 @@ def _compensation(evidence: Evidence, source: str) -> Setting:
         source=source,
         low=0,
         high=5,
+        confirmed_for=("ML2420",),
     )
 
 
@@ -153,6 +156,11 @@ _LOAD_SWITCH: Final = Setting(
     source=_LOAD,
     choices=SWITCH,
     state=State(register=0x0120, bit=15),
+    # by another project's table of models; Elite, Rover 100 and Boost have no load terminals
+    only_for=("RVR20", "RVR30", "RVR40", "RVR60", "WND10", "WNDPG10"),
+    confirmed_for=("RVR40",),
+    volatile=True,
+    primary=True,
     may_be_ignored_unless=Condition("load_mode", 0xE01D, frozenset({_MANUAL})),
 )
 
@@ -176,6 +184,11 @@ ROVER_CONTROLS: Final = _controller(
     _battery_type(ROVER_BATTERY_TYPE, Evidence.APP, _APP, frozenset({_USER_LOCKED}))
 )
 ROVER_100_CONTROLS: Final = ROVER_CONTROLS.without("load")
+WANDERER_PG_CONTROLS: Final = _controller(
+    _battery_type(
+        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_LITHIUM, _USER_LOCKED})
+    )
+)
 WANDERER_CONTROLS: Final = _controller(
     _battery_type(
         ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_USER, _USER_LOCKED})

@@ -25,6 +25,7 @@ from .charger_settings import (
     ROVER_100_CONTROLS,
     ROVER_CONTROLS,
     WANDERER_CONTROLS,
+    WANDERER_PG_CONTROLS,
 )
 from .declaration import (
     ANY_UNKNOWN_FAULT,
@@ -287,6 +288,15 @@ WANDERER_10: Final = Model(
     controls=WANDERER_CONTROLS,
 )
 
+WANDERER_PG: Final = Model(
+    key="WNDPG10",
+    matches=("RNG-CTRL-WNDPG10", "WNDPG10"),
+    devices="Wanderer 10 PG",
+    source="vendor's ROVER document; another project's table of models",
+    fields=(battery_type(ROVER_BATTERY_TYPE),),
+    controls=WANDERER_PG_CONTROLS,
+)
+
 ROVER_BOOST: Final = Model(
     key="RCC10RVRB",
     matches=("RCC10RVRB",),
@@ -303,7 +313,7 @@ CONTROLLER: Final = Profile(
     name_prefixes=("RNG-CTRL", "RCC"),
     blocks=BLOCKS,
     fields=FIELDS,
-    models=(ROVER, ROVER_100, ROVER_ELITE, WANDERER_10, ROVER_BOOST),
+    models=(ROVER, ROVER_100, ROVER_ELITE, WANDERER_10, WANDERER_PG, ROVER_BOOST),
     faults=FAULTS,
     history=HISTORY,
     controls=ROVER_CONTROLS,

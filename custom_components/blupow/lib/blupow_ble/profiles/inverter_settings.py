@@ -2,8 +2,10 @@
 
 Sources: write tests of owners (RIV4835CSH1S of 2026-09, REGO of 2026-08), a capture of the vendor's
 app (RIV1230PCH), registers compared with the display of a RIV4835CSH1S, the vendor's inverter protocol
-V1.8. Left out: output voltage and frequency, bonding, address, reset, and battery type, which moves
-all voltages at once and was refused by a sister machine.
+V1.8. Left out: output voltage and frequency, bonding, address, reset, battery type, which moves
+all voltages at once and was refused by a sister machine, and the total charge current of a RIV4835CSH1S,
+whose range no source gives. Order rules beyond that of the two transfer voltages are those of the
+maker's charge controllers.
 """
 
 from collections.abc import Mapping
@@ -100,6 +102,7 @@ def _switch(key: str, register: int, claim: Claim, choices: Mapping[int, str] = 
         evidence=claim[0],
         source=claim[1],
         choices=choices,
+        primary=key == "ac_output",
     )
 
 
@@ -123,8 +126,7 @@ RIV4835_CONTROLS: Final = Controls(
     settings=(
         _amperes("ac_charge_current", 0xE205, (0, 40, 5), _RIV4835_WRITTEN),
         _choice("output_priority", 4441, OUTPUT_PRIORITY, _RIV4835_WRITTEN),
-        _amperes("charge_current", 4422, (0, 80, 5), _RIV4835_READ),
-        _amperes("solar_charge_current", 0xE001, (0, 150, 5), _RIV4835_READ),
+        _amperes("solar_charge_current", 0xE001, (0, 150, 1), _RIV4835_READ),
         _choice("charger_priority", 4447, CHARGER_PRIORITY, _RIV4835_READ),
         _choice("ac_range", 4443, AC_RANGE, _RIV4835_READ),
         _choice("power_saving", 4444, POWER_SAVING, _RIV4835_READ),
@@ -141,6 +143,7 @@ RIV4835_CONTROLS: Final = Controls(
         _number("equalization_time", 4434, UnitOfMeasurement.MINUTE, (0, 600, 1), _RIV4835_READ),
         _number("boost_time", 4435, UnitOfMeasurement.MINUTE, (10, 600, 1), _RIV4835_READ),
         _number("equalization_interval", 4436, UnitOfMeasurement.DAY, (0, 255, 1), _RIV4835_READ),
+        _number("equalization_timeout", 4440, UnitOfMeasurement.MINUTE, (5, 900, 5), _RIV4835_READ),
         _switch("beeper", 4101, _RIV4835_READ, BEEPER),
         _switch("restart_after_overload", 0xE20D, _RIV4835_READ),
         _switch("restart_after_over_temperature", 0xE20E, _RIV4835_READ),
@@ -151,7 +154,6 @@ RIV4835_CONTROLS: Final = Controls(
     spans=(
         Span(start=0xE205, words=1),
         Span(start=4439, words=6),
-        Span(start=4422, words=1),
         Span(start=4424, words=14),
         Span(start=4447, words=1),
         Span(start=4101, words=1),
@@ -188,22 +190,24 @@ REGO_CONTROLS: Final = Controls(
     order=(OrderRule("over_voltage_threshold", "under_voltage_warning_level", gap=1),),
 )
 
+_PCH_SETTINGS: Final = (
+    _switch("beeper", 0x1005, _APP, BEEPER),
+    _switch("ac_output", 0x1006, _APP, AC_OUTPUT),
+    _amperes("charge_current", 0x1146, (30, 120, 5), _APP),
+    _choice("output_priority", 0x1159, PCH_OUTPUT_PRIORITY, _APP),
+    _volts("over_voltage_threshold", 0x1164, (9, 16), _APP),
+    _volts("over_voltage_recovery_voltage", 0x1165, (9, 15.5), _APP),
+    _volts("under_voltage_recovery_voltage", 0x1166, (9, 16), _APP),
+    _switch("lithium_activation", 0x1169, _APP),
+    _volts("under_voltage_warning_level", 0x114E, (9, 15.5), _APP),
+    _volts("over_discharge_voltage", 0x114F, (9, 15.5), _APP),
+    _volts("equalization_voltage", 0x1149, (9, 15.5), _APP_READS),
+    _volts("boost_voltage", 0x114A, (9, 15.5), _APP_READS),
+    _volts("float_voltage", 0x114B, (9, 15.5), _APP_READS),
+)
 PCH_CONTROLS: Final = Controls(
-    settings=(
-        _switch("beeper", 0x1005, _APP, BEEPER),
-        _switch("ac_output", 0x1006, _APP, AC_OUTPUT),
-        _amperes("charge_current", 0x1146, (30, 120, 5), _APP),
-        _choice("output_priority", 0x1159, PCH_OUTPUT_PRIORITY, _APP),
-        _volts("over_voltage_threshold", 0x1164, (9, 16), _APP),
-        _volts("over_voltage_recovery_voltage", 0x1165, (9, 15.5), _APP),
-        _volts("under_voltage_recovery_voltage", 0x1166, (9, 16), _APP),
-        _switch("lithium_activation", 0x1169, _APP),
-        _volts("under_voltage_warning_level", 0x114E, (9, 15.5), _APP),
-        _volts("over_discharge_voltage", 0x114F, (9, 15.5), _APP),
-        _volts("equalization_voltage", 0x1149, (9, 15.5), _APP_READS),
-        _volts("boost_voltage", 0x114A, (9, 15.5), _APP_READS),
-        _volts("float_voltage", 0x114B, (9, 15.5), _APP_READS),
-    ),
+    # the app was captured with the one, not with a RIV1220PCH
+    settings=tuple(replace(setting, confirmed_for=("RIV1230PCH",)) for setting in _PCH_SETTINGS),
     # as the vendor's app reads them
     spans=(
         Span(start=0x1005, words=2),

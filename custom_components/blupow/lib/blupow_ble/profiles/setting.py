@@ -10,7 +10,7 @@ from typing import Final
 
 from .declaration import Span, UnitOfMeasurement
 
-type SettingValue = bool | float | str
+type SettingValue = bool | int | float | str
 """A number, the name of a choice, on or off, a time as HH:MM."""
 
 
@@ -83,6 +83,14 @@ class Setting:
     state: State | None = None
     needs: tuple[Condition, ...] = ()
     """What must be so before it is written."""
+    only_for: tuple[str, ...] = ()
+    """What the name that a device gives itself contains, where only some have the setting."""
+    confirmed_for: tuple[str, ...] = ()
+    """What that name contains, where the evidence is of some alone: for others it is a document's."""
+    volatile: bool = False
+    """The device keeps it in no memory that wears."""
+    primary: bool = False
+    """What the device is for, as its load: not a matter of configuration."""
     may_be_ignored_unless: Condition | None = None
     """Without this the device is known to ignore it at times: the reason to give when it was not kept."""
     loads_others: bool = False
@@ -97,10 +105,24 @@ class Setting:
         """The register that tells what it is set to."""
         return self.register if self.state is None else self.state.register
 
+    def is_of(self, name: str | None) -> bool:
+        """Whether a device that gives itself this name has it."""
+        return not self.only_for or _contains(name, self.only_for)
+
+    def evidence_for(self, name: str | None) -> Evidence:
+        """Return what the claim rests on for a device that gives itself this name."""
+        if self.confirmed_for and not _contains(name, self.confirmed_for):
+            return Evidence.DOCUMENT
+        return self.evidence
+
     @property
     def offered(self) -> list[str]:
         """The names that may be chosen."""
         return [name for word, name in self.choices.items() if word not in self.never_written]
+
+
+def _contains(name: str | None, parts: tuple[str, ...]) -> bool:
+    return name is not None and any(part in name.upper() for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+import math
 from typing import Final
 
 from .declaration import Span
@@ -36,6 +37,10 @@ class Reason(StrEnum):
     """The device has something else afterwards."""
     NOT_READ_BACK = "not_read_back"
     """What the device has now is unknown."""
+    NOT_SENT = "not_sent"
+    """The link failed, or the time was up, before it was sent."""
+    TABLE_UNKNOWN = "table_unknown"
+    """What the device has set by itself after an earlier change could not be read."""
     EARLIER_FAILED = "earlier_failed"
     """It was not sent because one before it was not confirmed."""
 
@@ -135,7 +140,7 @@ def word_of(setting: Setting, value: SettingValue, factor: int | None = 1) -> in
 
 
 def _number_word(setting: Setting, value: SettingValue, factor: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="number")
     if factor is None and setting.normalized:
         raise SettingRefused(Reason.SYSTEM_VOLTAGE, setting.key)
@@ -211,7 +216,7 @@ def writes_of(controls: Controls, words: Words, changes: Mapping[str, int]) -> l
     That is: none that holds before and after. Raises SettingRefused where what they lead to breaks
     a rule that one of them is part of.
     """
-    settings = {key: _setting(controls, key) for key in changes}
+    settings = {key: setting_of(controls, key) for key in changes}
     target = {**words, **{settings[key].register: word for key, word in changes.items()}}
     wrong = broken(controls, target)
     for key in changes:
@@ -235,7 +240,7 @@ def writes_of(controls: Controls, words: Words, changes: Mapping[str, int]) -> l
     return ordered
 
 
-def _setting(controls: Controls, key: str) -> Setting:
+def setting_of(controls: Controls, key: str) -> Setting:
     """Return the setting of a key. Raises SettingRefused where there is none."""
     if (setting := controls.setting(key)) is None:
         raise SettingRefused(Reason.UNKNOWN_SETTING, key)

@@ -101,7 +101,7 @@ SRNE_CONTROLS: Final = Controls(
             register=0xE20F,
             kind=SettingKind.CHOICE,
             evidence=Evidence.HARDWARE,
-            source=_EASUN,
+            source=f"{_EASUN} (solar and grid); a SPI-12K-H3P refused grid first",
             choices=CHARGER_PRIORITY,
         ),
         Setting(

@@ -59,3 +59,7 @@ class ReaderCannotStart(ReaderError):
     def __init__(self, message: str) -> None:
         """Keep the reason."""
         super().__init__(ErrorCode.READER_CRASHED, message, stage=Stage.START)
+
+
+class ChangeUnknown(ReaderError):
+    """A change that may have been sent: nobody knows whether the device has taken it."""

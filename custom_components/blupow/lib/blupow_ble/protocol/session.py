@@ -110,6 +110,8 @@ class Session:
     unit_id: int
     other_unit_id: int | None = None
     """The unit that answered instead of the one asked for, if one did."""
+    sent: bool = False
+    """Something has gone to the radio since this was reset."""
     _late: set[tuple[int, int]] = field(default_factory=set)
     """Unit and byte count of replies that may still come, after their request was given up."""
     _late_functions: frozenset[int] = frozenset()
@@ -196,6 +198,7 @@ class Session:
         collector = ReplyCollector(request)
         try:
             async with asyncio.timeout(timeout):
+                self.sent = True
                 await self.client.write_gatt_char(
                     self._characteristics.write,
                     request.encode(),

@@ -96,9 +96,9 @@ class TimedSession:
         self.check_time()
         return await self.session.read(span, self.patience(), tries)
 
-    def check_time(self) -> None:
-        """Raise ReaderError(reader_timeout) when no time is left."""
-        if self.patience() <= 0:
+    def check_time(self, needed: float = 0.0) -> None:
+        """Raise ReaderError(reader_timeout) when no more time is left than is needed."""
+        if self.deadline - asyncio.get_running_loop().time() <= needed:
             raise ReaderError(
                 ErrorCode.READER_TIMEOUT,
                 f"no time was left: {self._budget:g} s are allowed once the device is connected",
@@ -112,8 +112,6 @@ class TimedSession:
     def timings(self) -> Timings:
         """Return how long the connection took, and what came after it."""
         ended = asyncio.get_running_loop().time()
-        if not self._connected:
-            return Timings(connect=0.0, read=0.0)
         return Timings(
             connect=round(self._connected - self._started, 3),
             read=round(ended - self._connected, 3),

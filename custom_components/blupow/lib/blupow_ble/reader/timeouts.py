@@ -22,6 +22,8 @@ WRITE_BUDGET: Final = 15.0
 """To read the settings before, and to change one of them and read it back."""
 FURTHER_CHANGE_BUDGET: Final = 5.0
 """For each further setting."""
+SHORTEST_WRITE: Final = 4.0
+"""For a change, the wait for its echo, and one look at what came of it: it is not begun with less."""
 READ_BACK_PAUSES: Final = (0.3, 1.2)
 """Before a setting is read back, and before it is read once more where it is not yet as it was sent.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import connection_log
 from ..profiles.declaration import Span
-from ..profiles.setting import Setting, SettingValue
+from ..profiles.setting import Controls, Setting, SettingValue
 from ..profiles.setting_rules import (
     Reason,
     SettingRefused,
@@ -19,6 +19,7 @@ from ..profiles.setting_rules import (
     check_conditions,
     holds,
     registers_needed,
+    setting_of,
     system_factor,
     value_of,
     word_of,
@@ -28,9 +29,9 @@ from ..protocol.errors import ErrorCode, ReaderError, Stage
 from ..protocol.modbus import EXCEPTION_TEXT, Reply, WriteRequest
 from ..protocol.session import REQUEST_TRIES
 from .plan import Change, UnitPlan
-from .result import Outcome, SettingReport, WriteReport
+from .result import Outcome, SettingReport, Timings, WriteReport
 from .timed_session import TimedSession
-from .timeouts import READ_BACK_PAUSES, WRITE_BUDGET
+from .timeouts import READ_BACK_PAUSES, SHORTEST_WRITE, WRITE_BUDGET
 
 if TYPE_CHECKING:
     from ..protocol.session import Link
@@ -45,6 +46,36 @@ class _Job:
     before: SettingValue | None = None
     report: SettingReport | None = None
     word: int | None = field(default=None)
+
+
+def refused_at_once(controls: Controls, changes: Iterable[Change]) -> WriteReport | None:
+    """Return the report of changes of which one is wrong whatever the device is set to; None if none is.
+
+    It costs no connection. Of normalized settings the range follows from the system's voltage.
+    """
+    reports, wrong = [], False
+    for change in changes:
+        reason, facts = Reason.EARLIER_FAILED, {}
+        try:
+            setting = setting_of(controls, change.key)
+            if not setting.normalized:
+                word_of(setting, change.value)
+        except SettingRefused as err:
+            reason, facts, wrong = err.reason, err.facts, True
+        reports.append(
+            SettingReport(
+                key=change.key,
+                outcome=Outcome.REFUSED,
+                wanted=change.value,
+                reason=reason,
+                facts=facts,
+            )
+        )
+    if not wrong:
+        return None
+    return WriteReport(
+        settings=tuple(reports), registers={}, timings=Timings(connect=0.0, read=0.0), attempts=0
+    )
 
 
 class Writer:
@@ -75,20 +106,16 @@ class Writer:
 
         It raises as long as nothing was sent; afterwards the report tells.
         """
-        unknown, jobs = self._jobs()
-        if unknown or any(job.report for job in jobs):
-            for job in jobs:
-                if job.report is None:
-                    self._report(job, Outcome.REFUSED, Reason.EARLIER_FAILED)
-        else:
-            await self._timed.begin(self._unit.unit_id)
-            await self._read_all(registers_needed(self._controls, (job.setting for job in jobs)))
-            await self._change(jobs)
-        reports = {job.setting.key: job.report for job in jobs} | unknown
+        if (refused := refused_at_once(self._controls, self._changes)) is not None:
+            return refused
+        jobs = [
+            _Job(setting_of(self._controls, change.key), change.value) for change in self._changes
+        ]
+        await self._timed.begin(self._unit.unit_id)
+        await self._read_all(registers_needed(self._controls, (job.setting for job in jobs)))
+        await self._change(jobs)
         return WriteReport(
-            settings=tuple(
-                report for change in self._changes if (report := reports[change.key]) is not None
-            ),
+            settings=tuple(job.report for job in jobs if job.report is not None),
             registers=dict(self._words),
             timings=self._timed.timings(),
             attempts=self._link.attempts,
@@ -97,32 +124,6 @@ class Writer:
     async def close(self) -> None:
         """Disconnect."""
         await self._link.disconnect()
-
-    def _jobs(self) -> tuple[dict[str, SettingReport | None], list[_Job]]:
-        """Return the settings that the profile does not have, and those that it has, with their values checked."""
-        unknown: dict[str, SettingReport | None] = {}
-        jobs = []
-        for change in self._changes:
-            if (setting := self._controls.setting(change.key)) is None:
-                unknown[change.key] = SettingReport(
-                    key=change.key,
-                    outcome=Outcome.REFUSED,
-                    wanted=change.value,
-                    reason=Reason.UNKNOWN_SETTING,
-                )
-            else:
-                jobs.append(job := _Job(setting, change.value))
-                self._check_value(job)
-        return unknown, jobs
-
-    def _check_value(self, job: _Job) -> None:
-        """Refuse what is wrong whatever the device is set to: it costs no connection."""
-        if job.setting.normalized:
-            return  # its range follows from the system's voltage
-        try:
-            word_of(job.setting, job.wanted)
-        except SettingRefused as err:
-            self._refuse(job, err)
 
     # What is so before
 
@@ -182,7 +183,6 @@ class Writer:
         What the device sets by itself after one of them is checked again then.
         """
         words = dict(self._words)
-        loading = [job for job in jobs if job.setting.loads_others]
         refused = False
         for job in sorted(jobs, key=lambda job: not job.setting.loads_others):
             try:
@@ -191,12 +191,18 @@ class Writer:
                 self._refuse(job, err)
                 refused = True
                 continue
-            if job.before == self._as_kept(job.setting, job.word):
+            loading = self._will_load(jobs) and not job.setting.loads_others
+            if job.before == self._as_kept(job.setting, job.word) and not loading:
                 self._report(job, Outcome.UNCHANGED)
             words[job.setting.register] = job.word
-        if not refused and not [job for job in loading if job.report is None]:
+        if not refused and not self._will_load(jobs):
             refused = not self._in_order(jobs)
         return refused
+
+    @staticmethod
+    def _will_load(jobs: list[_Job]) -> bool:
+        """Whether one that is still to be sent makes the device set others by itself."""
+        return any(job.setting.loads_others and job.report is None for job in jobs)
 
     def _checked(self, job: _Job, words: Mapping[int, int]) -> int:
         """Return the word to send. Raises SettingRefused."""
@@ -236,7 +242,7 @@ class Writer:
         except ReaderError as err:
             connection_log.debug(f"the settings could not be read again: {err.message}")
             for job in waiting:
-                self._report(job, Outcome.REFUSED, Reason.NOT_READ_BACK)
+                self._report(job, Outcome.REFUSED, Reason.TABLE_UNKNOWN)
             waiting.clear()
             return
         for job in waiting:
@@ -261,14 +267,15 @@ class Writer:
         assert self._unit.unit_id is not None
         request = WriteRequest(self._unit.unit_id, write.start, write.words)
         reply: Reply | None = None
+        self._timed.session.sent = False
         try:
-            self._timed.check_time()
+            self._timed.check_time(SHORTEST_WRITE)
             reply = await self._timed.session.write(request, self._timed.patience())
         except ReaderError as err:
             connection_log.debug(f"writing {', '.join(write.keys)}: {err.message}")
-            if err.code is ErrorCode.READER_TIMEOUT:
+            if not self._timed.session.sent:
                 for job in jobs:
-                    self._report(job, Outcome.REFUSED, Reason.EARLIER_FAILED)
+                    self._report(job, Outcome.REFUSED, Reason.NOT_SENT, detail=err.message)
                 return False
             if err.code is ErrorCode.HELD_BY_OTHER:  # nothing that is read can be believed
                 for job in jobs:

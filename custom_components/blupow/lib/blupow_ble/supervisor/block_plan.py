@@ -1,6 +1,7 @@
 """Which blocks of each unit the next poll asks for, by how they were answered lately."""
 
 from collections.abc import Iterator, Sequence
+import math
 
 from ..profiles.declaration import Span
 from ..protocol.errors import ErrorCode
@@ -14,10 +15,17 @@ from .unit_state import UnitState
 class BlockPlan:
     """Plans the blocks of all units behind one link. Times are seconds of the monotonic clock."""
 
-    def __init__(self, units: Sequence[UnitState], *, settings: bool = False) -> None:
-        """Start with blocks that were never asked for; `settings`: those that can be changed are read too."""
+    def __init__(
+        self, units: Sequence[UnitState], *, settings: bool = False, interval: float = 0.0
+    ) -> None:
+        """Start with blocks that were never asked for.
+
+        `settings`: those that can be changed are read too, so many in a reading every `interval` that
+        each has its turn in time.
+        """
         self._units = units
         self._settings = settings
+        self._interval = interval
         self._records: dict[tuple[str, str], BlockRecord] = {}
 
     def of(self, unit: UnitState, now: float) -> UnitPlan:
@@ -37,7 +45,7 @@ class BlockPlan:
         )
 
     def _spans(self, unit: UnitState, now: float) -> tuple[Span, ...]:
-        """Return the settings to read: those that were never read, else the one that is due longest."""
+        """Return the settings to read: those that were never read, else those that are due longest."""
         due = [
             span
             for span in unit.settings.spans
@@ -46,7 +54,8 @@ class BlockPlan:
         ]
         if new := [span for span in due if unit.settings.read_at(span) == float("-inf")]:
             return tuple(new)
-        return tuple(sorted(due, key=unit.settings.read_at)[:1])
+        share = math.ceil(len(unit.settings.spans) * self._interval / SETTINGS_INTERVAL)
+        return tuple(sorted(due, key=unit.settings.read_at)[: max(share, 1)])
 
     def learn(self, unit: UnitState, reading: UnitReading, now: float) -> None:
         """Note which blocks of a unit were answered."""
@@ -54,8 +63,10 @@ class BlockPlan:
         for key in (*blocks, *(_name(span) for span in unit.settings.spans)):
             record, block = self._record(unit, key), blocks.get(key)
             code = reading.failed.get(key)
-            if block is not None and block.start in reading.registers:
-                record = KNOWN_BLOCK if block.identity else record.after_answer()
+            start = int(key) if block is None else block.start
+            if start in reading.registers:
+                identity = block is not None and block.identity
+                record = KNOWN_BLOCK if identity else record.after_answer()
             elif code in (ErrorCode.MODBUS_EXCEPTION, ErrorCode.NO_RESPONSE):
                 record = record.after_miss(now, refused=code is ErrorCode.MODBUS_EXCEPTION)
             else:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ..profiles.setting import Controls, Evidence, SettingValue
+from ..profiles.setting import Controls, SettingValue
 
 OUTPUT_PRIORITY: Final = "output_priority"
 AC_CHARGE_CURRENT: Final = "ac_charge_current"
@@ -19,6 +19,9 @@ BATTERY_FIRST: Final = "battery_first"
 
 HYSTERESIS: Final = 5
 """Percent above the minimum at which the battery serves again."""
+HIGHEST_MINIMUM: Final = 95
+LONGEST_PAUSE: Final = timedelta(hours=6)
+"""Between two tries: the pause doubles with each that was not confirmed."""
 MIDNIGHT: Final = time()
 
 
@@ -102,7 +105,7 @@ def mode_at(schedule: Schedule, now: time, soc: float | None, *, holding: bool) 
 def _is_low(minimum: int, soc: float | None, *, holding: bool) -> bool:
     if soc is None:
         return holding
-    return soc < minimum + HYSTERESIS if holding else soc <= minimum
+    return soc < min(minimum + HYSTERESIS, 100) if holding else soc <= minimum
 
 
 def carried_out_by(controls: Controls) -> tuple[str, ...]:
@@ -116,16 +119,6 @@ def carried_out_by(controls: Controls) -> tuple[str, ...]:
     return tuple(
         key for key in (OUTPUT_PRIORITY, AC_CHARGE_CURRENT) if controls.setting(key) is not None
     )
-
-
-def evidence_of(controls: Controls) -> Evidence:
-    """Return the weakest evidence of the settings by which a schedule is carried out."""
-    found = {
-        setting.evidence
-        for key in carried_out_by(controls)
-        if (setting := controls.setting(key)) is not None
-    }
-    return next(grade for grade in reversed(Evidence) if grade in found)
 
 
 def settings_of(mode: Mode, schedule: Schedule, keys: tuple[str, ...]) -> dict[str, SettingValue]:
@@ -153,6 +146,8 @@ class ScheduleState:
     """The mode whose settings were confirmed last."""
     before: dict[str, SettingValue] = field(default_factory=dict)
     """What the settings were before the schedule changed them."""
+    traces: dict[str, list[SettingValue]] = field(default_factory=dict)
+    """What the settings may be by the schedule itself, while something is pending."""
     pending: bool = False
     """Something was sent whose end is not confirmed."""
     manual: bool = False
@@ -160,6 +155,9 @@ class ScheduleState:
     source_changed_at: datetime | None = None
     tried_at: datetime | None = None
     """When something was last sent that was not confirmed."""
+    tried_mode: Mode = Mode.NONE
+    tries: int = 0
+    """So many in a row, for one mode."""
 
     @property
     def busy(self) -> bool:
@@ -174,6 +172,8 @@ class Decision:
     mode: Mode
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     wait: Wait | None = None
+    by_hand: Mapping[str, SettingValue] = field(default_factory=dict)
+    """What somebody has set, while something was pending."""
 
 
 def decide(
@@ -185,31 +185,50 @@ def decide(
     soc: float | None,
     dwell: timedelta,
 ) -> Decision:
-    """Return what is to be done now. `now` is local; `known` is what the settings are, None if that is not known."""
-    holding = state.mode is Mode.HOLD
-    mode = mode_at(state.schedule, now.time(), soc, holding=holding)
+    """Return what is to be done now.
+
+    `now` is local; `known` is what the settings are, as far as that is known. At an edge all that the
+    mode sets is among the changes: what is so already is found out when it is written.
+    """
+    mode = mode_at(state.schedule, now.time(), soc, holding=state.mode is Mode.HOLD)
+    wanted = settings_of(mode, state.schedule, keys)
     if mode is state.mode and not state.pending:
-        if state.manual:
-            return Decision(mode, wait=Wait.MANUAL)
-        wanted = settings_of(mode, state.schedule, keys)
-        if _differs(wanted, known):
-            return Decision(mode, wait=Wait.MANUAL)
-        return Decision(mode)
-    wanted = {**state.before, **settings_of(mode, state.schedule, keys)}
+        manual = state.manual or _differs(wanted, known)
+        return Decision(mode, wait=Wait.MANUAL if manual else None)
+    wanted = {**state.before, **wanted}
     if any(known.get(key) is None for key in wanted):
         return Decision(mode, wait=Wait.UNKNOWN)
-    changes = {key: value for key, value in wanted.items() if known[key] != value}
-    if not changes:
-        return Decision(mode)
-    recent = [state.tried_at]
-    if OUTPUT_PRIORITY in changes:
-        recent.append(state.source_changed_at)
+    if state.pending and (found := _by_hand(state, wanted, known)):
+        return Decision(mode, wait=Wait.MANUAL, by_hand=found)
     moment = now.astimezone(UTC)  # the difference of two local times is that of their clocks
-    if any(at is not None and timedelta() <= moment - at < dwell for at in recent):
+    transfers = OUTPUT_PRIORITY in wanted and known[OUTPUT_PRIORITY] != wanted[OUTPUT_PRIORITY]
+    if transfers and _recent(state.source_changed_at, moment, dwell):
         return Decision(mode, wait=Wait.DWELL)
-    return Decision(mode, changes)
+    pause = min(dwell * 2 ** max(state.tries - 1, 0), max(LONGEST_PAUSE, dwell))
+    if state.tried_mode is mode and _recent(state.tried_at, moment, pause):
+        return Decision(mode, wait=Wait.DWELL)
+    return Decision(mode, wanted)
+
+
+def _recent(at: datetime | None, moment: datetime, pause: timedelta) -> bool:
+    """Whether something was less than a pause ago; a clock that was set back makes nothing recent."""
+    return at is not None and timedelta() <= moment - at < pause
 
 
 def _differs(wanted: Mapping[str, SettingValue], known: Mapping[str, SettingValue | None]) -> bool:
     """Whether a setting is known to be another than what the schedule has set."""
     return any(known.get(key) not in (None, value) for key, value in wanted.items())
+
+
+def _by_hand(
+    state: ScheduleState,
+    wanted: Mapping[str, SettingValue],
+    known: Mapping[str, SettingValue | None],
+) -> dict[str, SettingValue]:
+    """Return the settings that are what the schedule can not have made them."""
+    return {
+        key: value
+        for key in wanted
+        if (value := known[key]) is not None
+        and value not in (state.before.get(key), wanted[key], *state.traces.get(key, ()))
+    }

@@ -1,18 +1,36 @@
 """Carries out the schedules of the units of one link."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Coroutine, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from ..connection_log import Topic
-from ..profiles.setting import SettingValue
-from ..protocol.errors import ReaderError
-from ..reader.plan import UNKNOWN_END, Change
-from ..reader.result import WriteReport, described
+from ..profiles.setting import Controls, SettingValue
+from ..profiles.setting_rules import Reason, SettingRefused, setting_of, word_of
+from ..protocol.errors import ChangeUnknown, ReaderError
+from ..reader.plan import Change
+from ..reader.result import Outcome, WriteReport, described
 from .link_state import LinkState
 from .protocols import Cancel, Clock, Listener, ScheduleEvent
-from .schedule import OUTPUT_PRIORITY, Decision, Mode, Wait, carried_out_by, decide, settings_of
+from .schedule import (
+    AC_CHARGE_CURRENT,
+    CHARGE_WINDOW_CURRENT,
+    HIGHEST_MINIMUM,
+    MINIMUM_SOC,
+    OUTPUT_PRIORITY,
+    Decision,
+    Mode,
+    Schedule,
+    ScheduleState,
+    Wait,
+    carried_out_by,
+    decide,
+    settings_of,
+)
 from .unit_state import UnitState
 
 CHECK_INTERVAL: Final = 60.0
@@ -36,7 +54,10 @@ class SettingsWriter(Protocol):
         """What is known of the link."""
 
     async def write(self, unit: UnitState, changes: Sequence[Change]) -> WriteReport:
-        """Change settings. Raises ReaderError."""
+        """Change settings. Raises ReaderError where nothing was sent, else ChangeUnknown."""
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task that ends with the writer."""
 
 
 class Scheduler:
@@ -57,18 +78,19 @@ class Scheduler:
         self._listener = listener
         self._dwell = timedelta(seconds=dwell)
         self._cancel: Cancel | None = None
-        self._running = False
+        self._lock = asyncio.Lock()
+        self._revisions: Tally[str] = Tally()
+        """How often the user has changed the schedule of a unit."""
         self.waits: dict[str, Wait] = {}
         """Why a unit's schedule does nothing just now, by the unit's key."""
 
-    def start(self, run: Callable[[], None]) -> None:
-        """Look at the clock each minute; `run` has `check` run in a task."""
+    def start(self) -> None:
+        """Look at the clock each minute."""
+        self._cancel = self._clock.call_later(CHECK_INTERVAL, self._on_minute)
 
-        def look() -> None:
-            self._cancel = self._clock.call_later(CHECK_INTERVAL, look)
-            run()
-
-        self._cancel = self._clock.call_later(CHECK_INTERVAL, look)
+    def _on_minute(self) -> None:
+        self.start()
+        self.updated()
 
     def stop(self) -> None:
         """Look no more."""
@@ -79,28 +101,41 @@ class Scheduler:
     @property
     def due(self) -> bool:
         """Whether there is anything to look at."""
-        return not self._running and any(unit.schedule.busy for unit in self._units)
+        return not self._lock.locked() and any(unit.schedule.busy for unit in self._units)
+
+    def updated(self) -> None:
+        """Have looked what is due: time has passed, or a reading has come."""
+        if self.due:
+            self._writer.start_task(self.check())
 
     async def set(self, unit: UnitState, **wanted: Any) -> None:
-        """Change what the user wants of a unit, keep it, and carry it out where it is time."""
+        """Change what the user wants of a unit, keep it, and carry it out where it is time.
+
+        Raises SettingRefused for what the device could never be set to.
+        """
         state = unit.schedule
-        state.schedule = replace(state.schedule, **wanted)
-        if state.mode is not Mode.NONE:
-            state.pending = True  # what the mode means may be another now
-            state.manual = False
+        old, new = state.schedule, replace(state.schedule, **wanted)
+        check_schedule(unit.register_map.controls, new)
+        if new == old:
+            return
+        keys = carried_out_by(unit.register_map.controls)
+        before = settings_of(state.mode, old, keys)
+        if before != settings_of(state.mode, new, keys):
+            self._note_traces(state, before)
+            state.pending, state.manual = True, False
+        state.schedule, state.tries, state.tried_at = new, 0, None
+        self._revisions[unit.key] += 1
         await self._listener.save()
-        await self.check()
+        task = self._writer.start_task(self.check())
+        await asyncio.wait((task,))  # whoever asks for it may go away meanwhile
+        if not task.cancelled():
+            task.result()
 
     async def check(self) -> None:
         """Do what is due, one unit after another."""
-        if not self.due:
-            return
-        self._running = True
-        try:
+        async with self._lock:
             for unit in [unit for unit in self._units if unit.schedule.busy]:
                 await self._check(unit)
-        finally:
-            self._running = False
         self._listener.updated()
 
     async def _check(self, unit: UnitState) -> None:
@@ -108,10 +143,10 @@ class Scheduler:
         if self._writer.link.failures or unit.snapshot is None or not unit.verified:
             self.waits[unit.key] = Wait.UNKNOWN
             return
-        keys = carried_out_by(unit.register_map.controls)
+        state, keys = unit.schedule, carried_out_by(unit.register_map.controls)
         soc = unit.value(BATTERY_PERCENTAGE)
         decision = decide(
-            unit.schedule,
+            state,
             keys,
             {key: unit.setting(key) for key in keys},
             now=self._clock.local_now(),
@@ -119,89 +154,135 @@ class Scheduler:
             dwell=self._dwell,
         )
         if decision.wait is not None:
-            await self._wait(unit, decision.wait)
+            await self._wait(unit, decision)
             return
         self.waits.pop(unit.key, None)
         if decision.changes:
-            await self._carry_out(unit, decision, keys)
-        elif decision.mode is not unit.schedule.mode or unit.schedule.pending:
-            await self._settle(unit, decision.mode, {})
+            await self._carry_out(unit, decision, settings_of(decision.mode, state.schedule, keys))
+        elif decision.mode is not state.mode or state.pending:
+            await self._settle(unit, decision.mode, {}, {}, self._revisions[unit.key])
 
-    async def _wait(self, unit: UnitState, wait: Wait) -> None:
-        self.waits[unit.key] = wait
-        if wait is Wait.MANUAL and not unit.schedule.manual:
-            unit.schedule.manual = True
-            self._tell(unit, ScheduleEvent.MANUAL_CHANGE, unit.schedule.mode, {})
-            await self._listener.save()
-
-    async def _carry_out(self, unit: UnitState, decision: Decision, keys: tuple[str, ...]) -> None:
-        """Change settings for a mode. What they were is kept first: a crash must not lose it."""
+    async def _wait(self, unit: UnitState, decision: Decision) -> None:
+        """Do nothing; a manual change that was just found rests the schedule until the next edge."""
         state = unit.schedule
-        new = {
-            key: value
-            for key in settings_of(decision.mode, state.schedule, keys)
-            if key not in state.before and (value := unit.setting(key)) is not None
-        }
-        state.before |= new
-        state.pending = True
+        self.waits[unit.key] = decision.wait or Wait.UNKNOWN
+        if decision.wait is not Wait.MANUAL or state.manual:
+            return
+        # what was never confirmed to be changed is put back as the user has it now
+        state.before |= decision.by_hand
+        state.mode, state.manual, state.pending = decision.mode, True, False
+        state.traces = {}
+        self._tell(unit, ScheduleEvent.MANUAL_CHANGE, state.mode, {})
         await self._listener.save()
-        before = {key: unit.setting(key) for key in decision.changes}
+
+    async def _carry_out(
+        self, unit: UnitState, decision: Decision, of_mode: Mapping[str, SettingValue]
+    ) -> None:
+        """Change settings for a mode. What they were is kept first: a crash must not lose it."""
+        state, revision = unit.schedule, self._revisions[unit.key]
+        unsent = deepcopy(state)
+        new = [key for key in of_mode if key not in state.before]
+        for key in new:
+            if (value := unit.setting(key)) is not None:
+                state.before[key] = value
+        self._note_traces(state, decision.changes)
+        state.pending = True
+        now, wanted = self._clock.now().astimezone(UTC), decision.changes.get(OUTPUT_PRIORITY)
+        if wanted is not None and unit.setting(OUTPUT_PRIORITY) != wanted:
+            state.source_changed_at = now
+        await self._listener.save()
         changes = [Change(key, value) for key, value in decision.changes.items()]
-        now = self._clock.now().astimezone(UTC)
         try:
             report = await self._writer.write(unit, changes)
-        except ReaderError as err:
-            if err.code not in UNKNOWN_END:
-                self.waits[unit.key] = Wait.UNKNOWN  # nothing was sent: with the next look again
-                return
-            state.tried_at = now
-            self._failed(unit, decision, str(err))
+        except ChangeUnknown as err:
+            await self._fail(unit, decision.mode, str(err), now)
             return
-        for item in report.settings:  # it was read anew just before
+        except ReaderError:  # nothing was sent: with the next look again
+            self.waits[unit.key] = Wait.UNKNOWN
+            state.before, state.traces = unsent.before, unsent.traces
+            state.pending = unsent.pending or revision != self._revisions[unit.key]
+            state.source_changed_at = unsent.source_changed_at
+            await self._listener.save()
+            return
+        sent = {item.key for item in report.settings if item.sent}
+        state.source_changed_at = now if OUTPUT_PRIORITY in sent else unsent.source_changed_at
+        for item in report.settings:
             if item.key in new and item.before is not None:
-                state.before[item.key] = item.before
-        if any(item.key == OUTPUT_PRIORITY and item.sent for item in report.settings):
-            state.source_changed_at = now
-        failed = [item for item in report.settings if not item.outcome.done]
-        if failed:
-            state.tried_at = now
-            self._failed(unit, decision, "; ".join(described(item) for item in failed))
+                state.before[item.key] = item.before  # it was read anew just before
+            if item.now is not None:
+                self._note_traces(state, {item.key: item.now})
+        if failed := [item for item in report.settings if not item.outcome.done]:
+            why = "; ".join(described(item) for item in failed)
+            await self._fail(unit, decision.mode, why, now)
             return
-        await self._settle(unit, decision.mode, before)
+        changed = {
+            item.key: {"from": item.before, "to": item.now}
+            for item in report.settings
+            if item.outcome is Outcome.WRITTEN
+        }
+        await self._settle(unit, decision.mode, of_mode, changed, revision)
 
     async def _settle(
-        self, unit: UnitState, mode: Mode, before: dict[str, SettingValue | None]
+        self,
+        unit: UnitState,
+        mode: Mode,
+        of_mode: Mapping[str, SettingValue],
+        changed: Mapping[str, Any],
+        revision: int,
     ) -> None:
-        """Note that a mode is reached, and tell what was changed for it."""
+        """Note that a mode is reached, unless the user has wanted something else meanwhile."""
         state = unit.schedule
-        keys = carried_out_by(unit.register_map.controls)
-        kept = settings_of(mode, state.schedule, keys)
-        # what is as it is to be already is put back as it is
-        state.before = {key: state.before.get(key, value) for key, value in kept.items()}
-        changed = mode is not state.mode or bool(before)
-        state.mode, state.pending, state.manual, state.tried_at = mode, False, False, None
-        if changed:
-            self._tell(unit, STARTED[mode], mode, before)
+        state.before = {key: value for key, value in state.before.items() if key in of_mode}
+        reached = mode is not state.mode or bool(changed)
+        state.mode, state.manual = mode, False
+        state.pending = revision != self._revisions[unit.key]
+        state.tried_at, state.tries = None, 0
+        if not state.pending:
+            state.traces = {}
+        if reached:
+            self._tell(unit, STARTED[mode], mode, changed)
         await self._listener.save()
 
-    def _failed(self, unit: UnitState, decision: Decision, why: str) -> None:
-        self._tell(unit, ScheduleEvent.FAILED, decision.mode, {}, why=why)
+    async def _fail(self, unit: UnitState, mode: Mode, why: str, now: datetime) -> None:
+        """Note a try that was not confirmed: the next one comes after a longer pause."""
+        state = unit.schedule
+        state.tries = state.tries + 1 if state.tried_mode is mode else 1
+        state.tried_mode, state.tried_at = mode, now
+        self._tell(unit, ScheduleEvent.FAILED, mode, {}, why=why)
+        await self._listener.save()
+
+    @staticmethod
+    def _note_traces(state: ScheduleState, values: Mapping[str, SettingValue]) -> None:
+        """Note what settings may be by the schedule itself."""
+        for key, value in values.items():
+            traces = state.traces.setdefault(key, [])
+            if value not in traces:
+                traces.append(value)
 
     def _tell(
         self,
         unit: UnitState,
         event: ScheduleEvent,
         mode: Mode,
-        before: dict[str, SettingValue | None],
+        changed: Mapping[str, Any],
         **more: str,
     ) -> None:
         """Log an event, and tell the host."""
-        settings = {key: {"from": value, "to": unit.setting(key)} for key, value in before.items()}
-        text = ", ".join(f"{key} {item['from']} -> {item['to']}" for key, item in settings.items())
+        text = ", ".join(f"{key} {item['from']} -> {item['to']}" for key, item in changed.items())
         details = "; ".join(filter(None, (text, more.get("why"))))
         self._writer.link.log.info(
             Topic.SCHEDULE, f"{event}, mode {mode}" + (f": {details}" if details else "")
         )
-        self._listener.schedule_event(
-            unit, event, {"mode": mode.value, "settings": settings} | more
-        )
+        facts = {"mode": mode.value, "settings": dict(changed)} | more
+        self._listener.schedule_event(unit, event, facts)
+
+
+def check_schedule(controls: Controls, schedule: Schedule) -> None:
+    """Raise SettingRefused for what the device could never be set to."""
+    if not 0 <= schedule.minimum_soc <= HIGHEST_MINIMUM:
+        raise SettingRefused(Reason.OUT_OF_RANGE, MINIMUM_SOC, low="0", high=str(HIGHEST_MINIMUM))
+    if schedule.charge_window_current is not None:
+        try:
+            word_of(setting_of(controls, AC_CHARGE_CURRENT), schedule.charge_window_current)
+        except SettingRefused as err:
+            raise SettingRefused(err.reason, CHARGE_WINDOW_CURRENT, **err.facts) from err

@@ -7,18 +7,21 @@ from typing import Any, Final
 
 from ..connection_log import Topic
 from ..profiles.declaration import Span
-from ..protocol.errors import ErrorCode, ReaderError, Stage
+from ..profiles.setting import Controls
+from ..protocol.errors import ChangeUnknown, ErrorCode, ReaderError, Stage
+from ..protocol.modbus import BROADCAST_UNIT
 from ..reader.plan import OWN_UNIT, UNKNOWN_END, Change, FindPlan, ReadPlan, UnitPlan, WritePlan
 from ..reader.result import Finding, Outcome, Reading, UnitReading, WriteReport, described
 from ..reader.route import Route
 from ..reader.timeouts import CONNECT_TIMEOUT, connect_timeout
+from ..reader.writing import refused_at_once
 from .announcer import Announcer
 from .background_search import BackgroundSearch
 from .block_plan import BlockPlan
 from .exclusive import ExclusiveAccess, Interrupted
 from .health import LinkHealth
 from .link_state import LinkState, Poll, Snapshot
-from .options import Options
+from .options import LONGEST_INTERVAL, Options
 from .policies import RecoveryStep
 from .protocols import Cancel, Clock, Listener, Reader, Remedies
 from .scheduler import Scheduler
@@ -68,7 +71,8 @@ class Supervisor:
         self._listener = listener
         self._announcer = Announcer(link, listener)
         self._access = ExclusiveAccess(link.log)
-        self._blocks = BlockPlan(self.units, settings=options.allow_changes)
+        interval = options.update_interval if polling else LONGEST_INTERVAL
+        self._blocks = BlockPlan(self.units, settings=options.allow_changes, interval=interval)
         self._search = BackgroundSearch(self.units)
         self._fault: str | None = None
         """A fault of BluPow's own that was logged already."""
@@ -82,6 +86,7 @@ class Supervisor:
         for unit in self.units:
             unit.grace = self.health.freshness.grace
             unit.monotonic = clock.monotonic
+            unit.settings.interval = interval
         self.pause = self.health.pause
         """Seconds between the last poll and the next one."""
         self.watchdog: Final = Watchdog(self, clock, listener)
@@ -115,7 +120,7 @@ class Supervisor:
         else:
             self._on_poll_due()
         self.watchdog.start()
-        self.scheduler.start(self._check_schedules)
+        self.scheduler.start()
 
     async def stop(self) -> None:
         """Stop, also in the middle of a reading; wait until neither a process nor a link is left."""
@@ -170,40 +175,63 @@ class Supervisor:
     async def write(self, unit: UnitState, changes: Sequence[Change]) -> WriteReport:
         """Change settings of a unit over one connection, after what is under way; return what came of it.
 
-        Nothing is sent twice. Raises ReaderError where nothing was sent, or nobody knows whether it was.
+        Nothing is sent twice, and what is wrong costs no connection. Raises ReaderError where nothing
+        was sent, ChangeUnknown where nobody knows whether it was.
         """
         if not self.options.allow_changes:
             text = "changes of settings are not allowed"
             raise ReaderError(ErrorCode.CHANGES_NOT_ALLOWED, text, stage=Stage.START)
+        had = Controls(settings=unit.controls)
+        if (refused := refused_at_once(had, changes)) is not None:
+            self._log_written(refused)
+            return refused
         async with self._access:
-            if not unit.verified or unit.unit_id is None:
-                await self._poll()  # it might be another one now that answers there
-            if not unit.verified or unit.unit_id is None:
-                raise self.link.last_error or Interrupted()
-            plan = WritePlan(
-                unit=UnitPlan(
-                    key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id
-                ),
-                changes=tuple(changes),
-                connect_timeout=self.connect_timeout,
-            )
+            plan = await self._write_plan(unit, changes)
+            if self._access.closed:
+                raise Interrupted
             try:
                 report = await self._access.run(self._reader.write(plan))
-            except BaseException as err:
-                if not isinstance(err, ReaderError) or err.code in UNKNOWN_END:
-                    unit.settings.forget()
-                self._updated()
+            except ReaderError as err:
+                if err.code not in UNKNOWN_END:
+                    raise
+                self._note_unknown(unit, changes)
+                raise ChangeUnknown(err.code, err.message, stage=err.stage) from err
+            except asyncio.CancelledError:
+                self._note_unknown(unit, changes)
                 raise
             finally:
                 self._note_busy()
-            self.link.answered_at = self._clock.monotonic()
-            self._keep_written(unit, report)
+            now = self._clock.monotonic()
+            self.link.answered_at = now
+            unit.settings.keep_report(report, now, self._clock.local_now().date())
+            self._log_written(report)
         self._updated()
         return report
 
-    def _keep_written(self, unit: UnitState, report: WriteReport) -> None:
-        """Keep what a change has found, and log what it has done."""
-        unit.settings.keep_report(report, self._clock.monotonic(), self._clock.local_now().date())
+    async def _write_plan(self, unit: UnitState, changes: Sequence[Change]) -> WritePlan:
+        """Return the plan of a change, once it is sure which unit answers there. Raises ReaderError."""
+        if not unit.verified or unit.unit_id is None:
+            await self._poll()  # it might be another one now
+        if not unit.verified or unit.unit_id is None:
+            code = unit.unresponsive or ErrorCode.NO_RESPONSE
+            raise self.link.last_error or ReaderError(code, "the unit does not answer")
+        if unit.unit_id == BROADCAST_UNIT and len(self.units) > 1:
+            text = "the unit ID is that of all units: find it again"
+            raise ReaderError(ErrorCode.WRONG_UNIT, text, stage=Stage.START)
+        of_unit = UnitPlan(
+            key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id
+        )
+        return WritePlan(unit=of_unit, changes=tuple(changes), connect_timeout=self.connect_timeout)
+
+    def _note_unknown(self, unit: UnitState, changes: Sequence[Change]) -> None:
+        """Note that something may have been sent: what the settings are is not known any more."""
+        unit.settings.forget()
+        today = self._clock.local_now().date()
+        unit.settings.note_sent((change.key for change in changes), today)
+        self._updated()
+
+    def _log_written(self, report: WriteReport) -> None:
+        """Log what a change has done."""
         for item in report.settings:
             level = logging.INFO if item.outcome.done else logging.WARNING
             if item.outcome is not Outcome.UNCHANGED:
@@ -231,13 +259,13 @@ class Supervisor:
         if now - self._advert_poll_at < ADVERT_POLL_PAUSE:
             return
         self._advert_poll_at = now
-        self._start_task(self._poll_again())
+        self.start_task(self._poll_again())
 
     # Polls
 
     def _on_poll_due(self) -> None:
         self._cancel_poll = None
-        self._start_task(self._due_poll())
+        self.start_task(self._due_poll())
 
     async def _due_poll(self) -> None:
         """Poll, unless a recovery has read the device while this one waited."""
@@ -246,11 +274,12 @@ class Supervisor:
             if self.fresh_readings == before:
                 await self._poll()
 
-    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a task that ends with the supervisor."""
         task = self._clock.start_task(work, f"{self.link.log.name} poll")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     @property
     def _is_back(self) -> bool:
@@ -427,10 +456,5 @@ class Supervisor:
 
     def _updated(self) -> None:
         self.watchdog.updated()
-        self._check_schedules()
+        self.scheduler.updated()
         self._listener.updated()
-
-    def _check_schedules(self) -> None:
-        """Have the schedules carried out, where something may be due."""
-        if self.scheduler.due and not self._access.closed:
-            self._start_task(self.scheduler.check())

@@ -14,8 +14,8 @@ from ..reader.result import WriteReport
 
 SETTINGS_INTERVAL: Final = 600.0
 """Seconds after which a setting is read again."""
-LONGEST_AGE: Final = 3 * SETTINGS_INTERVAL
-"""A setting that was read longer ago is not known any more."""
+ROUNDS_IN_AGE: Final = 3
+"""A setting that was not read in so many rounds is not known any more."""
 MOST_WRITES_A_DAY: Final = 10
 """More changes of one register wear its memory; makers of such devices name 100,000 in a life."""
 
@@ -46,6 +46,8 @@ class UnitSettings:
 
     register_map: RegisterMap
     writes: WritesToday = field(default_factory=WritesToday)
+    interval: float = 0.0
+    """Between two readings."""
     _words: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     @property
@@ -71,7 +73,19 @@ class UnitSettings:
             assert setting is not None  # only those of the profile are sent
             self._words.pop(setting.read_register, None)
         self._keep(report.registers, now)
-        self.writes.note((item.key for item in sent), day)
+        self.note_sent((item.key for item in sent), day)
+
+    def note_sent(self, keys: Iterable[str], day: date) -> None:
+        """Count settings that were sent, or may have been, where that wears the device's memory."""
+        controls = self.register_map.controls
+        self.writes.note(
+            (
+                key
+                for key in keys
+                if (setting := controls.setting(key)) is not None and not setting.volatile
+            ),
+            day,
+        )
 
     def _keep(self, words: Mapping[int, int], now: float) -> None:
         for register, word in words.items():
@@ -84,10 +98,9 @@ class UnitSettings:
 
     def words(self, now: float) -> dict[int, int]:
         """Return the registers that are known."""
+        longest = ROUNDS_IN_AGE * max(SETTINGS_INTERVAL, self.interval)
         return {
-            register: word
-            for register, (word, at) in self._words.items()
-            if now - at <= LONGEST_AGE
+            register: word for register, (word, at) in self._words.items() if now - at <= longest
         }
 
     def value(self, setting: Setting, now: float) -> SettingValue | None:

@@ -17,7 +17,7 @@ from ..profiles.declaration import (
     unknown,
 )
 from ..profiles.profile import Model, Profile, RegisterMap
-from ..profiles.setting import SettingValue
+from ..profiles.setting import Evidence, Setting, SettingValue
 from ..protocol.errors import ErrorCode
 from ..reader.plan import OWN_UNIT
 from ..reader.result import UnitReading
@@ -121,9 +121,19 @@ class UnitState:
         """Whether it is the one that the entry was made for."""
         return self.key == OWN_UNIT
 
+    @property
+    def controls(self) -> tuple[Setting, ...]:
+        """The settings that it has, by its model and by the name that it gives itself."""
+        name = self.info(Info.MODEL)
+        return tuple(item for item in self.register_map.controls.settings if item.is_of(name))
+
+    def evidence(self, setting: Setting) -> Evidence:
+        """Return what the claim rests on that it takes a setting."""
+        return setting.evidence_for(self.info(Info.MODEL))
+
     def setting(self, key: str) -> SettingValue | None:
         """Return what a setting is set to; None if that is not known, or there is none of that key."""
-        setting = self.register_map.controls.setting(key)
+        setting = next((item for item in self.controls if item.key == key), None)
         return None if setting is None else self.settings.value(setting, self.monotonic())
 
     def value(self, key: str) -> Value | None:

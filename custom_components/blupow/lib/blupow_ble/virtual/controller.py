@@ -48,12 +48,13 @@ MANUAL: Final = 15
 STATE_REGISTER: Final = 0x0120
 USER: Final = 0
 TABLES: Final = {
+    0: (160, 155, 146, 144, 138, 132, 126, 120, 111, 106),
     1: (160, 155, 148, 146, 138, 132, 126, 120, 111, 106),
     2: (160, 155, 146, 144, 138, 132, 126, 120, 111, 106),
     3: (160, 155, 142, 142, 138, 132, 126, 120, 111, 106),
     4: (160, 155, 144, 144, 144, 132, 126, 120, 111, 106),
 }
-"""Registers 0xE005 to 0xE00E, as the firmware loads them with a battery type; the user's begin as they were."""
+"""Registers 0xE005 to 0xE00E, as the firmware loads them with a battery type; the user's begin as the sealed ones."""
 
 _LOAD_ON: Final = 0x8000
 _MPPT: Final = 2
@@ -120,7 +121,7 @@ def type_effects(registers: Mapping[int, int], changes: dict[int, int]) -> dict[
     With another type than the user's, the voltages stay as they are.
     """
     effects = dict(changes)
-    if (table := TABLES.get(changes.get(TYPE_REGISTER, USER))) is not None:
+    if (table := TABLES.get(changes.get(TYPE_REGISTER, -1))) is not None:
         effects |= dict(enumerate(table, VOLTAGES_REGISTER))
     elif TYPE_REGISTER not in changes and registers[TYPE_REGISTER] != USER:
         locked = range(VOLTAGES_REGISTER, VOLTAGES_REGISTER + len(TABLES[1]))
