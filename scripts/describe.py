@@ -80,7 +80,7 @@ def settings() -> Iterator[str]:
             for item in controls.settings:
                 yield (
                     f"| {item.key} | {item.register} (0x{item.register:04X}) | {_values(item)} "
-                    f"| {item.evidence} | {item.source} |"
+                    f"| {_evidence(item)} | {item.source} |"
                 )
             yield ""
             if controls.order:
@@ -90,6 +90,13 @@ def settings() -> Iterator[str]:
                 )
                 yield f"Order: {'; '.join(rules)}."
                 yield ""
+
+
+def _evidence(setting: Setting) -> str:
+    """Return what a setting rests on, and for which devices it is offered at all."""
+    of = f" (of {', '.join(setting.confirmed_for)})" if setting.confirmed_for else ""
+    only = f"; only {', '.join(setting.only_for)}" if setting.only_for else ""
+    return f"{setting.evidence}{of}{only}"
 
 
 def _values(setting: Setting) -> str:

@@ -105,6 +105,32 @@ def test_what_is_confirmed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "load", "battery_type", "compensation"),
+    [
+        ("RNG-CTRL-RVR40", Evidence.HARDWARE, Evidence.APP, Evidence.DOCUMENT),
+        ("rng-ctrl-rvr40", Evidence.HARDWARE, Evidence.APP, Evidence.DOCUMENT),
+        ("RNG-CTRL-RVR20", Evidence.DOCUMENT, Evidence.DOCUMENT, Evidence.DOCUMENT),
+        ("ML2420", None, Evidence.DOCUMENT, Evidence.HARDWARE),
+        ("RNG-CTRL-ADV40", None, Evidence.DOCUMENT, Evidence.DOCUMENT),
+        (None, None, Evidence.DOCUMENT, Evidence.DOCUMENT),
+    ],
+)
+def test_what_rests_on_one_model(
+    name: str | None, load: Evidence | None, battery_type: Evidence, compensation: Evidence
+) -> None:
+    """The name that a device gives itself tells whether a claim is about it."""
+    found = {
+        setting.key: setting.evidence_for(name)
+        for setting in ROVER_CONTROLS.settings
+        if setting.is_of(name)
+    }
+    assert found.get("load") is load
+    assert found["battery_type"] is battery_type
+    assert found["temperature_compensation"] is compensation
+    assert found["boost_voltage"] is Evidence.DOCUMENT
+
+
+@pytest.mark.parametrize(
     ("recognized", "tenths", "factor"),
     [
         (0x0C0C, 132, 1),

@@ -435,7 +435,7 @@ class Recording(TestLink):
 
 
 async def test_where_requests_go() -> None:
-    """To the module's write characteristic, without waiting for its acknowledgement."""
+    """To the module's write characteristic, without waiting for its acknowledgment."""
     link = Recording(Misbehaving())
     session = await open_session(link, 32)
     assert session.unit_id == 32

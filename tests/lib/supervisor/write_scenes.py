@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 import inspect
+from itertools import pairwise
 import sys
 from typing import Any, override
 from zoneinfo import ZoneInfo
@@ -45,6 +46,11 @@ class Watched(VirtualDevice):
     clock: Callable[[], float] = lambda: 1_795_000_000.0
     met: list[tuple[int, tuple[int, ...], Mapping[int, int]]] = field(default_factory=list)
     """Register and words of each write, and the registers before it."""
+    now: Callable[[], float] = lambda: 0.0
+    by_user: bool = False
+    """Writes are the user's just now; others are the schedule's."""
+    transfers: list[float] = field(default_factory=list)
+    """When the schedule has sent another source of the loads."""
 
     @override
     def answer(self, request: bytes) -> bytes | None:
@@ -52,6 +58,8 @@ class Watched(VirtualDevice):
             before = dict(self.registers())
             reply = VirtualDevice.answer(self, request)
             self.met.append((*self.writes.seen[-1], before))
+            if self.writes.seen[-1][0] == PRIORITY and not self.by_user:
+                self.transfers.append(self.now())
             return reply
         return VirtualDevice.answer(self, request)
 
@@ -59,7 +67,7 @@ class Watched(VirtualDevice):
 def a_host(start: str = "2026-11-21T12:00:00+01:00") -> Host:
     """Return a host in Berlin, with an inverter at 80 %."""
     clock = FakeClock(datetime.fromisoformat(start).astimezone(UTC), BERLIN)
-    host = Host(clock=clock, device=Watched())
+    host = Host(clock=clock, device=Watched(now=clock.monotonic))
     host.device.overrides[SOC] = 80
     return host
 
@@ -91,6 +99,15 @@ async def error_of(work: Awaitable[Any]) -> ErrorCode:
     except ReaderError as err:
         return err.code
     raise AssertionError("it went well")
+
+
+async def refusal_of(work: Awaitable[Any]) -> Reason:
+    """Return why something is refused."""
+    try:
+        await work
+    except SettingRefused as err:
+        return err.reason
+    raise AssertionError("it was taken")
 
 
 def registers(host: Host) -> tuple[int, int]:
@@ -449,12 +466,7 @@ async def what_can_never_be() -> None:
         ({"charge_window_current": 12.0}, Reason.OFF_STEP),
         ({"minimum_soc": 96}, Reason.OUT_OF_RANGE),
     ):
-        try:
-            await supervisor.scheduler.set(supervisor.own, **wanted)
-        except SettingRefused as err:
-            assert err.reason is reason
-        else:
-            raise AssertionError("it was taken")
+        assert await refusal_of(supervisor.scheduler.set(supervisor.own, **wanted)) is reason
     assert supervisor.own.schedule.schedule == Schedule()
     assert host.saved is None
     await supervisor.stop()
@@ -605,21 +617,23 @@ async def run(steps: list[tuple[str, Any]]) -> None:
     device = host.device
     assert isinstance(device, Watched)
     supervisor = await begin(host, update_interval=600)
-    by_hand = False
+    by_hand: dict[int, int] = {}
+    """What the user has really set, by the register."""
     for step, what in steps:
         match step:
             case "pass":
                 await host.clock.pass_time(60 * what)
             case "write":
-                by_hand = by_hand or bool({"output_priority", "ac_charge_current"} & what.keys())
+                device.by_user, sent = True, len(device.met)
                 changes = [Change(key, value) for key, value in what.items()]
                 try:
                     await do(host, supervisor.write(supervisor.own, changes))
                 except ReaderError:
                     assert host.error is not None or host.loses_reports
+                device.by_user = False
+                by_hand |= {register: words[0] for register, words, _ in device.met[sent:]}
             case "panel":
-                by_hand = True
-                device.overrides[what[0]] = what[1]
+                by_hand[what[0]] = device.overrides[what[0]] = what[1]
             case "habit":
                 device.writes.habit = what
             case "error":
@@ -643,8 +657,12 @@ async def run(steps: list[tuple[str, Any]]) -> None:
     await host.clock.pass_time(3600)
     state = supervisor.own.schedule
     assert (state.mode, state.pending, state.before) == (Mode.NONE, False, {}), state
-    assert by_hand or registers(host) == (0, 100)
+    # what neither the user nor a device that keeps its own way has changed is as it was
+    for register, initial in ((PRIORITY, 0), (CURRENT, 100)):
+        assert register in by_hand or device.registers()[register] == initial, register
     check_writes(device)
+    for earlier, later in pairwise(device.transfers):
+        assert later - earlier >= 600, "the loads were transferred too often"
     await supervisor.stop()
     assert host.clock.pending == 0
 

@@ -6,13 +6,8 @@ from typing import Final
 from ..profiles.declaration import Span
 from ..profiles.profile import Model, Profile
 from ..profiles.setting import SettingValue
-from ..protocol.errors import ErrorCode
 from .timeouts import PROBE_BUDGET, read_budget, within_deadline, write_budget
 
-UNKNOWN_END: Final = frozenset(
-    {ErrorCode.READER_TIMEOUT, ErrorCode.READER_CRASHED, ErrorCode.BAD_REPLY}
-)
-"""Failures of a change after which nobody knows whether something was sent."""
 OWN_UNIT: Final = ""
 """The key of the unit that a module is set up for; others behind it have keys of their own."""
 

@@ -76,6 +76,10 @@ class LinkState:
     announced_partial: tuple[str, ...] = ()
     """The blocks that were announced as missing."""
 
+    def note_busy(self, now: float) -> None:
+        """Note that the device was busy with us: it does not advertise while it is connected."""
+        self.heard_at = max(self.heard_at, now)
+
     @property
     def last_error(self) -> ReaderError | None:
         """Why the last poll failed; None if it did not."""

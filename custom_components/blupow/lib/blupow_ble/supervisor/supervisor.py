@@ -7,14 +7,11 @@ from typing import Any, Final
 
 from ..connection_log import Topic
 from ..profiles.declaration import Span
-from ..profiles.setting import Controls
-from ..protocol.errors import ChangeUnknown, ErrorCode, ReaderError, Stage
-from ..protocol.modbus import BROADCAST_UNIT
-from ..reader.plan import OWN_UNIT, UNKNOWN_END, Change, FindPlan, ReadPlan, UnitPlan, WritePlan
-from ..reader.result import Finding, Outcome, Reading, UnitReading, WriteReport, described
+from ..protocol.errors import ErrorCode, ReaderError, Stage
+from ..reader.plan import OWN_UNIT, Change, FindPlan, ReadPlan
+from ..reader.result import Finding, Reading, UnitReading, WriteReport
 from ..reader.route import Route
 from ..reader.timeouts import CONNECT_TIMEOUT, connect_timeout
-from ..reader.writing import refused_at_once
 from .announcer import Announcer
 from .background_search import BackgroundSearch
 from .block_plan import BlockPlan
@@ -25,6 +22,7 @@ from .options import LONGEST_INTERVAL, Options
 from .policies import RecoveryStep
 from .protocols import Cancel, Clock, Listener, Reader, Remedies
 from .scheduler import Scheduler
+from .setting_changes import SettingChanges
 from .unit_matching import new_units
 from .unit_state import UnitState
 from .watchdog import Watchdog
@@ -90,6 +88,16 @@ class Supervisor:
         self.pause = self.health.pause
         """Seconds between the last poll and the next one."""
         self.watchdog: Final = Watchdog(self, clock, listener)
+        self._changes = SettingChanges(
+            units=self.units,
+            link=link,
+            options=options,
+            clock=clock,
+            reader=reader,
+            access=self._access,
+            poll=self._poll,
+            updated=self._updated,
+        )
         units = self.units if options.allow_changes else ()
         self.scheduler: Final = Scheduler(self, units, clock, listener, options.source_dwell)
 
@@ -168,74 +176,16 @@ class Supervisor:
             try:
                 _, reading = await self._access.run(self._reader.read(plan))
             finally:
-                self._note_busy()
+                self.link.note_busy(self._clock.monotonic())
             self.link.answered_at = self._clock.monotonic()
             return reading.main
 
     async def write(self, unit: UnitState, changes: Sequence[Change]) -> WriteReport:
-        """Change settings of a unit over one connection, after what is under way; return what came of it.
+        """Change settings of a unit, after what is under way; return what came of it.
 
-        Nothing is sent twice, and what is wrong costs no connection. Raises ReaderError where nothing
-        was sent, ChangeUnknown where nobody knows whether it was.
+        Raises ReaderError where nothing was sent, ChangeUnknown where nobody knows whether it was.
         """
-        if not self.options.allow_changes:
-            text = "changes of settings are not allowed"
-            raise ReaderError(ErrorCode.CHANGES_NOT_ALLOWED, text, stage=Stage.START)
-        had = Controls(settings=unit.controls)
-        if (refused := refused_at_once(had, changes)) is not None:
-            self._log_written(refused)
-            return refused
-        async with self._access:
-            plan = await self._write_plan(unit, changes)
-            if self._access.closed:
-                raise Interrupted
-            try:
-                report = await self._access.run(self._reader.write(plan))
-            except ReaderError as err:
-                if err.code not in UNKNOWN_END:
-                    raise
-                self._note_unknown(unit, changes)
-                raise ChangeUnknown(err.code, err.message, stage=err.stage) from err
-            except asyncio.CancelledError:
-                self._note_unknown(unit, changes)
-                raise
-            finally:
-                self._note_busy()
-            now = self._clock.monotonic()
-            self.link.answered_at = now
-            unit.settings.keep_report(report, now, self._clock.local_now().date())
-            self._log_written(report)
-        self._updated()
-        return report
-
-    async def _write_plan(self, unit: UnitState, changes: Sequence[Change]) -> WritePlan:
-        """Return the plan of a change, once it is sure which unit answers there. Raises ReaderError."""
-        if not unit.verified or unit.unit_id is None:
-            await self._poll()  # it might be another one now
-        if not unit.verified or unit.unit_id is None:
-            code = unit.unresponsive or ErrorCode.NO_RESPONSE
-            raise self.link.last_error or ReaderError(code, "the unit does not answer")
-        if unit.unit_id == BROADCAST_UNIT and len(self.units) > 1:
-            text = "the unit ID is that of all units: find it again"
-            raise ReaderError(ErrorCode.WRONG_UNIT, text, stage=Stage.START)
-        of_unit = UnitPlan(
-            key=unit.key, profile=unit.profile, model=unit.model, unit_id=unit.unit_id
-        )
-        return WritePlan(unit=of_unit, changes=tuple(changes), connect_timeout=self.connect_timeout)
-
-    def _note_unknown(self, unit: UnitState, changes: Sequence[Change]) -> None:
-        """Note that something may have been sent: what the settings are is not known any more."""
-        unit.settings.forget()
-        today = self._clock.local_now().date()
-        unit.settings.note_sent((change.key for change in changes), today)
-        self._updated()
-
-    def _log_written(self, report: WriteReport) -> None:
-        """Log what a change has done."""
-        for item in report.settings:
-            level = logging.INFO if item.outcome.done else logging.WARNING
-            if item.outcome is not Outcome.UNCHANGED:
-                self.link.log.log(level, Topic.WRITE, described(item))
+        return await self._changes.write(unit, changes)
 
     async def find_units(self, unit_ids: tuple[int, ...] = ()) -> list[Finding]:
         """Find all units behind the module, known ones too: they may have moved. Raises ReaderError.
@@ -247,7 +197,7 @@ class Supervisor:
             try:
                 return await self._access.run(self._reader.find(plan))
             finally:
-                self._note_busy()
+                self.link.note_busy(self._clock.monotonic())
 
     def heard(self) -> None:
         """Note an advertisement by a scanner that can connect; poll when the device was not heard before."""
@@ -324,7 +274,7 @@ class Supervisor:
                 ReaderError(ErrorCode.READER_CRASHED, f"a fault of BluPow itself: {fault}"), started
             )
         finally:
-            self._note_busy()
+            self.link.note_busy(self._clock.monotonic())
             self._schedule_poll()
         self._updated()
 
@@ -407,10 +357,6 @@ class Supervisor:
             link.excused_until = self._clock.monotonic()
         self.pause = self.health.pause
         self._announce()
-
-    def _note_busy(self) -> None:
-        """Note that the device was busy with us: it does not advertise while it is connected."""
-        self.link.heard_at = max(self.link.heard_at, self._clock.monotonic())
 
     # Time
 
