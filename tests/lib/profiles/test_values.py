@@ -14,13 +14,20 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import (
     NO_SENSOR,
     NO_VALUE,
     UNKNOWN_FAULT,
+    Computed,
     Counter,
     Field,
     Kind,
+    Rule,
     UnitOfMeasurement,
     WordOrder,
 )
-from custom_components.blupow.lib.blupow_ble.profiles.decoding import Decoded, decode
+from custom_components.blupow.lib.blupow_ble.profiles.decoding import (
+    Decoded,
+    OutOfRange,
+    decode,
+    decode_field,
+)
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
 from custom_components.blupow.lib.blupow_ble.profiles.profile import Model, Profile, RegisterMap
 from custom_components.blupow.lib.blupow_ble.profiles.shunt import SHUNT
@@ -265,3 +272,63 @@ def test_another_model_reads_what_all_have_in_common(profile: Profile, model: Mo
     for field in profile.register_map(other).fields:
         if field.key in theirs and field.counter is None:
             assert theirs[field.key] == field
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ((0x4120, 0x4200), "A B"),
+        ((0x2020, 0x4142), "AB"),
+        ((0x417F, 0x4280), "AB"),
+        ((0x4100, 0x0042), "AB"),
+        ((0x2000, 0), None),
+    ],
+)
+def test_text(words: tuple[int, ...], text: str | None) -> None:
+    """Printable characters without the padding; a space within belongs to it."""
+    field = Field(key="text", register=0, words=2, kind=Kind.TEXT)
+    assert decode_field(field, words) == text
+
+
+def test_text_in_low_bytes() -> None:
+    """One character a register."""
+    field = Field(key="text", register=0, words=3, kind=Kind.TEXT, bits=(0, 8))
+    assert decode_field(field, (0x0041, 0x4242, 0x0043)) == "ABC"
+
+
+def test_cells_that_are_not_counted() -> None:
+    """Without their number none is there; the last one is."""
+    cells = tuple(
+        Field(key=f"cell_{number}", register=number, present_count=(9, number))
+        for number in (1, 2, 3)
+    )
+    register_map = RegisterMap(blocks=(), fields=cells)
+    assert decode(register_map, {1: 5, 2: 6, 3: 7}).values == {}
+    assert decode(register_map, {1: 5, 2: 6, 3: 7, 9: 2}).values == {"cell_1": 5, "cell_2": 6}
+
+
+def test_limits_belong_to_what_can_be() -> None:
+    """Of a number, of its finer scale, and of what follows from two others."""
+    field = Field(key="n", register=1, scale=1, fine_scale=0.1, valid=(2, 10))
+    assert [decode_field(field, (word,)) for word in (2, 10, 20, 100)] == [2, 10, 2.0, 10.0]
+    for word in (1, 19, 101):
+        with pytest.raises(OutOfRange):
+            decode_field(field, (word,))
+    computed = Computed(
+        key="product",
+        rule=Rule.PRODUCT,
+        of=("a", "b"),
+        unit_of_measurement=UnitOfMeasurement.WATT,
+        scale=1,
+        valid=(4, 6),
+    )
+    fields = (Field(key="a", register=1), Field(key="b", register=2))
+    register_map = RegisterMap(blocks=(), fields=fields, computed=(computed,))
+    for factor, shown in ((1, None), (2, 4), (3, 6), (4, None)):
+        assert decode(register_map, {1: 2, 2: factor}).values.get("product") == shown
+
+
+def test_place_of_a_bit_without_a_name() -> None:
+    """Its register and its number there, where the field takes some bits of two registers."""
+    field = Field(key="f", register=7, words=2, kind=Kind.BITS, bits=(4, 16), names={0: "known"})
+    assert decode_field(field, (0x0001, 0x8010)) == ["known", "unknown (8, 15)", "unknown (7, 0)"]

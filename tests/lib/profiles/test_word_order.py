@@ -1,11 +1,14 @@
 """Which word of a 32-bit total comes first: declared, or inferred from the numbers themselves."""
 
+from typing import Any
+
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import NO_VALUE, WordOrder
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import NO_VALUE, Field, WordOrder
 from custom_components.blupow.lib.blupow_ble.profiles.decoding import decode
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
+from custom_components.blupow.lib.blupow_ble.profiles.profile import RegisterMap
 from custom_components.blupow.lib.blupow_ble.profiles.word_order import inferred_order
 
 MAP = INVERTER.register_map(RIV4835CSH1S)
@@ -97,3 +100,35 @@ def test_no_order_shows_a_wrong_number(
     for register, number in numbers.items():
         scale = 1 if register < 4554 else 0.1
         assert values.get(TOTALS[register]) in (None, round(number * scale, 1))
+
+
+def _total(**facts: Any) -> RegisterMap:
+    """Return a map of one total in registers 1 and 2, and of today's counter in register 3."""
+    fields = (
+        Field(key="total", register=1, words=2, order=WordOrder.INFERRED, today="today", **facts),
+        Field(key="today", register=3),
+    )
+    return RegisterMap(blocks=(), fields=fields)
+
+
+def test_limit_of_a_total() -> None:
+    """Up to the last digit that it can have counted, in either order."""
+    limited = _total(valid=(0, 20_000.5), scale=0.1)  # 200005 digits: 3 and 3397
+    for first, second, order in (
+        (3, 3397, WordOrder.HIGH_FIRST),
+        (3397, 3, WordOrder.LOW_FIRST),
+        (2, 3397, WordOrder.HIGH_FIRST),
+        (3397, 2, WordOrder.LOW_FIRST),
+    ):
+        assert inferred_order(limited, {1: first, 2: second}) is order
+    # one digit more can be in no order: nothing is told
+    other = {1: 3, 2: 3398, 3: 0}
+    assert inferred_order(limited, other) is WordOrder.HIGH_FIRST
+    assert inferred_order(limited, {1: 3398, 2: 3}) is WordOrder.HIGH_FIRST
+
+
+def test_total_without_a_limit() -> None:
+    """A high word of zero tells, up to the largest low word."""
+    assert inferred_order(_total(), {1: 0xFFFF, 2: 0}) is WordOrder.LOW_FIRST
+    assert inferred_order(_total(), {1: 0, 2: 0xFFFF}) is WordOrder.HIGH_FIRST
+    assert inferred_order(_total(), {1: 5, 2: 0, 3: 6}) is WordOrder.HIGH_FIRST

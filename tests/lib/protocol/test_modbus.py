@@ -317,3 +317,21 @@ def test_byte_count_that_is_not_whole_registers(count: int) -> None:
 def test_checksum_alone_is_no_frame() -> None:
     """The CRC of nothing holds, but says nothing."""
     assert not is_sealed(seal(b""))
+
+
+def test_unit_whose_id_looks_like_an_exception() -> None:
+    """A byte of noise before it makes its header look like another one, which is none."""
+    unit_id = 0x83
+    frame = seal(bytes((unit_id, 3, 4, 1, 2, 3, 4)))
+    reply = ReplyCollector(ReadRequest(unit_id, 1, 2)).feed(b"\x83" + frame)
+    assert reply is not None
+    assert reply.words == (0x0102, 0x0304)
+
+
+def test_echo_of_another_kind_of_write() -> None:
+    """The echo of one register is none of several, nor the other way round."""
+    single, several = WriteRequest(1, 4, (5,)), WriteRequest(1, 4, (5, 6))
+    for request_, function in ((single, 0x10), (several, 0x06)):
+        echo = seal(bytes((1, function, 0, 4, 0, 5)))
+        assert ReplyCollector(request_).feed(echo) is None
+    assert ReplyCollector(several).feed(seal(bytes((1, 0x10, 0, 4, 0, 2)))) == Reply(1)

@@ -139,3 +139,40 @@ def test_believed_totals_only_rise_or_have_counted_anew(readings: list[tuple[flo
             assert before is not None
             assert before <= value
         shown = (now, value)
+
+
+LATE = 1_000_000.0
+"""A device that has been followed for days: nothing is measured from the beginning."""
+
+
+def test_jumps_after_days() -> None:
+    """Each is measured from the reading before."""
+    leaps = every(30, *(99_000 + 100_000 * number for number in range(20)), start=LATE + 30)
+    assert judged((LATE, 1000), *leaps) == [True] + [False] * 20
+
+
+def test_jump_that_goes_on_growing() -> None:
+    """Measured from reading to reading it can be, though not from the first one."""
+    grows = every(30, *(99_000 + 100 * number for number in range(9)), start=LATE + 30)
+    assert judged((LATE, 1000), *grows) == [True, *[False] * 6, *[True] * 3]
+
+
+def test_fall_after_days() -> None:
+    """Zeros for minutes, then more than it can have counted since: the fall was real."""
+    cleared = every(60, 0, 0, 0, 0, 0, 1, start=LATE + 60)
+    readings = judged((LATE, 1000), *cleared, (LATE + 420, 1), (LATE + 600, 40_000))
+    assert readings == [True, *[False] * 5, True, True, False]
+    later = every(60, 40_001, 40_002, 40_003, 40_004, start=LATE + 660)
+    assert judged((LATE, 1000), *cleared, (LATE + 420, 1), (LATE + 600, 40_000), *later)[-4:] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_fine_counter() -> None:
+    """Two of its last digits may be late, not twenty."""
+    fine = CounterGuard(per_hour=20, step=0.1)
+    assert judged((0, 100.0), (300, 101.8), guard=fine) == [True, True]
+    assert judged((0, 100.0), (300, 102.0), guard=fine) == [True, False]
