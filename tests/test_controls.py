@@ -5,6 +5,10 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
@@ -14,6 +18,7 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
 
 from .helpers.families import FAMILIES, RIV4835
 from .helpers.scripted import Script
@@ -282,6 +287,24 @@ async def test_values_as_yaml_has_them(hass: HomeAssistant, script: Script) -> N
     script.error = ErrorCode.CONNECT_FAILED
     with pytest.raises(HomeAssistantError, match="connection failed"):
         await act(hass, "set_minimum_soc", percentage=20)
+
+
+async def test_diagnostics(
+    hass: HomeAssistant, script: Script, hass_client: ClientSessionGenerator
+) -> None:
+    """They hold what the device is set to, what was sent today, and the schedule."""
+    assert await async_setup_component(hass, "diagnostics", {})
+    await start(hass, script, "riv4835")
+    await change(hass, "number", "ac_charge_current", "set_value", value=25)
+    await change(hass, "switch", "charge_window", "turn_on")
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    found = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    (unit,) = found["units"]
+    assert unit["settings"]["ac_charge_current"] == 25
+    assert unit["settings"]["output_priority"] == "solar_first"
+    assert unit["sent_today"] == {"ac_charge_current": 1}
+    assert unit["schedule"]["mode"] == "none"
+    assert unit["schedule"]["schedule"]["charge_window"] is True
 
 
 async def test_who_may_not_control_the_device(

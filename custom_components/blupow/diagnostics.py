@@ -100,6 +100,9 @@ def _unit(unit: UnitState) -> dict[str, Any]:
         "unresponsive": unit.unresponsive,
         "doubted": dict(unit.doubted),
         "unrecognized": dict(unit.unrecognized),
+        "settings": {item.key: unit.setting(item.key) for item in unit.controls},
+        "sent_today": dict(unit.settings.writes.counts),
+        "schedule": asdict(unit.schedule),
     }
     if (snapshot := unit.snapshot) is None:
         return known
