@@ -284,9 +284,20 @@ async def test_values_as_yaml_has_them(hass: HomeAssistant, script: Script) -> N
         "charge_window": True,
         "charge_end_time": "06:30",
     }
+    await act_plain(hass, {"charge_end_time": 23 * 60})  # as YAML reads 23:00
+    assert state_of(hass, "time", "charge_end_time") == "23:00:00"
+    with pytest.raises(ServiceValidationError, match=r"a time such as 06:30"):
+        await act_plain(hass, {"charge_end_time": "noon"})
+    with pytest.raises(ServiceValidationError, match="must be a number"):
+        await act_plain(hass, {"low_soc_alarm": float("nan")})
     script.error = ErrorCode.CONNECT_FAILED
     with pytest.raises(HomeAssistantError, match="connection failed"):
         await act(hass, "set_minimum_soc", percentage=20)
+    script.error = None
+    await start_again(hass, script, "riv4835")
+    answer = await act(hass, "update_settings", settings={"power_saving": True})
+    assert answer is not None
+    assert answer["settings"]["power_saving"]["now"] == "on"
 
 
 async def test_diagnostics(

@@ -10,6 +10,7 @@ from custom_components.blupow.const import DOMAIN
 from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from custom_components.blupow.lib.blupow_ble.virtual.writes import Habit
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .helpers.families import FAMILIES, RIV4835
@@ -161,6 +162,20 @@ async def test_what_it_waits_for(
     assert event is not None
     assert event.attributes["event_type"] == "manual_change"
     assert state(hass, PRIORITY) == "battery_first"
+
+
+async def test_what_can_never_be(
+    hass: HomeAssistant, script: Script, freezer: FrozenDateTimeFactory
+) -> None:
+    """A current off its step, a minimum too high: an error in words, at once."""
+    await start(hass, script, freezer, "12:00:00")
+    with pytest.raises(ServiceValidationError, match="Charge window current goes in steps of 5"):
+        await do(hass, "number.{}_charge_window_current", "set_value", value=12)
+    with pytest.raises(
+        ServiceValidationError, match="Minimum state of charge must be from 0 to 95"
+    ):
+        await act(hass, "set_minimum_soc", percentage=96)
+    assert state(hass, f"number.{NAME}_charge_window_current") == "unknown"
 
 
 async def test_where_there_is_no_schedule(hass: HomeAssistant, script: Script) -> None:

@@ -21,6 +21,7 @@ from blupow_ble.supervisor.exclusive import Interrupted
 from blupow_ble.supervisor.protocols import ScheduleEvent
 from blupow_ble.supervisor.schedule import Mode, Schedule, Wait
 from blupow_ble.supervisor.supervisor import Supervisor
+from blupow_ble.supervisor.unit_state import UnitState
 from blupow_ble.virtual.device import VirtualDevice
 from blupow_ble.virtual.inverter import RIV4835_MODEL, UNIT
 from blupow_ble.virtual.writes import Habit
@@ -496,6 +497,72 @@ async def settings_at_long_intervals() -> None:
             assert supervisor.own.setting("output_priority") == "solar_first", interval
             assert supervisor.own.setting("overload_bypass") is True
         await supervisor.stop()
+
+
+async def stop_while_a_change_waits() -> None:
+    """It is not begun any more; a caller that goes away leaves a setting that nobody knows."""
+    host = a_host()
+    supervisor = await begin(host)
+    unit = supervisor.own
+    host.hang = True
+    going = asyncio.ensure_future(supervisor.write(unit, [Change("ac_charge_current", 25)]))
+    while not host.write_plans:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    going.cancel()
+    await asyncio.wait((going,))
+    assert going.cancelled()
+    assert unit.setting("ac_charge_current") is None
+    assert unit.settings.writes.counts == {"ac_charge_current": 1}
+    host.hang = False
+    await host.clock.pass_time(31)
+    assert unit.setting("ac_charge_current") == 10
+    host.hang = True
+    reading = asyncio.ensure_future(supervisor.poll())
+    waiting = asyncio.ensure_future(supervisor.write(unit, [Change("ac_charge_current", 25)]))
+    wanting = asyncio.ensure_future(
+        supervisor.scheduler.set(unit, charge_window=True, charge_end_time=time(23))
+    )
+    await asyncio.sleep(0)
+    await supervisor.stop()
+    await asyncio.wait((reading, waiting, wanting))
+    assert isinstance(waiting.exception(), Interrupted)
+    assert wanting.exception() is None
+    assert len(host.write_plans) == 1
+    assert host.clock.pending == 0
+
+
+async def unit_that_is_asked_by_everybodys_address() -> None:
+    """Behind a module of several a write to 255 would reach them all."""
+    host = a_host()
+    supervisor = await begin(host)
+    supervisor.units.append(
+        UnitState(key="48", profile=PROFILES["battery"], model=None, unit_id=48)
+    )
+    supervisor.own.unit_id = 255
+    change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
+    assert await error_of(change) is ErrorCode.WRONG_UNIT
+    assert host.write_plans == []
+    supervisor.units.pop()
+    await supervisor.stop()
+
+
+async def wish_that_is_so_already() -> None:
+    """Nothing is sent, and nothing is told; a mode without anything to put back just ends."""
+    host = a_host("2026-11-21T23:30:00+01:00")
+    host.device.overrides[CURRENT] = 200
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT | {"charge_window_current": None}))
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED]
+    await do(host, supervisor.scheduler.set(unit, charge_window_current=20.0))
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED]
+    assert unit.schedule.before == {"output_priority": "solar_first", "ac_charge_current": 20.0}
+    assert len(host.device.writes.seen) == 1
+    unit.schedule.before = {}
+    await do(host, supervisor.scheduler.set(unit, charge_window=False, discharge_window=False))
+    assert unit.schedule.mode is Mode.NONE
+    await supervisor.stop()
 
 
 async def window_that_asks_for_what_is() -> None:

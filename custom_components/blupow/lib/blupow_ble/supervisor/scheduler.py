@@ -182,9 +182,7 @@ class Scheduler:
         state, revision = unit.schedule, self._revisions[unit.key]
         unsent = deepcopy(state)
         new = [key for key in of_mode if key not in state.before]
-        for key in new:
-            if (value := unit.setting(key)) is not None:
-                state.before[key] = value
+        state.before |= {key: value for key in new if (value := unit.setting(key)) is not None}
         self._note_traces(state, decision.changes)
         state.pending = True
         now, wanted = self._clock.now().astimezone(UTC), decision.changes.get(OUTPUT_PRIORITY)
@@ -209,8 +207,9 @@ class Scheduler:
         for item in report.settings:
             if item.key in new and item.before is not None:
                 state.before[item.key] = item.before  # it was read anew just before
-            if item.now is not None:
-                self._note_traces(state, {item.key: item.now})
+        self._note_traces(
+            state, {item.key: item.now for item in report.settings if item.now is not None}
+        )
         if failed := [item for item in report.settings if not item.outcome.done]:
             why = "; ".join(described(item) for item in failed)
             await self._fail(unit, decision.mode, why, now)
