@@ -11,17 +11,8 @@ from typing import Final
 
 from .charger import BATTERY_TYPE, BOOST_BATTERY_TYPE, ROVER_BATTERY_TYPE
 from .declaration import Span, UnitOfMeasurement
-from .setting import (
-    SWITCH,
-    Condition,
-    Controls,
-    Evidence,
-    OrderRule,
-    Setting,
-    SettingKind,
-    State,
-    SystemVoltage,
-)
+from .setting import Condition, Controls, Evidence, OrderRule, Setting, State, SystemVoltage
+from .setting_forms import Claim, amperes, choice, number_setting, switch, volts
 
 _USER: Final = 0
 _LITHIUM: Final = 4
@@ -29,13 +20,17 @@ _USER_LOCKED: Final = 5
 _MANUAL: Final = 15
 _ELITE_VOLTAGES: Final = frozenset({"boost_voltage", "float_voltage"})
 
-_DOCUMENT: Final = "ROVER document; written by other programs, not confirmed on a device"
-_SHEET: Final = (
-    "vendor's register sheet of DC-DC chargers; written by other programs, not confirmed"
+_DOCUMENT: Final = (
+    Evidence.DOCUMENT,
+    "ROVER document; written by other programs, not confirmed on a device",
 )
-_APP: Final = "capture of the vendor's app with a Rover 40"
-_LOAD: Final = "owner's write test of a RVR40, firmware 3.1.0"
-_COMPENSATION: Final = "owner's write test of a SRNE ML2420"
+_SHEET: Final = (
+    Evidence.DOCUMENT,
+    "vendor's register sheet of DC-DC chargers; written by other programs, not confirmed",
+)
+_APP: Final = (Evidence.APP, "capture of the vendor's app with a Rover 40")
+_LOAD: Final = (Evidence.HARDWARE, "owner's write test of a RVR40, firmware 3.1.0")
+_COMPENSATION: Final = (Evidence.HARDWARE, "owner's write test of a SRNE ML2420")
 
 USER_BATTERY: Final = Condition("battery_type", 0xE004, frozenset({_USER}))
 """Only with it the voltages may be changed: the others have tables of their own."""
@@ -54,28 +49,23 @@ _VOLTAGES: Final = {
     "over_discharge_voltage": 0xE00D,
     "discharge_limit_voltage": 0xE00E,
 }
-# key: register, unit, smallest, largest, step
+# key: register, unit, and the smallest value, the largest, and the step
 _TIMES: Final = {
-    "over_discharge_delay": (0xE010, UnitOfMeasurement.SECOND, 0, 120, 1),
-    "equalization_time": (0xE011, UnitOfMeasurement.MINUTE, 0, 300, 10),
-    "boost_time": (0xE012, UnitOfMeasurement.MINUTE, 10, 300, 10),
-    "equalization_interval": (0xE013, UnitOfMeasurement.DAY, 0, 255, 5),
+    "over_discharge_delay": (0xE010, UnitOfMeasurement.SECOND, (0, 120, 1)),
+    "equalization_time": (0xE011, UnitOfMeasurement.MINUTE, (0, 300, 10)),
+    "boost_time": (0xE012, UnitOfMeasurement.MINUTE, (10, 300, 10)),
+    "equalization_interval": (0xE013, UnitOfMeasurement.DAY, (0, 255, 5)),
 }
 
 
 def _battery_type(
-    names: Mapping[int, str],
-    evidence: Evidence,
-    source: str,
-    never_written: frozenset[int] = frozenset(),
+    names: Mapping[int, str], claim: Claim, never_written: frozenset[int] = frozenset()
 ) -> Setting:
-    return Setting(
-        key="battery_type",
-        register=0xE004,
-        kind=SettingKind.CHOICE,
-        evidence=evidence,
-        source=source,
-        choices=names,
+    return choice(
+        "battery_type",
+        0xE004,
+        names,
+        claim,
         never_written=never_written,
         confirmed_for=("RVR40",),
         loads_others=True,
@@ -83,53 +73,32 @@ def _battery_type(
 
 
 def _voltages(
-    source: str, *, normalized: bool, needs: Condition = USER_BATTERY
+    claim: Claim, *, normalized: bool, needs: Condition = USER_BATTERY
 ) -> tuple[Setting, ...]:
     return tuple(
-        Setting(
-            key=key,
-            register=register,
-            evidence=Evidence.DOCUMENT,
-            source=source,
-            low=7,
-            high=17,
-            step=0.1,
-            scale=0.1,
-            unit_of_measurement=UnitOfMeasurement.VOLT,
-            normalized=normalized,
-            needs=(needs,),
-        )
+        volts(key, register, (7, 17), claim, normalized=normalized, needs=(needs,))
         for key, register in _VOLTAGES.items()
     )
 
 
-def _times(source: str) -> tuple[Setting, ...]:
+def _times(claim: Claim) -> tuple[Setting, ...]:
     return tuple(
-        Setting(
-            key=key,
-            register=register,
-            evidence=Evidence.DOCUMENT,
-            source=source,
-            low=low,
-            high=high,
-            step=step,
+        number_setting(
+            key,
+            register,
+            limits,
+            claim,
             unit_of_measurement=unit,
             may_be_ignored_unless=USER_BATTERY,
         )
-        for key, (register, unit, low, high, step) in _TIMES.items()
+        for key, (register, unit, limits) in _TIMES.items()
     )
 
 
-def _compensation(evidence: Evidence, source: str) -> Setting:
+def _compensation(claim: Claim) -> Setting:
     """Return the temperature compensation, in mV/°C for 2 V."""
-    return Setting(
-        key="temperature_compensation",
-        register=0xE014,
-        evidence=evidence,
-        source=source,
-        low=0,
-        high=5,
-        confirmed_for=("ML2420",),
+    return number_setting(
+        "temperature_compensation", 0xE014, (0, 5, 1), claim, confirmed_for=("ML2420",)
     )
 
 
@@ -148,13 +117,10 @@ ORDER: Final = (
 SETTINGS_SPAN: Final = Span(start=0xE002, words=19)
 
 
-_LOAD_SWITCH: Final = Setting(
-    key="load",
-    register=0x010A,
-    kind=SettingKind.SWITCH,
-    evidence=Evidence.HARDWARE,
-    source=_LOAD,
-    choices=SWITCH,
+_LOAD_SWITCH: Final = switch(
+    "load",
+    0x010A,
+    _LOAD,
     state=State(register=0x0120, bit=15),
     # by another project's table of models; Elite, Rover 100 and Boost have no load terminals
     only_for=("RVR20", "RVR30", "RVR40", "RVR60", "WND10", "WNDPG10"),
@@ -172,7 +138,7 @@ def _controller(battery_type: Setting, *, needs: Condition = USER_BATTERY) -> Co
             battery_type,
             *_voltages(_DOCUMENT, normalized=True, needs=needs),
             *_times(_DOCUMENT),
-            _compensation(Evidence.HARDWARE, _COMPENSATION),
+            _compensation(_COMPENSATION),
         ),
         spans=(Span(start=0x0100, words=34), SETTINGS_SPAN, Span(start=0xE01D, words=1)),
         order=ORDER,
@@ -181,67 +147,30 @@ def _controller(battery_type: Setting, *, needs: Condition = USER_BATTERY) -> Co
 
 
 ROVER_CONTROLS: Final = _controller(
-    _battery_type(ROVER_BATTERY_TYPE, Evidence.APP, _APP, frozenset({_USER_LOCKED}))
+    _battery_type(ROVER_BATTERY_TYPE, _APP, frozenset({_USER_LOCKED}))
 )
 ROVER_100_CONTROLS: Final = ROVER_CONTROLS.without("load")
 WANDERER_PG_CONTROLS: Final = _controller(
-    _battery_type(
-        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_LITHIUM, _USER_LOCKED})
-    )
+    _battery_type(ROVER_BATTERY_TYPE, _DOCUMENT, frozenset({_LITHIUM, _USER_LOCKED}))
 )
 WANDERER_CONTROLS: Final = _controller(
-    _battery_type(
-        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_USER, _USER_LOCKED})
-    )
+    _battery_type(ROVER_BATTERY_TYPE, _DOCUMENT, frozenset({_USER, _USER_LOCKED}))
 ).without(*_VOLTAGES)
 ELITE_CONTROLS: Final = _controller(
-    _battery_type(
-        ROVER_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT, frozenset({_USER, _USER_LOCKED})
-    ),
+    _battery_type(ROVER_BATTERY_TYPE, _DOCUMENT, frozenset({_USER, _USER_LOCKED})),
     needs=LITHIUM_BATTERY,
 ).without("load", *(key for key in _VOLTAGES if key not in _ELITE_VOLTAGES))
-BOOST_CONTROLS: Final = _controller(
-    _battery_type(BOOST_BATTERY_TYPE, Evidence.DOCUMENT, _DOCUMENT)
-).without("load")
+BOOST_CONTROLS: Final = _controller(_battery_type(BOOST_BATTERY_TYPE, _DOCUMENT)).without("load")
 
 DCDC_CONTROLS: Final = Controls(
     settings=(
-        Setting(
-            key="charge_current",
-            register=0xE001,
-            evidence=Evidence.DOCUMENT,
-            source=_SHEET,
-            low=1,
-            high=50,
-            scale=0.01,
-            unit_of_measurement=UnitOfMeasurement.AMPERE,
-        ),
-        _battery_type(BATTERY_TYPE, Evidence.DOCUMENT, _SHEET),
+        amperes("charge_current", 0xE001, (1, 50, 1), _SHEET, 0.01),
+        _battery_type(BATTERY_TYPE, _SHEET),
         *_voltages(_SHEET, normalized=False),
         *_times(_SHEET),
-        _compensation(Evidence.DOCUMENT, _SHEET),
-        Setting(
-            key="reverse_charging_voltage",
-            register=0xE020,
-            evidence=Evidence.DOCUMENT,
-            source=_SHEET,
-            low=11,
-            high=15,
-            step=0.1,
-            scale=0.1,
-            unit_of_measurement=UnitOfMeasurement.VOLT,
-        ),
-        Setting(
-            key="solar_cut_off_current",
-            register=0xE038,
-            evidence=Evidence.DOCUMENT,
-            source=_SHEET,
-            low=0,
-            high=10,
-            step=0.01,
-            scale=0.01,
-            unit_of_measurement=UnitOfMeasurement.AMPERE,
-        ),
+        _compensation(_SHEET),
+        volts("reverse_charging_voltage", 0xE020, (11, 15), _SHEET),
+        amperes("solar_cut_off_current", 0xE038, (0, 10, 0.01), _SHEET, 0.01),
     ),
     spans=(
         Span(start=0xE001, words=20),

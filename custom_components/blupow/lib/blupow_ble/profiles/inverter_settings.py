@@ -8,12 +8,12 @@ whose range no source gives. Order rules beyond that of the two transfer voltage
 maker's charge controllers.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from .declaration import Span, UnitOfMeasurement
-from .setting import OFF, ON, SWITCH, Condition, Controls, Evidence, OrderRule, Setting, SettingKind
+from .setting import OFF, ON, Condition, Controls, Evidence, OrderRule
+from .setting_forms import amperes, choice, number_setting, switch, volts
 
 OUTPUT_PRIORITY: Final = {0: "solar_first", 1: "grid_first", 2: "battery_first"}
 # no source names 0 for this model
@@ -49,63 +49,6 @@ _APP_READS: Final = (
     "read by the vendor's app; written by another project's program",
 )
 
-type Claim = tuple[Evidence, str]
-
-
-def _number(
-    key: str,
-    register: int,
-    unit: UnitOfMeasurement,
-    limits: tuple[float, float, float],
-    claim: Claim,
-) -> Setting:
-    """Return a number; limits are the smallest and the largest value, and the step."""
-    low, high, step = limits
-    whole = unit not in (UnitOfMeasurement.AMPERE, UnitOfMeasurement.VOLT)
-    return Setting(
-        key=key,
-        register=register,
-        evidence=claim[0],
-        source=claim[1],
-        low=low,
-        high=high,
-        step=step,
-        scale=1 if whole else 0.1,
-        unit_of_measurement=unit,
-    )
-
-
-def _amperes(key: str, register: int, limits: tuple[float, float, float], claim: Claim) -> Setting:
-    return _number(key, register, UnitOfMeasurement.AMPERE, limits, claim)
-
-
-def _volts(key: str, register: int, limits: tuple[float, float], claim: Claim) -> Setting:
-    return _number(key, register, UnitOfMeasurement.VOLT, (*limits, 0.1), claim)
-
-
-def _choice(key: str, register: int, choices: Mapping[int, str], claim: Claim) -> Setting:
-    return Setting(
-        key=key,
-        register=register,
-        kind=SettingKind.CHOICE,
-        evidence=claim[0],
-        source=claim[1],
-        choices=choices,
-    )
-
-
-def _switch(key: str, register: int, claim: Claim, choices: Mapping[int, str] = SWITCH) -> Setting:
-    return Setting(
-        key=key,
-        register=register,
-        kind=SettingKind.SWITCH,
-        evidence=claim[0],
-        source=claim[1],
-        choices=choices,
-        primary=key == "ac_output",
-    )
-
-
 # Real volts of a 48 V battery; the protocol's range of 9-15.5 V is that of a 12 V one.
 _48V: Final = (36.0, 62.0)
 
@@ -124,31 +67,64 @@ _RIV4835_VOLTAGES: Final = (
 
 RIV4835_CONTROLS: Final = Controls(
     settings=(
-        _amperes("ac_charge_current", 0xE205, (0, 40, 5), _RIV4835_WRITTEN),
-        _choice("output_priority", 4441, OUTPUT_PRIORITY, _RIV4835_WRITTEN),
-        _amperes("solar_charge_current", 0xE001, (0, 150, 1), _RIV4835_READ),
-        _choice("charger_priority", 4447, CHARGER_PRIORITY, _RIV4835_READ),
-        _choice("ac_range", 4443, AC_RANGE, _RIV4835_READ),
-        _choice("power_saving", 4444, POWER_SAVING, _RIV4835_READ),
-        _volts("battery_to_grid_voltage", 4437, _48V, _RIV4835_READ),
-        _volts("grid_to_battery_voltage", 4439, _48V, _RIV4835_READ),
+        amperes("ac_charge_current", 0xE205, (0, 40, 5), _RIV4835_WRITTEN),
+        choice("output_priority", 4441, OUTPUT_PRIORITY, _RIV4835_WRITTEN),
+        amperes("solar_charge_current", 0xE001, (0, 150, 1), _RIV4835_READ),
+        choice("charger_priority", 4447, CHARGER_PRIORITY, _RIV4835_READ),
+        choice("ac_range", 4443, AC_RANGE, _RIV4835_READ),
+        choice("power_saving", 4444, POWER_SAVING, _RIV4835_READ),
+        volts("battery_to_grid_voltage", 4437, _48V, _RIV4835_READ),
+        volts("grid_to_battery_voltage", 4439, _48V, _RIV4835_READ),
         *(
-            replace(
-                _volts(key, register, _48V, _RIV4835_READ),
+            volts(
+                key,
+                register,
+                _48V,
+                _RIV4835_READ,
                 may_be_ignored_unless=Condition("battery_type", 4424, frozenset({_USER})),
             )
             for register, key in enumerate(_RIV4835_VOLTAGES, 4425)
         ),
-        _number("over_discharge_delay", 4433, UnitOfMeasurement.SECOND, (0, 120, 1), _RIV4835_READ),
-        _number("equalization_time", 4434, UnitOfMeasurement.MINUTE, (0, 600, 1), _RIV4835_READ),
-        _number("boost_time", 4435, UnitOfMeasurement.MINUTE, (10, 600, 1), _RIV4835_READ),
-        _number("equalization_interval", 4436, UnitOfMeasurement.DAY, (0, 255, 1), _RIV4835_READ),
-        _number("equalization_timeout", 4440, UnitOfMeasurement.MINUTE, (5, 900, 5), _RIV4835_READ),
-        _switch("beeper", 4101, _RIV4835_READ, BEEPER),
-        _switch("restart_after_overload", 0xE20D, _RIV4835_READ),
-        _switch("restart_after_over_temperature", 0xE20E, _RIV4835_READ),
-        _switch("source_change_alarm", 0xE211, _RIV4835_READ),
-        _switch("overload_bypass", 0xE212, _RIV4835_READ),
+        number_setting(
+            "over_discharge_delay",
+            4433,
+            (0, 120, 1),
+            _RIV4835_READ,
+            unit_of_measurement=UnitOfMeasurement.SECOND,
+        ),
+        number_setting(
+            "equalization_time",
+            4434,
+            (0, 600, 1),
+            _RIV4835_READ,
+            unit_of_measurement=UnitOfMeasurement.MINUTE,
+        ),
+        number_setting(
+            "boost_time",
+            4435,
+            (10, 600, 1),
+            _RIV4835_READ,
+            unit_of_measurement=UnitOfMeasurement.MINUTE,
+        ),
+        number_setting(
+            "equalization_interval",
+            4436,
+            (0, 255, 1),
+            _RIV4835_READ,
+            unit_of_measurement=UnitOfMeasurement.DAY,
+        ),
+        number_setting(
+            "equalization_timeout",
+            4440,
+            (5, 900, 5),
+            _RIV4835_READ,
+            unit_of_measurement=UnitOfMeasurement.MINUTE,
+        ),
+        switch("beeper", 4101, _RIV4835_READ, BEEPER),
+        switch("restart_after_overload", 0xE20D, _RIV4835_READ),
+        switch("restart_after_over_temperature", 0xE20E, _RIV4835_READ),
+        switch("source_change_alarm", 0xE211, _RIV4835_READ),
+        switch("overload_bypass", 0xE212, _RIV4835_READ),
     ),
     # It never answered more than 14 words at once.
     spans=(
@@ -175,13 +151,13 @@ RIV4835_CONTROLS: Final = Controls(
 
 REGO_CONTROLS: Final = Controls(
     settings=(
-        _amperes("ac_input_limit", 4456, (1, 50, 1), _REGO_WRITTEN),
-        _amperes("charge_current", 4422, (5, 150, 5), _REGO_WRITTEN),
-        _volts("under_voltage_warning_level", 4430, (9, 15.5), _REGO_WRITTEN),
-        _volts("over_voltage_threshold", 4452, (9, 16), _REGO_WRITTEN),
-        _choice("output_priority", 4441, PCH_OUTPUT_PRIORITY, _REGO_SAME),
-        _switch("ac_output", 4102, _REGO_SAME, AC_OUTPUT),
-        _switch("beeper", 4101, _REGO_SAME, BEEPER),
+        amperes("ac_input_limit", 4456, (1, 50, 1), _REGO_WRITTEN),
+        amperes("charge_current", 4422, (5, 150, 5), _REGO_WRITTEN),
+        volts("under_voltage_warning_level", 4430, (9, 15.5), _REGO_WRITTEN),
+        volts("over_voltage_threshold", 4452, (9, 16), _REGO_WRITTEN),
+        choice("output_priority", 4441, PCH_OUTPUT_PRIORITY, _REGO_SAME),
+        switch("ac_output", 4102, _REGO_SAME, AC_OUTPUT, primary=True),
+        switch("beeper", 4101, _REGO_SAME, BEEPER),
     ),
     # answered one by one (owner's reading); of the others nothing longer was tried
     spans=tuple(
@@ -191,19 +167,19 @@ REGO_CONTROLS: Final = Controls(
 )
 
 _PCH_SETTINGS: Final = (
-    _switch("beeper", 0x1005, _APP, BEEPER),
-    _switch("ac_output", 0x1006, _APP, AC_OUTPUT),
-    _amperes("charge_current", 0x1146, (30, 120, 5), _APP),
-    _choice("output_priority", 0x1159, PCH_OUTPUT_PRIORITY, _APP),
-    _volts("over_voltage_threshold", 0x1164, (9, 16), _APP),
-    _volts("over_voltage_recovery_voltage", 0x1165, (9, 15.5), _APP),
-    _volts("under_voltage_recovery_voltage", 0x1166, (9, 16), _APP),
-    _switch("lithium_activation", 0x1169, _APP),
-    _volts("under_voltage_warning_level", 0x114E, (9, 15.5), _APP),
-    _volts("over_discharge_voltage", 0x114F, (9, 15.5), _APP),
-    _volts("equalization_voltage", 0x1149, (9, 15.5), _APP_READS),
-    _volts("boost_voltage", 0x114A, (9, 15.5), _APP_READS),
-    _volts("float_voltage", 0x114B, (9, 15.5), _APP_READS),
+    switch("beeper", 0x1005, _APP, BEEPER),
+    switch("ac_output", 0x1006, _APP, AC_OUTPUT, primary=True),
+    amperes("charge_current", 0x1146, (30, 120, 5), _APP),
+    choice("output_priority", 0x1159, PCH_OUTPUT_PRIORITY, _APP),
+    volts("over_voltage_threshold", 0x1164, (9, 16), _APP),
+    volts("over_voltage_recovery_voltage", 0x1165, (9, 15.5), _APP),
+    volts("under_voltage_recovery_voltage", 0x1166, (9, 16), _APP),
+    switch("lithium_activation", 0x1169, _APP),
+    volts("under_voltage_warning_level", 0x114E, (9, 15.5), _APP),
+    volts("over_discharge_voltage", 0x114F, (9, 15.5), _APP),
+    volts("equalization_voltage", 0x1149, (9, 15.5), _APP_READS),
+    volts("boost_voltage", 0x114A, (9, 15.5), _APP_READS),
+    volts("float_voltage", 0x114B, (9, 15.5), _APP_READS),
 )
 PCH_CONTROLS: Final = Controls(
     # the app was captured with the one, not with a RIV1220PCH

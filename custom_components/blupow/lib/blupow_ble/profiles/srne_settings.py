@@ -5,15 +5,21 @@ and V2.08. Left out: output voltage and frequency, bonding, address, parallel an
 battery type and charging voltages, which sister machines refused to change (exception 11).
 """
 
+from dataclasses import replace
 from typing import Final
 
 from .declaration import Span, UnitOfMeasurement
 from .inverter_settings import AC_RANGE, CHARGER_PRIORITY, OUTPUT_PRIORITY
-from .setting import SWITCH, Controls, Evidence, OrderRule, Setting, SettingKind
+from .setting import Controls, Evidence, OrderRule, Setting, SettingKind
+from .setting_forms import Claim, amperes, choice, number_setting, switch
 
-_WRITTEN: Final = "owner's write test of a SPI-12K-H3P, 2026-07-31"
-_EASUN: Final = "owner's write test of an EASUN SMX II, firmware 6.63"
-_DOCUMENT: Final = "SRNE protocols V1.96 and V2.08"
+_WRITTEN: Final = (Evidence.HARDWARE, "owner's write test of a SPI-12K-H3P, 2026-07-31")
+_EASUN: Final = (Evidence.HARDWARE, "owner's write test of an EASUN SMX II, firmware 6.63")
+_EASUN_CHARGER: Final = (
+    Evidence.HARDWARE,
+    f"{_EASUN[1]} (solar and grid); a SPI-12K-H3P refused grid first",
+)
+_DOCUMENT: Final = (Evidence.DOCUMENT, "SRNE protocols V1.96 and V2.08")
 
 CHARGE_WINDOWS: Final = Span(start=0xE026, words=7)
 """Three windows, each of a begin and an end, and whether they are on: written at once (function 16)."""
@@ -23,97 +29,35 @@ EARLIEST_START: Final = 0x0001
 
 
 def _percent(key: str, register: int) -> Setting:
-    return Setting(
-        key=key,
-        register=register,
-        evidence=Evidence.HARDWARE,
-        source=_WRITTEN,
-        low=0,
-        high=100,
-        unit_of_measurement=UnitOfMeasurement.PERCENT,
-    )
+    unit = UnitOfMeasurement.PERCENT
+    return number_setting(key, register, (0, 100, 1), _WRITTEN, unit_of_measurement=unit)
 
 
-def _window(name: str, block: Span, evidence: Evidence, source: str) -> tuple[Setting, ...]:
+def _window(name: str, block: Span, claim: Claim) -> tuple[Setting, ...]:
     """Return the first window of a block, and the switch of the block's windows."""
-    return (
-        Setting(
-            key=f"{name}_start_time",
-            register=block.start,
-            kind=SettingKind.TIME,
-            evidence=evidence,
-            source=source,
-            earliest=EARLIEST_START,
-            block=block,
-        ),
-        Setting(
-            key=f"{name}_end_time",
-            register=block.start + 1,
-            kind=SettingKind.TIME,
-            evidence=evidence,
-            source=source,
-            block=block,
-        ),
-        Setting(
-            key=f"{name}_window",
-            register=block.start + 6,
-            kind=SettingKind.SWITCH,
-            evidence=evidence,
-            source=source,
-            choices=SWITCH,
-            block=block,
-        ),
+    evidence, source = claim
+    begin = Setting(
+        key=f"{name}_start_time",
+        register=block.start,
+        kind=SettingKind.TIME,
+        evidence=evidence,
+        source=source,
+        earliest=EARLIEST_START,
+        block=block,
     )
+    end = replace(begin, key=f"{name}_end_time", register=block.start + 1, earliest=0)
+    return begin, end, switch(f"{name}_window", block.start + 6, claim, block=block)
 
 
 SRNE_CONTROLS: Final = Controls(
     settings=(
-        Setting(
-            key="ac_charge_current",
-            register=0xE205,
-            evidence=Evidence.HARDWARE,
-            source=_WRITTEN,
-            low=0,
-            high=120,
-            scale=0.1,
-            unit_of_measurement=UnitOfMeasurement.AMPERE,
-        ),
-        Setting(
-            key="charge_current",
-            register=0xE20A,
-            evidence=Evidence.HARDWARE,
-            source=_WRITTEN,
-            low=0,
-            high=200,
-            scale=0.1,
-            unit_of_measurement=UnitOfMeasurement.AMPERE,
-        ),
-        Setting(
-            key="output_priority",
-            register=0xE204,
-            kind=SettingKind.CHOICE,
-            evidence=Evidence.HARDWARE,
-            source=_EASUN,
-            choices=OUTPUT_PRIORITY,
-        ),
-        Setting(
-            key="charger_priority",
-            register=0xE20F,
-            kind=SettingKind.CHOICE,
-            evidence=Evidence.HARDWARE,
-            source=f"{_EASUN} (solar and grid); a SPI-12K-H3P refused grid first",
-            choices=CHARGER_PRIORITY,
-        ),
-        Setting(
-            key="ac_range",
-            register=0xE20B,
-            kind=SettingKind.CHOICE,
-            evidence=Evidence.DOCUMENT,
-            source=_DOCUMENT,
-            choices=AC_RANGE,
-        ),
-        *_window("charge", CHARGE_WINDOWS, Evidence.HARDWARE, _WRITTEN),
-        *_window("discharge", DISCHARGE_WINDOWS, Evidence.DOCUMENT, _DOCUMENT),
+        amperes("ac_charge_current", 0xE205, (0, 120, 1), _WRITTEN),
+        amperes("charge_current", 0xE20A, (0, 200, 1), _WRITTEN),
+        choice("output_priority", 0xE204, OUTPUT_PRIORITY, _EASUN),
+        choice("charger_priority", 0xE20F, CHARGER_PRIORITY, _EASUN_CHARGER),
+        choice("ac_range", 0xE20B, AC_RANGE, _DOCUMENT),
+        *_window("charge", CHARGE_WINDOWS, _WRITTEN),
+        *_window("discharge", DISCHARGE_WINDOWS, _DOCUMENT),
         _percent("minimum_soc", 0xE01F),
         _percent("discharge_cut_off_soc", 0xE00F),
         _percent("low_soc_alarm", 0xE01E),
