@@ -178,6 +178,9 @@ async def test_a_change_that_is_not_confirmed(
 async def test_a_load_that_its_mode_holds(hass: HomeAssistant, script: Script) -> None:
     """The mode is named as the reason."""
     device = await start(hass, script, "controller")
+    device.writes.habit = Habit.FORGETS
+    with pytest.raises(HomeAssistantError, match="second or third try"):
+        await change(hass, "switch", "load", "turn_off")
     device.overrides[0xE01D] = 17
     with pytest.raises(HomeAssistantError, match="how Load mode is set"):
         await change(hass, "switch", "load", "turn_off")

@@ -367,6 +367,7 @@ def test_every_error_has_its_text() -> None:
         *(f"setting_wrong_type_{kind}" for kind in ("number", "switch", "time")),
         *(f"setting_order_{side}" for side in ("above", "below")),
         "setting_not_kept_unless",
+        "setting_not_kept_again",
     }
     assert own - of_settings == {
         "change_interrupted",

@@ -83,8 +83,9 @@ def setting_text(
     for fact in ("wanted", "side"):
         if fact in facts:
             key = f"{key}_{facts.pop(fact)}"
-    if "unless" in facts:
-        key = f"{key}_unless"
+    for fact in ("unless", "again"):
+        if fact in facts:
+            key = f"{key}_{fact}"
     for fact in ("needs", "other", "unless"):
         if fact in facts:
             facts[fact] = setting_name(hass, facts[fact])

@@ -127,6 +127,7 @@ _LOAD_SWITCH: Final = switch(
     confirmed_for=("RVR40",),
     volatile=True,
     primary=True,
+    may_need_another_try=True,
     may_be_ignored_unless=Condition("load_mode", 0xE01D, frozenset({_MANUAL})),
 )
 

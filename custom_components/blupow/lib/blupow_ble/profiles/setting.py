@@ -93,6 +93,8 @@ class Setting:
     """What the device is for, as its load: not a matter of configuration."""
     may_be_ignored_unless: Condition | None = None
     """Without this the device is known to ignore it at times: the reason to give when it was not kept."""
+    may_need_another_try: bool = False
+    """Devices are known to take it only when it is sent again: the user's to decide."""
     loads_others: bool = False
     """The device sets other settings by itself when this one is changed."""
     earliest: int = 0

@@ -328,6 +328,8 @@ class Writer:
             condition = job.setting.may_be_ignored_unless
             if condition is not None and not holds(condition, self._words):
                 facts["unless"] = condition.key
+            elif job.setting.may_need_another_try:
+                facts["again"] = job.setting.key
             self._report(job, Outcome.UNCONFIRMED, Reason.NOT_KEPT, **facts)
 
     def _refuse(self, job: _Job, err: SettingRefused) -> None:
