@@ -114,14 +114,24 @@ async def test_charge_from_grid(
         hass.states.async_set("input_boolean.cheap", cheap)
         await pass_time(hass, freezer, 61)
     assert device.writes.seen == [(4441, (1,)), (4441, (2,))]
-    hass.states.async_set("input_boolean.cheap", "unavailable")
+    # the end is missed: it is done when the device is back
+    hass.states.async_set("input_boolean.cheap", "on")
+    await pass_time(hass, freezer, 61)
+    assert device.writes.seen[2:] == [(4441, (1,))]
+    script.error = ErrorCode.CONNECT_TIMEOUT
+    await pass_time(hass, freezer, 700, step=7)
+    assert state(hass, "select.rngriu00000035_output_priority") == "unavailable"
     hass.states.async_set("input_boolean.cheap", "off")
+    script.error = None
+    await pass_time(hass, freezer, 130)
+    assert device.writes.seen[3:] == [(4441, (2,))]
+    # full enough: neither the begin nor the end does anything
     device.overrides[4327] = 85
     await pass_time(hass, freezer, 61)
-    for cheap in ("on", "off"):
+    for cheap in ("on", "unavailable", "off"):
         hass.states.async_set("input_boolean.cheap", cheap)
         await pass_time(hass, freezer, 61)
-    assert len(device.writes.seen) == 2
+    assert len(device.writes.seen) == 4
 
 
 @pytest.mark.usefixtures("blueprints")

@@ -182,7 +182,7 @@ async def test_a_load_that_its_mode_holds(hass: HomeAssistant, script: Script) -
     with pytest.raises(HomeAssistantError, match="second or third try"):
         await change(hass, "switch", "load", "turn_off")
     device.overrides[0xE01D] = 17
-    with pytest.raises(HomeAssistantError, match="how Load mode is set"):
+    with pytest.raises(HomeAssistantError, match="Check Load mode"):
         await change(hass, "switch", "load", "turn_off")
     assert state_of(hass, "switch", "load") == "on"
 
@@ -377,7 +377,7 @@ async def test_a_change_that_is_interrupted(
     """Nobody knows what came of it: the settings are unknown until they were read again."""
     await start(hass, script, "riv4835")
     script.error = code
-    with pytest.raises(HomeAssistantError, match="not known whether the device has taken it"):
+    with pytest.raises(HomeAssistantError, match="doesn't know whether the device applied it"):
         await change(hass, "number", "ac_charge_current", "set_value", value=25)
     assert state_of(hass, "number", "ac_charge_current") == "unavailable"
     script.error = None

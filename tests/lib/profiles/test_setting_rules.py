@@ -4,7 +4,10 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
-from custom_components.blupow.lib.blupow_ble.profiles.charger_settings import ROVER_CONTROLS
+from custom_components.blupow.lib.blupow_ble.profiles.charger_settings import (
+    ELITE_CONTROLS,
+    ROVER_CONTROLS,
+)
 from custom_components.blupow.lib.blupow_ble.profiles.inverter_settings import RIV4835_CONTROLS
 from custom_components.blupow.lib.blupow_ble.profiles.profile import Model, Profile
 from custom_components.blupow.lib.blupow_ble.profiles.setting import (
@@ -20,6 +23,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import (
     broken,
     limits,
     registers_needed,
+    setting_of,
     system_factor,
     value_of,
     word_of,
@@ -63,7 +67,7 @@ def test_declarations_fit_together(profile: Profile, model: Model) -> None:
                 assert value_of(setting, {setting.read_register: word}, 1) == pytest.approx(value)
         if setting.kind is SettingKind.CHOICE:
             assert all(word_of(setting, name) in setting.choices for name in setting.offered)
-    keys = {setting.key for setting in controls.settings}
+    keys = {setting.key for setting in (*controls.settings, *controls.read_only)}
     assert all({rule.upper, rule.lower} <= keys for rule in controls.order)
     assert all(span.words <= 20 or span.start == 0x0100 for span in controls.spans)
 
@@ -207,6 +211,19 @@ def test_a_rule_that_is_broken_already() -> None:
     with pytest.raises(SettingRefused) as caught:
         writes_of(RIV4835_CONTROLS, words, {"boost_voltage": 520})
     assert caught.value.facts == {"other": "float_voltage", "side": "above"}
+
+
+def test_order_with_what_is_only_read() -> None:
+    """A Rover Elite takes two of the voltages: they must fit the others all the same."""
+    words = {0xE005: 160, 0xE006: 155, 0xE007: 144, 0xE008: 144, 0xE009: 138, 0xE00A: 132}
+    assert registers_needed(ELITE_CONTROLS, [setting_of(ELITE_CONTROLS, "boost_voltage")]) >= {
+        0xE007,
+        0xE009,
+    }
+    with pytest.raises(SettingRefused) as caught:
+        writes_of(ELITE_CONTROLS, words, {"boost_voltage": 150})
+    assert caught.value.facts == {"other": "equalization_voltage", "side": "below"}
+    assert writes_of(ELITE_CONTROLS, words, {"boost_voltage": 142})
 
 
 CHAIN = ("a", "b", "c", "d", "e")

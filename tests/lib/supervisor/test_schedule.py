@@ -188,7 +188,7 @@ def test_time_between_two_changes() -> None:
     assert decided(state, "23:00", amperes).changes
     # each try that was not confirmed doubles the pause, up to six hours; an edge begins anew
     tried = {"schedule": NIGHT, "tried_at": at, "tried_mode": Mode.CHARGE}
-    for tries, minutes in ((1, 10), (2, 20), (3, 40), (6, 320), (7, 360), (30, 360)):
+    for tries, minutes in ((1, 10), (2, 20), (3, 40), (6, 320), (7, 360), (30, 360), (5000, 360)):
         state = ScheduleState(**tried, tries=tries)
         until = datetime(2026, 11, 26, 22, 55, tzinfo=BERLIN) + timedelta(minutes=minutes)
         for early, wait in ((timedelta(seconds=1), Wait.DWELL), (timedelta(), None)):
@@ -212,7 +212,7 @@ def test_time_between_two_changes() -> None:
 
 def test_what_was_sent_and_not_confirmed() -> None:
     """It is looked at again, and put back when the window is over by then."""
-    state = ScheduleState(schedule=NIGHT, pending=True, before=dict(KNOWN))  # type: ignore[arg-type]
+    state = ScheduleState(schedule=NIGHT, target=Mode.CHARGE, before=dict(KNOWN))  # type: ignore[arg-type]
     as_set: dict[str, SettingValue | None] = {
         "output_priority": "grid_first",
         "ac_charge_current": 20.0,
@@ -227,7 +227,7 @@ def test_a_manual_change_while_something_is_pending() -> None:
     """What the schedule can not have made is somebody else's."""
     state = ScheduleState(
         schedule=NIGHT,
-        pending=True,
+        target=Mode.CHARGE,
         before=dict(KNOWN),  # type: ignore[arg-type]
         traces={"output_priority": ["grid_first"], "ac_charge_current": [20.0, 15.0]},
     )

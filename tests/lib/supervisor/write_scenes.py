@@ -532,6 +532,125 @@ async def stop_while_a_change_waits() -> None:
     assert host.clock.pending == 0
 
 
+async def crash_at_the_end_of_a_window() -> None:
+    """Before the write went out, or while nobody heard of its end: what was before is put back all the same."""
+    for lost in (False, True):
+        host = a_host("2026-11-21T22:58:00+01:00")
+        supervisor = await begin(host)
+        await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+        await host.clock.pass_time(180)
+        await host.clock.pass_time(7 * 3600 - 300)
+        assert registers(host) == (1, 200)
+        if lost:
+            host.loses_reports = True
+            host.device.writes.habit = Habit.DEAF
+        else:
+            host.hang = True
+        await host.clock.pass_time(300)
+        saved = host.saved
+        await supervisor.stop()
+        host.saved, host.loses_reports, host.hang = saved, False, False
+        host.device.writes.habit = Habit.KEEPS
+        supervisor = await begin(host)
+        await host.clock.pass_time(1300)
+        assert registers(host) == (0, 100), lost
+        assert ScheduleEvent.MANUAL_CHANGE not in told(host)
+        await supervisor.stop()
+
+
+async def setting_that_could_not_be_put_back() -> None:
+    """It is left alone; the others follow the schedule, and are put back."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    host.device.overrides[CURRENT] = 120  # off the step
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    await host.clock.pass_time(180)
+    assert registers(host) == (1, 120)
+    await host.clock.pass_time(8 * 3600)
+    assert registers(host) == (0, 120)
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED, ScheduleEvent.ENDED]
+    await supervisor.stop()
+
+
+async def current_that_is_set_within_the_window() -> None:
+    """For the first time: it is applied, and taken for nobody's change; put back with the rest."""
+    host = a_host("2026-11-21T23:30:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT | {"charge_window_current": None}))
+    await do(host, supervisor.scheduler.set(unit, charge_window_current=20.0))
+    assert registers(host) == (1, 200)
+    assert ScheduleEvent.MANUAL_CHANGE not in told(host)
+    await host.clock.pass_time(7 * 3600)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def window_after_a_hold_that_was_not_confirmed() -> None:
+    """The next mode is tried with all that it sets."""
+    host = a_host("2026-11-21T22:40:00+01:00")
+    host.device.writes.habit = Habit.FORGETS
+    host.device.overrides[SOC] = 20
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT | {"minimum_soc": 30}))
+    assert told(host) == [ScheduleEvent.FAILED]
+    host.device.writes.habit = Habit.KEEPS
+    await host.clock.pass_time(1500)
+    assert registers(host) == (1, 200)
+    assert ScheduleEvent.MANUAL_CHANGE not in told(host)
+    await supervisor.stop()
+
+
+async def manual_change_at_the_end() -> None:
+    """While the end is tried: it stays, the rest is put back, and the next window begins anew."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT))
+    await host.clock.pass_time(7 * 3600 - 120)
+    host.device.writes.habit = Habit.FORGETS
+    await host.clock.pass_time(300)
+    assert told(host)[-1] is ScheduleEvent.FAILED
+    host.device.writes.habit = Habit.KEEPS
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(1300)
+    assert registers(host) == (2, 100)
+    assert (unit.schedule.mode, unit.schedule.before) == (Mode.NONE, {})
+    await do(host, supervisor.write(unit, [Change("output_priority", "solar_first")]))
+    await host.clock.pass_time(24 * 3600)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def manual_change_while_the_end_waits() -> None:
+    """Between an edge and the time at which the source may change again."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    night = NIGHT | {"charge_end_time": time(23, 5), "charge_window_current": None}
+    await do(host, supervisor.scheduler.set(unit, **night))
+    await host.clock.pass_time(480)
+    assert supervisor.scheduler.waits[""] is Wait.DWELL
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(1200)
+    assert registers(host) == (2, 100)
+    await supervisor.stop()
+
+
+async def percentage_that_is_too_old() -> None:
+    """A hold neither begins nor ends by it."""
+    host = a_host()
+    supervisor = await begin(host, update_interval=3600, cache_time=10, grace_time=20)
+    supervisor.own.grace = 20.0
+    await host.clock.pass_time(600)
+    host.device.overrides[SOC] = 10
+    await do(host, supervisor.scheduler.set(supervisor.own, minimum_soc=85))
+    assert supervisor.own.schedule.mode is Mode.NONE
+    await host.clock.pass_time(3100)
+    assert supervisor.own.schedule.mode is Mode.HOLD
+    await supervisor.stop()
+
+
 async def unit_that_is_asked_by_everybodys_address() -> None:
     """Behind a module of several a write to 255 would reach them all."""
     host = a_host()
@@ -723,7 +842,7 @@ async def run(steps: list[tuple[str, Any]]) -> None:
     await do(host, supervisor.scheduler.set(supervisor.own, **over))
     await host.clock.pass_time(3600)
     state = supervisor.own.schedule
-    assert (state.mode, state.pending, state.before) == (Mode.NONE, False, {}), state
+    assert (state.mode, state.target, state.before) == (Mode.NONE, None, {}), state
     # what neither the user nor a device that keeps its own way has changed is as it was
     for register, initial in ((PRIORITY, 0), (CURRENT, 100)):
         assert register in by_hand or device.registers()[register] == initial, register

@@ -150,6 +150,8 @@ class Controls:
     spans: tuple[Span, ...] = ()
     """The registers as devices are known to answer them, for reading before and after."""
     order: tuple[OrderRule, ...] = ()
+    read_only: tuple[Setting, ...] = ()
+    """Not to be written, but part of order rules."""
     system_voltage: SystemVoltage | None = None
 
     def setting(self, key: str) -> Setting | None:
@@ -165,7 +167,8 @@ class Controls:
         return Controls(
             settings=tuple(item for item in self.settings if item.key not in keys),
             spans=self.spans,
-            order=tuple(rule for rule in self.order if not {rule.upper, rule.lower} & set(keys)),
+            order=self.order,
+            read_only=tuple(item for item in self.settings if item.key in keys),
             system_voltage=self.system_voltage,
         )
 

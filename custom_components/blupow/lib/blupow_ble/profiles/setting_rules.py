@@ -187,7 +187,8 @@ def holds(condition: Condition, words: Words) -> bool:
 
 def broken(controls: Controls, words: Words) -> set[OrderRule]:
     """Return the order rules that registers break; what is not known breaks none."""
-    registers = {item.key: item.register for item in controls.settings}
+    every = (*controls.settings, *controls.read_only)
+    registers = {item.key: item.register for item in every}
     found = set()
     for rule in controls.order:
         upper, lower = words.get(registers[rule.upper]), words.get(registers[rule.lower])
@@ -267,6 +268,7 @@ def registers_needed(controls: Controls, settings: Iterable[Setting]) -> set[int
     """Return the registers that must be known before settings are written."""
     wanted = list(settings)
     keys = {item.key for item in wanted}
+    every = {item.key: item for item in (*controls.settings, *controls.read_only)}
     registers = {item.read_register for item in wanted}
     for item in wanted:
         if item.block is not None:
@@ -278,8 +280,5 @@ def registers_needed(controls: Controls, settings: Iterable[Setting]) -> set[int
             registers.update((system.register, system.battery_register))
     for rule in controls.order:
         if rule.upper in keys or rule.lower in keys:
-            for key in (rule.upper, rule.lower):
-                other = controls.setting(key)
-                assert other is not None
-                registers.add(other.register)
+            registers.update(every[key].register for key in (rule.upper, rule.lower))
     return registers

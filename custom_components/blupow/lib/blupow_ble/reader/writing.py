@@ -278,6 +278,7 @@ class Writer:
                     self._report(job, Outcome.REFUSED, Reason.NOT_SENT, detail=err.message)
                 return False
             if err.code is ErrorCode.HELD_BY_OTHER:  # nothing that is read can be believed
+                self._forget(jobs)
                 for job in jobs:
                     self._report(job, Outcome.UNCONFIRMED, Reason.NOT_READ_BACK, detail=err.message)
                 return False
@@ -288,10 +289,7 @@ class Writer:
 
     async def _read_back(self, jobs: list[_Job]) -> str | None:
         """Read settings until they are as they were sent, twice at most; return why they could not be read."""
-        spans = self._spans({job.setting.read_register for job in jobs})
-        for span in spans:
-            for register in span.registers:
-                self._words.pop(register, None)  # what was read before says nothing any more
+        spans = self._forget(jobs)
         try:
             for pause in READ_BACK_PAUSES:
                 await asyncio.sleep(pause)
@@ -303,6 +301,14 @@ class Writer:
             connection_log.debug(f"the setting could not be read back: {err.message}")
             return err.message
         return None
+
+    def _forget(self, jobs: list[_Job]) -> list[Span]:
+        """Forget what was read of settings: it says nothing any more. Return their spans."""
+        spans = self._spans({job.setting.read_register for job in jobs})
+        for span in spans:
+            for register in span.registers:
+                self._words.pop(register, None)
+        return spans
 
     def _is_as_sent(self, job: _Job) -> bool:
         assert job.word is not None

@@ -147,9 +147,9 @@ class ScheduleState:
     before: dict[str, SettingValue] = field(default_factory=dict)
     """What the settings were before the schedule changed them."""
     traces: dict[str, list[SettingValue]] = field(default_factory=dict)
-    """What the settings may be by the schedule itself, while something is pending."""
-    pending: bool = False
-    """Something was sent whose end is not confirmed."""
+    """What the settings were, or may be by the schedule itself, since the way to the target began."""
+    target: Mode | None = None
+    """The mode that is on its way, until it is confirmed; None: there is none."""
     manual: bool = False
     """Somebody has changed a setting since: it is left alone until the next edge."""
     source_changed_at: datetime | None = None
@@ -162,7 +162,14 @@ class ScheduleState:
     @property
     def busy(self) -> bool:
         """Whether there is anything to watch."""
-        return self.schedule.active or self.pending or self.mode is not Mode.NONE
+        return self.schedule.active or self.target is not None or self.mode is not Mode.NONE
+
+    def note(self, values: Mapping[str, SettingValue | None]) -> None:
+        """Note what settings are, or may be by the schedule itself."""
+        for key, value in values.items():
+            traces = self.traces.setdefault(key, [])
+            if value is not None and value not in traces:
+                traces.append(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +180,7 @@ class Decision:
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     wait: Wait | None = None
     by_hand: Mapping[str, SettingValue] = field(default_factory=dict)
-    """What somebody has set, while something was pending."""
+    """What somebody has set since the way to this mode began."""
 
 
 def decide(
@@ -192,19 +199,19 @@ def decide(
     """
     mode = mode_at(state.schedule, now.time(), soc, holding=state.mode is Mode.HOLD)
     wanted = settings_of(mode, state.schedule, keys)
-    if mode is state.mode and not state.pending:
+    if mode is state.mode and state.target is None:
         manual = state.manual or _differs(wanted, known)
         return Decision(mode, wait=Wait.MANUAL if manual else None)
     wanted = {**state.before, **wanted}
     if any(known.get(key) is None for key in wanted):
         return Decision(mode, wait=Wait.UNKNOWN)
-    if state.pending and (found := _by_hand(state, wanted, known)):
+    if state.target is mode and (found := _by_hand(state, wanted, known)):
         return Decision(mode, wait=Wait.MANUAL, by_hand=found)
     moment = now.astimezone(UTC)  # the difference of two local times is that of their clocks
     transfers = OUTPUT_PRIORITY in wanted and known[OUTPUT_PRIORITY] != wanted[OUTPUT_PRIORITY]
     if transfers and _recent(state.source_changed_at, moment, dwell):
         return Decision(mode, wait=Wait.DWELL)
-    pause = min(dwell * 2 ** max(state.tries - 1, 0), max(LONGEST_PAUSE, dwell))
+    pause = min(dwell * 2 ** min(max(state.tries - 1, 0), 10), max(LONGEST_PAUSE, dwell))
     if state.tried_mode is mode and _recent(state.tried_at, moment, pause):
         return Decision(mode, wait=Wait.DWELL)
     return Decision(mode, wanted)
@@ -225,10 +232,11 @@ def _by_hand(
     wanted: Mapping[str, SettingValue],
     known: Mapping[str, SettingValue | None],
 ) -> dict[str, SettingValue]:
-    """Return the settings that are what the schedule can not have made them."""
+    """Return the settings that are neither what they were nor what the schedule may have made them."""
     return {
         key: value
         for key in wanted
-        if (value := known[key]) is not None
-        and value not in (state.before.get(key), wanted[key], *state.traces.get(key, ()))
+        if key in state.traces
+        and (value := known[key]) is not None
+        and value not in (state.before.get(key), wanted[key], *state.traces[key])
     }

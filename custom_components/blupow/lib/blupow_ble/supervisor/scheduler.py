@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Coroutine, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -25,7 +24,6 @@ from .schedule import (
     Decision,
     Mode,
     Schedule,
-    ScheduleState,
     Wait,
     carried_out_by,
     decide,
@@ -121,8 +119,8 @@ class Scheduler:
         keys = carried_out_by(unit.register_map.controls)
         before = settings_of(state.mode, old, keys)
         if before != settings_of(state.mode, new, keys):
-            self._note_traces(state, before)
-            state.pending, state.manual = True, False
+            state.note(before)
+            state.target, state.manual = state.mode, False
         state.schedule, state.tries, state.tried_at = new, 0, None
         self._revisions[unit.key] += 1
         await self._listener.save()
@@ -143,24 +141,51 @@ class Scheduler:
         if self._writer.link.failures or unit.snapshot is None or not unit.verified:
             self.waits[unit.key] = Wait.UNKNOWN
             return
-        state, keys = unit.schedule, carried_out_by(unit.register_map.controls)
-        soc = unit.value(BATTERY_PERCENTAGE)
+        state, keys = unit.schedule, self._keys(unit)
+        known = {key: unit.setting(key) for key in keys}
         decision = decide(
             state,
             keys,
-            {key: unit.setting(key) for key in keys},
+            known,
             now=self._clock.local_now(),
-            soc=float(soc) if isinstance(soc, int | float) else None,
+            soc=self._soc(unit),
             dwell=self._dwell,
         )
+        if decision.wait is Wait.UNKNOWN:
+            self.waits[unit.key] = Wait.UNKNOWN
+            return
+        on_its_way = decision.mode is not state.mode or state.target is not None
+        if on_its_way and state.target is not decision.mode:
+            state.note(settings_of(state.mode, state.schedule, keys))
+            state.note(known)
+            state.target = decision.mode
+            if decision.wait is not None:
+                await self._listener.save()
         if decision.wait is not None:
             await self._wait(unit, decision)
             return
         self.waits.pop(unit.key, None)
         if decision.changes:
             await self._carry_out(unit, decision, settings_of(decision.mode, state.schedule, keys))
-        elif decision.mode is not state.mode or state.pending:
+        elif on_its_way:
             await self._settle(unit, decision.mode, {}, {}, self._revisions[unit.key])
+
+    def _keys(self, unit: UnitState) -> tuple[str, ...]:
+        """Return the settings by which the schedule is carried out: those that can be put back at its end."""
+        controls = unit.register_map.controls
+        return tuple(
+            key
+            for key in carried_out_by(controls)
+            if key == OUTPUT_PRIORITY
+            or key in unit.schedule.before
+            or _can_be_written(controls, key, unit.setting(key))
+        )
+
+    def _soc(self, unit: UnitState) -> float | None:
+        """Return the state of charge; one that is too old to be shown is not known."""
+        soc, age = unit.value(BATTERY_PERCENTAGE), unit.age(self._clock.monotonic())
+        fresh = age is not None and age <= unit.grace
+        return float(soc) if fresh and isinstance(soc, int | float) else None
 
     async def _wait(self, unit: UnitState, decision: Decision) -> None:
         """Do nothing; a manual change that was just found rests the schedule until the next edge."""
@@ -168,11 +193,19 @@ class Scheduler:
         self.waits[unit.key] = decision.wait or Wait.UNKNOWN
         if decision.wait is not Wait.MANUAL or state.manual:
             return
-        # what was never confirmed to be changed is put back as the user has it now
-        state.before |= decision.by_hand
-        state.mode, state.manual, state.pending = decision.mode, True, False
-        state.traces = {}
-        self._tell(unit, ScheduleEvent.MANUAL_CHANGE, state.mode, {})
+        if decision.mode is Mode.NONE:
+            # what the user has set stays; the rest is still put back
+            state.before = {
+                key: value for key, value in state.before.items() if key not in decision.by_hand
+            }
+            state.target = Mode.NONE if state.before else None
+        else:
+            # what was never confirmed to be changed is put back as the user has it now
+            state.before |= decision.by_hand
+            state.manual, state.target = True, None
+        if state.target is None:
+            state.mode, state.traces = decision.mode, {}
+        self._tell(unit, ScheduleEvent.MANUAL_CHANGE, decision.mode, {})
         await self._listener.save()
 
     async def _carry_out(
@@ -180,11 +213,10 @@ class Scheduler:
     ) -> None:
         """Change settings for a mode. What they were is kept first: a crash must not lose it."""
         state, revision = unit.schedule, self._revisions[unit.key]
-        unsent = deepcopy(state)
+        source_changed_at = state.source_changed_at
         new = [key for key in of_mode if key not in state.before]
         state.before |= {key: value for key in new if (value := unit.setting(key)) is not None}
-        self._note_traces(state, decision.changes)
-        state.pending = True
+        state.note(decision.changes)
         now, wanted = self._clock.now().astimezone(UTC), decision.changes.get(OUTPUT_PRIORITY)
         if wanted is not None and unit.setting(OUTPUT_PRIORITY) != wanted:
             state.source_changed_at = now
@@ -197,19 +229,17 @@ class Scheduler:
             return
         except ReaderError:  # nothing was sent: with the next look again
             self.waits[unit.key] = Wait.UNKNOWN
-            state.before, state.traces = unsent.before, unsent.traces
-            state.pending = unsent.pending or revision != self._revisions[unit.key]
-            state.source_changed_at = unsent.source_changed_at
+            state.source_changed_at = source_changed_at
             await self._listener.save()
             return
         sent = {item.key for item in report.settings if item.sent}
-        state.source_changed_at = now if OUTPUT_PRIORITY in sent else unsent.source_changed_at
+        state.source_changed_at = now if OUTPUT_PRIORITY in sent else source_changed_at
+        controls = unit.register_map.controls
         for item in report.settings:
-            if item.key in new and item.before is not None:
+            if item.key in new and _can_be_written(controls, item.key, item.before):
+                assert item.before is not None
                 state.before[item.key] = item.before  # it was read anew just before
-        self._note_traces(
-            state, {item.key: item.now for item in report.settings if item.now is not None}
-        )
+        state.note({item.key: item.now for item in report.settings})
         if failed := [item for item in report.settings if not item.outcome.done]:
             why = "; ".join(described(item) for item in failed)
             await self._fail(unit, decision.mode, why, now)
@@ -234,10 +264,9 @@ class Scheduler:
         state.before = {key: value for key, value in state.before.items() if key in of_mode}
         reached = mode is not state.mode or bool(changed)
         state.mode, state.manual = mode, False
-        state.pending = revision != self._revisions[unit.key]
         state.tried_at, state.tries = None, 0
-        if not state.pending:
-            state.traces = {}
+        if revision == self._revisions[unit.key]:
+            state.target, state.traces = None, {}
         if reached:
             self._tell(unit, STARTED[mode], mode, changed)
         await self._listener.save()
@@ -249,14 +278,6 @@ class Scheduler:
         state.tried_mode, state.tried_at = mode, now
         self._tell(unit, ScheduleEvent.FAILED, mode, {}, why=why)
         await self._listener.save()
-
-    @staticmethod
-    def _note_traces(state: ScheduleState, values: Mapping[str, SettingValue]) -> None:
-        """Note what settings may be by the schedule itself."""
-        for key, value in values.items():
-            traces = state.traces.setdefault(key, [])
-            if value not in traces:
-                traces.append(value)
 
     def _tell(
         self,
@@ -274,6 +295,17 @@ class Scheduler:
         )
         facts = {"mode": mode.value, "settings": dict(changed)} | more
         self._listener.schedule_event(unit, event, facts)
+
+
+def _can_be_written(controls: Controls, key: str, value: SettingValue | None) -> bool:
+    """Whether a setting could be set to a value, as a device may have it by its panel."""
+    if value is None:
+        return False
+    try:
+        word_of(setting_of(controls, key), value)
+    except SettingRefused:
+        return False
+    return True
 
 
 def check_schedule(controls: Controls, schedule: Schedule) -> None:

@@ -114,8 +114,6 @@ class UnitSettings:
         return limits(setting, system_factor(self.register_map.controls, self.words(now)) or 1)
 
     def read_at(self, span: Span) -> float:
-        """Return when a span was read; what was never read, or is forgotten, was read long ago."""
-        return min(
-            (at for register, (_, at) in self._words.items() if register in span.registers),
-            default=float("-inf"),
-        )
+        """Return when a span was read; one that is not wholly known was read long ago."""
+        unknown = (0, float("-inf"))
+        return min(self._words.get(register, unknown)[1] for register in span.registers)
