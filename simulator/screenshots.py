@@ -217,8 +217,8 @@ async def take(program: str, folder: Path) -> None:
                 await running.answer_flow(flow_id, {})
                 await show_device(page, running, folder)
                 await show_options(page, running, folder)
-                await show_controls(page, running, radio, folder)
                 await show_units(page, running, folder)
+                await show_controls(page, running, radio, folder)
                 await show_repair(page, running, radio, folder)
             finally:
                 await browser.close()
