@@ -93,6 +93,10 @@ class FakeClock:
             await self.settle()
         self._now = end
 
+    def skip(self, seconds: float) -> None:
+        """Move on at once; what was due meanwhile comes later."""
+        self._now += seconds
+
     async def settle(self) -> None:
         """Let everything go on that needs no time."""
         for _ in range(TURNS):
@@ -117,6 +121,8 @@ class Host:
     hang: bool = False
     """Readings wait for `release`."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    step_seconds: float = 0.0
+    """How long each step of a recovery takes."""
     unconnectable: bool = False
     """The device can never be connected to."""
     failing_steps: int = 0
@@ -219,6 +225,7 @@ class Host:
     async def prepare(self, step: RecoveryStep) -> None:
         """Note the step; it may heal the device."""
         self.remedies.append(step)
+        self.clock.skip(self.step_seconds)
         if self.heals is step:
             self.error = None
 

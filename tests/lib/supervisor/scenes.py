@@ -143,6 +143,43 @@ async def stop_in_mid_reading() -> None:
     assert len(host.plans) == plans
 
 
+async def reading_that_never_ends() -> None:
+    """It is no failed poll, and still the third stale heartbeat starts a recovery."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start()
+    await host.clock.settle()
+    host.hang = True
+    await host.clock.pass_time(599)
+    assert supervisor.link.failures == 0
+    assert host.remedies == []
+    await host.clock.pass_time(10)
+    assert host.remedies == [RecoveryStep.CLOSE_LINK]
+    host.hang = False
+    host.release.set()
+    await host.clock.settle()
+    assert supervisor.link.stale_checks == 0
+    await supervisor.stop()
+
+
+async def two_recoveries() -> None:
+    """Each is counted and told, with its seconds to a tenth."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start()
+    await host.clock.settle()
+    for _ in range(2):
+        host.error, host.heals = ErrorCode.CONNECT_TIMEOUT, RecoveryStep.LOOK_AGAIN
+        host.step_seconds = 1.26
+        await host.clock.pass_time(700)
+        assert host.error is None
+        assert supervisor.link.stale_checks == 0
+    assert supervisor.link.recoveries == 2
+    ended = [facts for event, facts in host.events if event is LinkEvent.RECOVERY]
+    assert [(facts["step"], facts["seconds"]) for facts in ended] == [(2, 2.5), (2, 2.5)]
+    await supervisor.stop()
+
+
 async def forced_recovery() -> None:
     """What is under way is interrupted; who comes meanwhile gets the same result; a failure is raised."""
     host = Host()

@@ -49,6 +49,8 @@ HERE = Path(__file__).parent
         "write_scenes:change_that_cannot_be_sent",
         "write_scenes:any_sequence",
         "outage",
+        "reading_that_never_ends",
+        "two_recoveries",
         "recovery_by_each_step",
         "recoveries_that_fail",
         "stop_in_mid_reading",
