@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .lib.blupow_ble.reader.messages import is_value
+from .lib.blupow_ble.reader.answers import is_value
 from .lib.blupow_ble.supervisor.link_state import LinkState
 from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, TIMES, Mode, Schedule, ScheduleState
 from .lib.blupow_ble.supervisor.unit_settings import WritesToday

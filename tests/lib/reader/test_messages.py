@@ -11,7 +11,7 @@ from custom_components.blupow.lib.blupow_ble.profiles.declaration import Span
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER, RIV4835CSH1S
 from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import Reason
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
-from custom_components.blupow.lib.blupow_ble.reader import messages
+from custom_components.blupow.lib.blupow_ble.reader import answers, messages
 from custom_components.blupow.lib.blupow_ble.reader.messages import Device, Operation, Request
 from custom_components.blupow.lib.blupow_ble.reader.plan import Change, UnitPlan
 from custom_components.blupow.lib.blupow_ble.reader.result import (
@@ -115,11 +115,11 @@ def test_request_arrives_as_sent() -> None:
 
 def test_result_arrives_as_sent() -> None:
     """Through JSON, with every type."""
-    line = messages.encode(messages.result(7, READING))
+    line = messages.encode(answers.result(7, READING))
     assert line.endswith(b"\n")
     message = messages.decode(line)
     assert (message["event"], message["id"]) == ("result", 7)
-    assert messages.parse_result(message) == READING
+    assert answers.parse_result(message) == READING
 
 
 def test_change_arrives_as_sent() -> None:
@@ -132,10 +132,10 @@ def test_change_arrives_as_sent() -> None:
         virtual_registers={4456: 160},
     )
     assert messages.parse_request(sent.encode()) == sent
-    message = messages.decode(messages.encode(messages.written(7, REPORT, {4456: 160})))
+    message = messages.decode(messages.encode(answers.written(7, REPORT, {4456: 160})))
     assert (message["event"], message["id"]) == ("written", 7)
-    assert messages.parse_written(message) == (REPORT, {4456: 160})
-    assert messages.parse_written(messages.written(7, REPORT)) == (REPORT, {})
+    assert answers.parse_written(message) == (REPORT, {4456: 160})
+    assert answers.parse_written(answers.written(7, REPORT)) == (REPORT, {})
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_change_arrives_as_sent() -> None:
 def test_malformed_reports(wrong: dict[str, Any]) -> None:
     """A report of another shape is none."""
     with pytest.raises(messages.MALFORMED):
-        messages.parse_written(messages.written(7, REPORT) | wrong)
+        answers.parse_written(answers.written(7, REPORT) | wrong)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +161,17 @@ def test_malformed_reports(wrong: dict[str, Any]) -> None:
 )
 def test_malformed_settings(wrong: dict[str, Any]) -> None:
     """A setting of another shape spoils the report."""
-    message = messages.written(7, REPORT)
+    message = answers.written(7, REPORT)
     message["settings"][0] |= wrong
     with pytest.raises(messages.MALFORMED):
-        messages.parse_written(message)
+        answers.parse_written(message)
 
 
 def test_error_arrives_as_sent() -> None:
     """With its code, step and words."""
     sent = ReaderError(ErrorCode.SERVICE_MISSING, "no service", stage=Stage.SERVICES)
-    message = messages.decode(messages.encode(messages.error(7, sent)))
-    got = messages.parse_error(message)
+    message = messages.decode(messages.encode(answers.error(7, sent)))
+    got = answers.parse_error(message)
     assert (got.code, got.message, got.stage) == (sent.code, sent.message, sent.stage)
     assert str(got) == "service_missing: no service"
 
@@ -297,17 +297,17 @@ def test_bad_requests(line: bytes, text: str) -> None:
 @pytest.mark.parametrize("value", [None, {}, [1], [["a"]]])
 def test_bad_values(value: Any) -> None:
     """A value is a number, a text, yes or no, or a list of texts."""
-    message = json.loads(messages.encode(messages.result(7, READING)))
+    message = json.loads(messages.encode(answers.result(7, READING)))
     message["units"][""]["values"]["battery_voltage"] = value
     with pytest.raises(TypeError, match="battery_voltage"):
-        messages.parse_result(message)
+        answers.parse_result(message)
 
 
 def test_result_without_units() -> None:
     """A reading is one of one unit at least."""
-    message = json.loads(messages.encode(messages.result(7, READING))) | {"units": {}}
+    message = json.loads(messages.encode(answers.result(7, READING))) | {"units": {}}
     with pytest.raises(ValueError, match="no unit"):
-        messages.parse_result(message)
+        answers.parse_result(message)
 
 
 def test_units_that_were_found_arrive_as_sent() -> None:
@@ -317,9 +317,9 @@ def test_units_that_were_found_arrive_as_sent() -> None:
         Finding(unit_id=1, profile="controller"),
         Finding(unit_id=None, profile="shunt"),
     ]
-    message = messages.decode(messages.encode(messages.found(7, found)))
+    message = messages.decode(messages.encode(answers.found(7, found)))
     assert (message["event"], message["id"]) == ("found", 7)
-    assert messages.parse_found(message) == found
+    assert answers.parse_found(message) == found
     message["units"][0]["profile"] = "toaster"
     with pytest.raises(KeyError):
-        messages.parse_found(message)
+        answers.parse_found(message)

@@ -176,3 +176,18 @@ def test_fine_counter() -> None:
     fine = CounterGuard(per_hour=20, step=0.1)
     assert judged((0, 100.0), (300, 101.8), guard=fine) == [True, True]
     assert judged((0, 100.0), (300, 102.0), guard=fine) == [True, False]
+
+
+def test_leap_that_is_forgotten() -> None:
+    """Once the truth was read again, an earlier doubt neither hinders nor helps what comes later."""
+    forgotten = [(0, 1000), (30, 99_000), (60, 1001)]
+    assert judged(*forgotten, (60 + 2 * HOUR, 12_001)) == [True, False, True, True]
+    assert judged(*forgotten, (HOUR, 99_500)) == [True, False, True, False]
+
+
+def test_leaps_far_apart() -> None:
+    """Each is measured from the reading before it, however long the doubt has lasted."""
+    assert judged((LATE, 1000), (LATE + 30, 99_000), (LATE + 230, 200_000)) == [True, False, False]
+    steady = every(30, *[99_000] * 120, start=LATE + 30)
+    leap = (LATE + 3660, 104_000)
+    assert judged((LATE, 1000), *steady, leap) == [True] + [False] * 121

@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Final, override
 
 from ..protocol.errors import ErrorCode, ReaderError, Stage
-from . import messages
+from . import answers, messages
 from .messages import MAX_LINE, Operation, Request
 from .timeouts import DISCONNECT_BUDGET
 
@@ -58,7 +58,7 @@ def main() -> int:
         # not bleak's: its debug lines hold all that BlueZ knows, neighbors too
         logging.getLogger(__package__.rpartition(".")[0]).setLevel(logging.DEBUG)
     logging.captureWarnings(capture=True)
-    emit(messages.hello(os.getpid()))
+    emit(answers.hello(os.getpid()))
     return asyncio.run(_serve())
 
 
@@ -71,7 +71,7 @@ async def _serve() -> int:
         line = await stdin.readline()
     except ValueError:
         emit(
-            messages.error(
+            answers.error(
                 None,
                 ReaderError(ErrorCode.BAD_REQUEST, "line is too long", stage=Stage.START),
             )
@@ -82,7 +82,7 @@ async def _serve() -> int:
     try:
         request = messages.parse_request(line)
     except ReaderError as err:
-        emit(messages.error(None, err))
+        emit(answers.error(None, err))
         return EXIT_BAD_REQUEST
     signal.alarm(math.ceil(request.deadline) + ALARM_MARGIN)
     job = Job(request)
@@ -127,10 +127,10 @@ class Job:
                 link = await _find_link(request)
                 emit(await _carry_out(request, link))
         except ReaderError as err:
-            emit(messages.error(request.id, err))
+            emit(answers.error(request.id, err))
         except TimeoutError:
             text = f"the reading was not done within {request.deadline:g} s"
-            emit(messages.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text)))
+            emit(answers.error(request.id, ReaderError(ErrorCode.READER_TIMEOUT, text)))
         else:
             return EXIT_DONE
         finally:
@@ -143,7 +143,7 @@ class Job:
         started = asyncio.get_running_loop().time()
         await link.disconnect()
         seconds = round(asyncio.get_running_loop().time() - started, 3)
-        emit(messages.progress(self._request.id, Stage.DISCONNECT, seconds=seconds))
+        emit(answers.progress(self._request.id, Stage.DISCONNECT, seconds=seconds))
 
 
 async def _carry_out(request: Request, link: Link) -> messages.Message:
@@ -156,18 +156,18 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
             request.units[0],
             request.changes,
             budget=request.budget,
-            on_stage=lambda stage: emit(messages.progress(request.id, stage)),
+            on_stage=lambda stage: emit(answers.progress(request.id, stage)),
         )
         report = await writer.write()
         kept = _virtual_registers(link) if request.device.virtual else {}
-        return messages.written(request.id, report, kept)
+        return answers.written(request.id, report, kept)
     if request.op is not Operation.READ:
         from .probing import Prober  # noqa: PLC0415
 
         prober = Prober(link, request.budget, request.unit_ids)
         if request.op is Operation.IDENTIFY:
-            return messages.found(request.id, [await prober.identify()])
-        return messages.found(request.id, await prober.find_all())
+            return answers.found(request.id, [await prober.identify()])
+        return answers.found(request.id, await prober.find_all())
     from .reading import Reader  # noqa: PLC0415
 
     reader = Reader(
@@ -175,11 +175,11 @@ async def _carry_out(request: Request, link: Link) -> messages.Message:
         request.units,
         budget=request.budget,
         look_at=request.look_at,
-        on_stage=lambda stage: emit(messages.progress(request.id, stage)),
+        on_stage=lambda stage: emit(answers.progress(request.id, stage)),
     )
     if request.spans:
-        return messages.result(request.id, await reader.read_spans(request.spans))
-    return messages.result(request.id, await reader.read())
+        return answers.result(request.id, await reader.read_spans(request.spans))
+    return answers.result(request.id, await reader.read())
 
 
 def _virtual_registers(link: Link) -> dict[int, int]:
@@ -211,6 +211,6 @@ async def _find_link(request: Request) -> Link:
         found,
         request.connect_timeout,
         on_attempt=lambda attempt: emit(
-            messages.progress(request.id, Stage.CONNECT, attempt=attempt)
+            answers.progress(request.id, Stage.CONNECT, attempt=attempt)
         ),
     )

@@ -17,7 +17,7 @@ from typing import Any, Final
 from .. import connection_log
 from ..connection_log import Topic
 from ..protocol.errors import ErrorCode, ReaderCannotStart, ReaderError, Stage
-from . import bluez, link_claim, messages
+from . import answers, bluez, link_claim, messages
 from .messages import MAX_LINE, Message, Request
 from .result import Finding, Reading, WriteReport
 from .timeouts import DISCONNECT_BUDGET, TERMINATE_GRACE, parent_deadline
@@ -89,18 +89,18 @@ class ReaderProcess:
 
         Raises ReaderError: the child's own error, or reader_crashed, reader_timeout, bad_reply.
         """
-        return await self._ask("result", messages.parse_result)
+        return await self._ask("result", answers.parse_result)
 
     async def findings(self) -> list[Finding]:
         """Start the child and return the units that it found. Raises ReaderError as `reading` does."""
-        return await self._ask("found", messages.parse_found)
+        return await self._ask("found", answers.parse_found)
 
     async def written(self) -> tuple[WriteReport, dict[int, int]]:
         """Start the child and return what has become of settings, and what a virtual device keeps.
 
         Raises ReaderError as `reading` does. A child that is ended early may have written.
         """
-        return await self._ask("written", messages.parse_written)
+        return await self._ask("written", answers.parse_written)
 
     async def _ask[T](self, event: str, parse: Callable[[Message], T]) -> T:
         """Start the child and return what the event that answers the request holds."""
@@ -149,7 +149,7 @@ class ReaderProcess:
                     self._stage = _stage_of(message)
                     self._on_progress(message)
                 case "error":
-                    raise self._open(message, messages.parse_error)
+                    raise self._open(message, answers.parse_error)
                 case name if name == event:
                     return self._open(message, parse)
                 case name:
