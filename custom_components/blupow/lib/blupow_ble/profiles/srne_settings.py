@@ -2,7 +2,8 @@
 
 Sources: write tests of owners (EASUN SMX II, SPI-12K-H3P of 2026-07-31), and the SRNE protocols V1.96
 and V2.08. Left out: output voltage and frequency, bonding, address, parallel and phase mode, reset; and
-battery type and charging voltages, which sister machines refused to change (exception 11).
+battery type and charging voltages, which sister machines refused to change (exception 11); transfer
+voltages, as no source says where the machine tells the voltage of its system; the link to a BMS.
 """
 
 from dataclasses import replace
@@ -26,6 +27,15 @@ CHARGE_WINDOWS: Final = Span(start=0xE026, words=7)
 DISCHARGE_WINDOWS: Final = Span(start=0xE02D, words=7)
 EARLIEST_START: Final = 0x0001
 """A window that begins at 00:00 is kept as 00:01."""
+
+
+_TIMES: Final = (
+    ("over_discharge_delay", 0xE010, (0, 120, 1), UnitOfMeasurement.SECOND),
+    ("equalization_time", 0xE011, (0, 900, 1), UnitOfMeasurement.MINUTE),
+    ("boost_time", 0xE012, (10, 900, 1), UnitOfMeasurement.MINUTE),
+    ("equalization_interval", 0xE013, (0, 255, 1), UnitOfMeasurement.DAY),
+    ("equalization_timeout", 0xE023, (5, 900, 5), UnitOfMeasurement.MINUTE),
+)
 
 
 def _percent(key: str, register: int) -> Setting:
@@ -56,6 +66,13 @@ SRNE_CONTROLS: Final = Controls(
         choice("output_priority", 0xE204, OUTPUT_PRIORITY, _EASUN),
         choice("charger_priority", 0xE20F, CHARGER_PRIORITY, _EASUN_CHARGER),
         choice("ac_range", 0xE20B, AC_RANGE, _DOCUMENT),
+        switch("power_saving", 0xE20C, _DOCUMENT),
+        amperes("solar_charge_current", 0xE001, (0, 150, 1), _DOCUMENT),
+        amperes("end_of_charge_current", 0xE01C, (0, 10, 0.1), _DOCUMENT),
+        *(
+            number_setting(key, register, limits, _DOCUMENT, unit_of_measurement=unit)
+            for key, register, limits, unit in _TIMES
+        ),
         *_window("charge", CHARGE_WINDOWS, _WRITTEN),
         *_window("discharge", DISCHARGE_WINDOWS, _DOCUMENT),
         _percent("minimum_soc", 0xE01F),
@@ -72,6 +89,12 @@ SRNE_CONTROLS: Final = Controls(
         Span(start=0xE20A, words=2),
         Span(start=0xE20F, words=1),
         Span(start=0xE00F, words=1),
+        # what is only documented is read by itself: a refusal must not cost what is known
+        Span(start=0xE001, words=1),
+        Span(start=0xE010, words=4),
+        Span(start=0xE01C, words=1),
+        Span(start=0xE023, words=1),
+        Span(start=0xE20C, words=1),
     ),
     # measured: an alarm less than 5 points above the cut-off is refused with exception 3
     order=(
