@@ -204,6 +204,7 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             self._input = user_input
             model = profile.model(user_input[CONF_MODEL])
             return await self._try(replace(self._pending, model=model), self.async_step_model)
+        await async_load_texts(self.hass)
         options = [
             SelectOptionDict(value=item.key, label=model_label(self.hass, item))
             for item in profile.models
