@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
         "write_scenes:window_after_a_hold_that_was_not_confirmed",
         "write_scenes:manual_change_at_the_end",
         "write_scenes:manual_change_while_the_end_waits",
+        "write_scenes:manual_changes_before_and_after_the_end",
         "write_scenes:percentage_that_is_too_old",
         "write_scenes:stop_while_a_change_waits",
         "write_scenes:unit_that_is_asked_by_everybodys_address",

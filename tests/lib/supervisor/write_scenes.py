@@ -637,6 +637,24 @@ async def manual_change_while_the_end_waits() -> None:
     await supervisor.stop()
 
 
+async def manual_changes_before_and_after_the_end() -> None:
+    """The second one too is respected, and what it is not about is put back."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    night = NIGHT | {"charge_end_time": time(23, 5)}
+    await do(host, supervisor.scheduler.set(unit, **night))
+    await host.clock.pass_time(180)
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(300)
+    assert supervisor.scheduler.waits[""] is Wait.DWELL
+    await do(host, supervisor.write(unit, [Change("ac_charge_current", 35)]))
+    await host.clock.pass_time(1200)
+    assert registers(host) == (0, 350)
+    assert (unit.schedule.mode, unit.schedule.before) == (Mode.NONE, {})
+    await supervisor.stop()
+
+
 async def percentage_that_is_too_old() -> None:
     """A hold neither begins nor ends by it."""
     host = a_host()

@@ -158,7 +158,7 @@ class Scheduler:
         if on_its_way and state.target is not decision.mode:
             state.note(settings_of(state.mode, state.schedule, keys))
             state.note(known)
-            state.target = decision.mode
+            state.target, state.manual = decision.mode, False
             if decision.wait is not None:
                 await self._listener.save()
         if decision.wait is not None:
