@@ -9,11 +9,11 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .entity import BluPowEntity, BluPowReadingEntity
+from .entity import BluPowEntity
 from .events import schedule_signal, short_name, signal
 from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from .lib.blupow_ble.supervisor.unit_state import UnitState
-from .setting_entities import SCHEDULE, add_schedule, entity_key, schedule_confirmed
+from .setting_entities import SCHEDULE, BluPowOfSchedule, add_schedule, entity_key
 
 PARALLEL_UPDATES = 0
 
@@ -52,8 +52,8 @@ class BluPowConnectionEvent(BluPowEntity, EventEntity):
         self.async_write_ha_state()
 
 
-class BluPowScheduleEvent(BluPowReadingEntity, EventEntity):
-    """What the schedule of a unit has done. Always available."""
+class BluPowScheduleEvent(BluPowOfSchedule, EventEntity):
+    """What the schedule of a unit has done."""
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, key: str) -> None:
         """Initialize the event entity."""
@@ -63,13 +63,6 @@ class BluPowScheduleEvent(BluPowReadingEntity, EventEntity):
             event_types=[event.value for event in ScheduleEvent],
         )
         super().__init__(coordinator, unit, description)
-        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: what was done stays so."""
-        return True
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -49,15 +49,6 @@ def change_failure(err: ReaderError, name: str) -> HomeAssistantError:
 
 
 @callback
-def changed_or_raise(
-    hass: HomeAssistant, name: str, unit: UnitState, report: SettingReport
-) -> None:
-    """Raise HomeAssistantError for a setting that was not changed as it was to be."""
-    if not report.outcome.done:
-        raise setting_failure(hass, name, unit, report)
-
-
-@callback
 def setting_failure(
     hass: HomeAssistant, name: str, unit: UnitState, report: SettingReport
 ) -> HomeAssistantError:

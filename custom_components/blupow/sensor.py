@@ -29,7 +29,7 @@ from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.schedule import Mode
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
-from .setting_entities import ATTR_WAITING, SCHEDULE, add_schedule, entity_key, schedule_confirmed
+from .setting_entities import ATTR_WAITING, SCHEDULE, BluPowOfSchedule, add_schedule, entity_key
 
 PARALLEL_UPDATES = 0
 
@@ -182,8 +182,8 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
         )
 
 
-class BluPowScheduleMode(BluPowReadingEntity, SensorEntity):
-    """What the schedule of a unit has the device do. Always available."""
+class BluPowScheduleMode(BluPowOfSchedule, SensorEntity):
+    """What the schedule of a unit has the device do."""
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, key: str) -> None:
         """Initialize the sensor."""
@@ -194,13 +194,6 @@ class BluPowScheduleMode(BluPowReadingEntity, SensorEntity):
             options=[mode.value for mode in Mode],
         )
         super().__init__(coordinator, unit, description)
-        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: it is known here."""
-        return True
 
     @property
     @override

@@ -11,13 +11,11 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .exceptions import change_failure, changed_or_raise, schedule_failure
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
-from .lib.blupow_ble.profiles.setting_rules import SettingRefused, setting_of
-from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.reader.plan import Change
+from .lib.blupow_ble.profiles.setting_rules import setting_of
 from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, carried_out_by
 from .lib.blupow_ble.supervisor.unit_state import UnitState
+from .setting_changes import async_change_settings, async_set_schedule, raise_unless_changed
 
 SCHEDULE: Final = "schedule"
 """The key of the entities that tell of a schedule."""
@@ -67,24 +65,30 @@ class BluPowSettingEntity(BluPowReadingEntity):
 
     async def async_change(self, value: SettingValue) -> None:
         """Change the setting; anything but a confirmed change is raised."""
-        await async_change_settings(self.coordinator, self.unit, {self.setting.key: value})
+        values = {self.setting.key: value}
+        reports = await async_change_settings(self.coordinator, self.unit, values)
+        raise_unless_changed(self.coordinator, self.unit, reports)
 
 
-async def async_change_settings(
-    coordinator: BluPowCoordinator, unit: UnitState, values: dict[str, SettingValue]
-) -> None:
-    """Change settings of a unit. Raises HomeAssistantError for the first that is not confirmed."""
-    changes = [Change(key, value) for key, value in values.items()]
-    try:
-        report = await coordinator.supervisor.write(unit, changes)
-    except ReaderError as err:
-        raise change_failure(err, coordinator.name) from err
-    for item in report.settings:
-        changed_or_raise(coordinator.hass, coordinator.name, unit, item)
+class BluPowOfSchedule(BluPowReadingEntity):
+    """An entity of a schedule that BluPow carries out. Always available: it is known here."""
+
+    def __init__(
+        self, coordinator: BluPowCoordinator, unit: UnitState, description: EntityDescription
+    ) -> None:
+        """Initialize the entity; it is enabled where all settings behind the schedule are confirmed."""
+        super().__init__(coordinator, unit, description)
+        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return True: it is kept here, not in the device."""
+        return True
 
 
-class BluPowScheduleEntity(BluPowReadingEntity):
-    """What the user wants of a unit's schedule, which BluPow carries out. Always available."""
+class BluPowScheduleEntity(BluPowOfSchedule):
+    """What the user wants of a unit's schedule."""
 
     _attr_entity_category = EntityCategory.CONFIG
 
@@ -94,13 +98,6 @@ class BluPowScheduleEntity(BluPowReadingEntity):
         """Initialize the entity."""
         super().__init__(coordinator, unit, description)
         self._field = description.key.removeprefix(entity_key(""))
-        self._attr_entity_registry_enabled_default = schedule_confirmed(unit)
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return True: it is kept here, not in the device."""
-        return True
 
     @property
     def wanted(self) -> Any:
@@ -110,17 +107,6 @@ class BluPowScheduleEntity(BluPowReadingEntity):
     async def async_want(self, value: Any) -> None:
         """Take what the user wants, and carry it out where it is time."""
         await async_set_schedule(self.coordinator, self.unit, **{self._field: value})
-
-
-async def async_set_schedule(
-    coordinator: BluPowCoordinator, unit: UnitState, **wanted: Any
-) -> None:
-    """Change what the user wants of a schedule. Raises HomeAssistantError for what cannot be."""
-    try:
-        await coordinator.supervisor.scheduler.set(unit, **wanted)
-    except SettingRefused as err:
-        raise schedule_failure(coordinator.hass, coordinator.name, err) from err
-    coordinator.async_update_listeners()
 
 
 def schedule_confirmed(unit: UnitState) -> bool:

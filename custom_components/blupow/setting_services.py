@@ -1,6 +1,6 @@
 """The actions that change settings: several at once, and one each for the common ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
 from typing import Any, Final
@@ -23,17 +23,14 @@ from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
-from .exceptions import change_failure, setting_failure, setting_text
+from .exceptions import setting_text
 from .lib.blupow_ble.profiles.setting import OFF, ON, Setting, SettingKind, SettingValue
-from .lib.blupow_ble.profiles.setting_rules import Reason
-from .lib.blupow_ble.protocol.errors import ReaderError
-from .lib.blupow_ble.reader.plan import Change
 from .lib.blupow_ble.reader.result import SettingReport
 from .lib.blupow_ble.supervisor.schedule import MINIMUM_SOC, carried_out_by
 from .lib.blupow_ble.supervisor.scheduler import BATTERY_PERCENTAGE
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .service_targets import async_check_permission, async_unit
-from .setting_entities import async_set_schedule
+from .setting_changes import async_change_settings, async_set_schedule, raise_unless_changed
 from .texts import setting_name
 
 DAY: Final = 24 * 60
@@ -138,9 +135,9 @@ async def _update_settings(call: ServiceCall) -> ServiceResponse:
         key: _of_its_kind(unit.register_map.controls.setting(key), value)
         for key, value in call.data[ATTR_SETTINGS].items()
     }
-    reports = await _change(coordinator, unit, values)
+    reports = await async_change_settings(coordinator, unit, values)
     if not call.return_response:
-        _raise_first(coordinator, unit, reports)
+        raise_unless_changed(coordinator, unit, reports)
         return None
     return {
         ATTR_SETTINGS: {
@@ -187,8 +184,8 @@ def _handler(action: SettingAction) -> Callable[[ServiceCall], Any]:
         coordinator, unit = await _target(call)
         value = call.data[action.field]
         if (key := _key_of(unit, action)) is not None:
-            reports = await _change(coordinator, unit, {key: value})
-            _raise_first(coordinator, unit, reports)
+            reports = await async_change_settings(coordinator, unit, {key: value})
+            raise_unless_changed(coordinator, unit, reports)
         elif action.scheduled and _schedules(unit, action.scheduled):
             wanted = time.fromisoformat(value) if isinstance(value, str) else value
             await async_set_schedule(coordinator, unit, **{action.scheduled: wanted})
@@ -216,24 +213,3 @@ def _key_of(unit: UnitState, action: SettingAction) -> str | None:
     found = [setting for key in action.keys for setting in unit.controls if setting.key == key]
     found.sort(key=lambda setting: not unit.evidence(setting).confirmed)
     return found[0].key if found else None
-
-
-async def _change(
-    coordinator: BluPowCoordinator, unit: UnitState, values: Mapping[str, SettingValue]
-) -> tuple[SettingReport, ...]:
-    changes = [Change(key, value) for key, value in values.items()]
-    try:
-        report = await coordinator.supervisor.write(unit, changes)
-    except ReaderError as err:
-        raise change_failure(err, coordinator.name) from err
-    return report.settings
-
-
-def _raise_first(
-    coordinator: BluPowCoordinator, unit: UnitState, reports: tuple[SettingReport, ...]
-) -> None:
-    """Raise HomeAssistantError for what was not changed: the cause, not what followed from it."""
-    failed = [report for report in reports if not report.outcome.done]
-    failed.sort(key=lambda report: report.reason is Reason.EARLIER_FAILED)
-    if failed:
-        raise setting_failure(coordinator.hass, coordinator.name, unit, failed[0])

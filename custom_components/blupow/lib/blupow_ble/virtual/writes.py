@@ -35,7 +35,6 @@ class Habit(StrEnum):
     """Echoes it and keeps it only once it was read again."""
 
 
-BUSY: Final = 6
 LARGEST_CLIPPED: Final = 100
 
 
