@@ -73,6 +73,7 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
             reader=self.reader,
             remedies=None if self.virtual else BluetoothRemedies(hass, self.address),
             listener=self,
+            virtual=self.virtual,
             polling=not entry.pref_disable_polling,
         )
         # last: from here on the entry shuts the coordinator down when its set-up fails

@@ -3,26 +3,23 @@
 from typing import override
 
 from homeassistant.components.sensor import RestoreSensor
-from homeassistant.core import callback
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
 from .descriptions import describe_estimate
 from .entity import BluPowReadingEntity
 from .lib.blupow_ble.profiles.profile import Estimate
-from .lib.blupow_ble.supervisor.energy import Sample, energy_between, longest_gap
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 
 class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
-    """An energy, integrated over fresh readings and restored over restarts."""
+    """An energy that the supervisor integrates over fresh readings; restored over restarts."""
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, estimate: Estimate) -> None:
         """Initialize the sensor."""
         super().__init__(coordinator, unit, describe_estimate(estimate))
         self._estimate = estimate
         self._energies = unit.energies
-        self._last: Sample | None = None
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -33,27 +30,6 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
             # what was kept every five minutes, or what was shown last: it never steps back
             known = self._energies.get(self._estimate.key, 0.0)
             self._energies[self._estimate.key] = max(known, float(before.native_value))
-        self._integrate()
-
-    @callback
-    @override
-    def _handle_coordinator_update(self) -> None:
-        self._integrate()
-        super()._handle_coordinator_update()
-
-    def _integrate(self) -> None:
-        """Add what has flowed since the fresh reading before."""
-        snapshot = self.unit.snapshot
-        if snapshot is None or (self._last and snapshot.taken_at_monotonic == self._last.at):
-            return
-        watts = snapshot.values.get(self._estimate.power)
-        if not isinstance(watts, int | float):
-            return
-        sample = Sample(watts, snapshot.taken_at_monotonic)
-        longest = longest_gap(self.coordinator.options.update_interval)
-        added = energy_between(self._last, sample, self._estimate.direction, longest)
-        self._last = sample
-        self._energies[self._estimate.key] = self._energies.get(self._estimate.key, 0.0) + added
 
     @property
     @override

@@ -1,26 +1,18 @@
 """What is kept of an entry: all over a reload, the counters and last values over a restart."""
 
-from collections import Counter as Tally
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-from datetime import date, datetime, time as time_of_day
 import logging
 from pathlib import Path
 import time
-from typing import Any, Final
+from typing import Final
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.storage import Store
-from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .const import DOMAIN
-from .lib.blupow_ble.reader.answers import is_value
+from .lib.blupow_ble.supervisor.kept_state import MALFORMED, Stored, restore, stored
 from .lib.blupow_ble.supervisor.link_state import LinkState
-from .lib.blupow_ble.supervisor.schedule import SCHEDULE_KEYS, TIMES, Mode, Schedule, ScheduleState
-from .lib.blupow_ble.supervisor.unit_settings import WritesToday
-from .lib.blupow_ble.supervisor.unit_state import DayMark, UnitSnapshot, UnitState, guard_of
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,18 +21,7 @@ SAVE_INTERVAL: Final = 300.0
 """Seconds between two writes."""
 SAVE_DELAY: Final = 1.0
 
-type Stored = dict[str, Any]
-
-_UNREADABLE: Final = (
-    HomeAssistantError,
-    NotImplementedError,
-    OSError,
-    AttributeError,
-    KeyError,
-    TypeError,
-    ValueError,
-    OverflowError,
-)
+_UNREADABLE: Final = (HomeAssistantError, NotImplementedError, *MALFORMED)
 """What a file of another shape, of a later version, or that is none, may raise."""
 
 
@@ -74,9 +55,9 @@ class EntryStore:
         A file that cannot be understood is set aside: the device is read all the same.
         """
         try:
-            stored = await self._store.async_load()
-            if stored is not None:
-                _restore(link, stored)
+            found = await self._store.async_load()
+            if found is not None:
+                restore(link, found)
         except _UNREADABLE as err:
             _LOGGER.warning(
                 "[cache] %s: what was kept of it cannot be read (%s) and is set aside; "
@@ -92,11 +73,11 @@ class EntryStore:
         if time.monotonic() - self._saved_at < SAVE_INTERVAL:
             return
         self._saved_at = time.monotonic()
-        self._store.async_delay_save(lambda: _stored(link), SAVE_DELAY)
+        self._store.async_delay_save(lambda: stored(link), SAVE_DELAY)
 
     async def save(self, link: LinkState) -> None:
         """Write it now."""
-        await self._store.async_save(_stored(link))
+        await self._store.async_save(stored(link))
 
     async def remove(self) -> None:
         """Forget it with the entry."""
@@ -109,193 +90,3 @@ def _set_aside(path: Path) -> None:
         path.replace(path.with_name(f"{path.name}.unreadable"))
     except OSError as err:
         _LOGGER.warning("[cache] %s could not be set aside: %s", path.name, err)
-
-
-def _restore(link: LinkState, stored: Stored) -> None:
-    """Take over what was stored. Raises what a wrong shape brings; nothing is taken over then."""
-    behind = time.time() - time.monotonic()
-    units = {key: _unit(link.units[key], data, behind) for key, data in _known(link, stored)}
-    marks = {key: _day_mark(data["day_mark"]) for key, data in _known(link, stored)}
-    lost, fresh_at = stored["announced_lost"], stored["fresh_at"]
-    ignored = set(stored["ignored_repairs"])
-    if not all(isinstance(repair, str) for repair in ignored):
-        raise TypeError("a repair is of another kind")
-    if not isinstance(lost, bool) or not (fresh_at is None or _is_number(fresh_at)):
-        raise TypeError("what was announced is of another kind")
-    link.ignored_repairs |= ignored
-    if link.fresh_at is None and fresh_at is not None:
-        link.fresh_at = min(fresh_at - behind, time.monotonic())
-        link.announced_lost = lost
-    changes = {
-        key: _changes(data.get("changes"), same=_same(link.units[key], data))
-        for key, data in _known(link, stored)
-    }
-    for key, (guards, energies, snapshot) in units.items():
-        unit = link.units[key]
-        if (of_unit := changes[key]) is not None and not unit.schedule.busy:
-            unit.schedule, unit.settings.writes = of_unit
-        unit.guards = guards | unit.guards
-        unit.energies = energies | unit.energies
-        unit.snapshot = unit.snapshot or snapshot
-        unit.day_mark = unit.day_mark or marks[key]
-
-
-def _known(link: LinkState, stored: Stored) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(key, data) for key, data in stored["units"].items() if key in link.units]
-
-
-def _unit(
-    unit: UnitState, data: Mapping[str, Any], behind: float
-) -> tuple[dict[str, Any], dict[str, float], UnitSnapshot | None]:
-    """Return the guards, the energies and the last values of a unit. Raises for a wrong shape."""
-    guards = {}
-    fields = {item.key: item for item in unit.register_map.fields}
-    for key, (value, at) in data["counters"].items():
-        field = fields.get(key)
-        if field is None or field.per_hour is None:
-            continue
-        if not _is_number(value) or not _is_number(at):
-            raise TypeError(f"{key} is no counter")
-        guards[key] = replace(guard_of(field), value=value, at=min(at - behind, time.monotonic()))
-    if not all(_is_number(energy) for energy in data["energies"].values()):
-        raise TypeError("an energy is no number")
-    if data["values"] is None:
-        return guards, dict(data["energies"]), None
-    same = _same(unit, data)
-    if not all(is_value(value) for value in data["values"].values()):
-        raise TypeError("a value is none")
-    if not same:
-        return guards, dict(data["energies"]), None
-    snapshot = UnitSnapshot(
-        values={key: value for key, value in data["values"].items() if key in _keys(unit)},
-        taken_at=dt_util.utc_from_timestamp(data["taken_at"]),
-        taken_at_monotonic=min(data["taken_at"] - behind, time.monotonic()),
-        failed={},
-        dropped=(),
-        unknown={},
-        registers={},
-    )
-    return guards, dict(data["energies"]), snapshot
-
-
-def _changes(
-    stored: Mapping[str, Any] | None, *, same: bool
-) -> tuple[ScheduleState, WritesToday] | None:
-    """Return the schedule of a unit, and how often it was written to. Raises for a wrong shape.
-
-    Of another model, what the settings were says nothing any more.
-    """
-    if stored is None:
-        return None
-    wanted, state = dict(stored["schedule"]), stored["state"]
-    for name in wanted.keys() & TIMES:
-        wanted[name] = time_of_day.fromisoformat(wanted[name])
-    known = {key: value for key, value in wanted.items() if key in SCHEDULE_KEYS}
-    before = {str(key): value for key, value in state["before"].items()}
-    if not all(isinstance(value, bool | int | float | str) for value in before.values()):
-        raise TypeError("a setting is of another kind")
-    traces = {str(key): list(values) for key, values in state["traces"].items()}
-    counts = {str(key): int(count) for key, count in stored["written"].items()}
-    if not same:
-        return ScheduleState(schedule=Schedule(**known)), WritesToday()
-    return (
-        ScheduleState(
-            schedule=Schedule(**known),
-            mode=Mode(state["mode"]),
-            before=before,
-            traces=traces,
-            target=None if state["target"] is None else Mode(state["target"]),
-            manual=bool(state["manual"]),
-            source_changed_at=_moment(state["source_changed_at"]),
-            tried_at=_moment(state["tried_at"]),
-            tried_mode=Mode(state["tried_mode"]),
-            tries=int(state["tries"]),
-        ),
-        WritesToday(date.fromisoformat(stored["day"]), Tally(counts)),
-    )
-
-
-def _moment(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)
-
-
-def _stored_changes(unit: UnitState) -> dict[str, Any]:
-    state, writes = unit.schedule, unit.settings.writes
-    return {
-        "schedule": {
-            key: value.isoformat() if isinstance(value, time_of_day) else value
-            for key, value in asdict(state.schedule).items()
-        },
-        "state": {
-            "mode": state.mode.value,
-            "before": state.before,
-            "traces": state.traces,
-            "target": None if state.target is None else state.target.value,
-            "manual": state.manual,
-            "source_changed_at": _text(state.source_changed_at),
-            "tried_at": _text(state.tried_at),
-            "tried_mode": state.tried_mode.value,
-            "tries": state.tries,
-        },
-        "day": writes.day.isoformat(),
-        "written": dict(writes.counts),
-    }
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _same(unit: UnitState, data: Mapping[str, Any]) -> bool:
-    """Whether what was stored is of the same kind of device."""
-    model = unit.model.key if unit.model else None
-    return (data["profile"], data["model"]) == (unit.profile.key, model)
-
-
-def _day_mark(stored: list[Any] | None) -> DayMark | None:
-    """Return a day mark. Raises for a wrong shape."""
-    if stored is None:
-        return None
-    count, day = stored
-    return DayMark(int(count), date.fromisoformat(day))
-
-
-def _keys(unit: UnitState) -> set[str]:
-    return {
-        *(item.key for item in unit.register_map.fields),
-        *(item.key for item in unit.register_map.computed),
-    }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _stored(link: LinkState) -> Stored:
-    behind = time.time() - time.monotonic()
-    return {
-        "announced_lost": link.announced_lost,
-        "ignored_repairs": sorted(link.ignored_repairs),
-        "fresh_at": None if link.fresh_at is None else link.fresh_at + behind,
-        "units": {key: _stored_unit(unit, behind) for key, unit in link.units.items()},
-    }
-
-
-def _stored_unit(unit: UnitState, behind: float) -> dict[str, Any]:
-    snapshot = unit.snapshot
-    return {
-        "profile": unit.profile.key,
-        "model": unit.model.key if unit.model else None,
-        "counters": {
-            key: [guard.value, guard.at + behind]
-            for key, guard in unit.guards.items()
-            if guard.value is not None
-        },
-        "energies": unit.energies,
-        "changes": _stored_changes(unit),
-        "day_mark": [unit.day_mark.count, unit.day_mark.date.isoformat()]
-        if unit.day_mark
-        else None,
-        "values": None if snapshot is None else snapshot.values,
-        "taken_at": None if snapshot is None else snapshot.taken_at_monotonic + behind,
-    }

@@ -25,7 +25,6 @@ from .descriptions import (
 from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.declaration import Computed, Fault, Field, Kind, unknown
-from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.schedule import Mode
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
@@ -57,7 +56,7 @@ async def async_setup_entry(
 
 def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:
     """Yield the sensors of a unit: optional ones once it has sent their value."""
-    for estimate in estimates_of(unit):
+    for estimate in unit.estimates:
         yield EntityWhenSeen(
             unit=unit,
             key=estimate.key,
@@ -87,12 +86,6 @@ def sensors_of(unit: UnitState) -> Iterable[Field | Computed]:
         if field.info not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS):
             yield field
     yield from unit.register_map.computed
-
-
-def estimates_of(unit: UnitState) -> list[Estimate]:
-    """Return the energies that are integrated for a unit: those of powers that its model has."""
-    powers = {computed.key for computed in unit.register_map.computed}
-    return [estimate for estimate in unit.profile.estimates if estimate.power in powers]
 
 
 class BluPowLinkSensor(BluPowEntity, SensorEntity):

@@ -16,7 +16,7 @@ from .event import CONNECTION
 from .lib.blupow_ble.profiles.declaration import Kind
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS
-from .sensor import estimates_of, sensors_of
+from .sensor import sensors_of
 from .setting_entities import control_keys
 
 
@@ -42,6 +42,6 @@ def _keys(unit: UnitState) -> Iterator[str]:
     """Go through the keys of all entities that a unit may have."""
     yield WORST_FAULT
     yield from (item.key for item in sensors_of(unit))
-    yield from (estimate.key for estimate in estimates_of(unit))
+    yield from (estimate.key for estimate in unit.estimates)
     yield from (item.key for item in unit.register_map.fields if item.kind is Kind.FLAG)
     yield from (described(group).key for group in groups_of(unit))

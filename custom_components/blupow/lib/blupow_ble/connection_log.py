@@ -34,6 +34,7 @@ class Topic(StrEnum):
     RECOVERY = "recovery"
     WRITE = "write"
     SCHEDULE = "schedule"
+    PUSH = "push"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class Reading:
     """Other units that answered, where the reading was to look for one."""
     timings: Timings
     attempts: int
+    age: float = 0.0
+    """Seconds since it was taken, where it comes from another machine."""
 
     @property
     def main(self) -> UnitReading:

@@ -18,6 +18,8 @@ class RouteKind(StrEnum):
     """A child process that talks to BlueZ."""
     IN_PROCESS = "in_process"
     """The host's own Bluetooth, and with it its proxies."""
+    BRIDGE = "bridge"
+    """A BluPow bridge on another machine."""
     VIRTUAL = "virtual"
     """A child process with a virtual device in it."""
 

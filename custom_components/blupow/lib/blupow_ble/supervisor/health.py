@@ -14,13 +14,21 @@ class LinkHealth:
     """Judges the state of a link by the rules of freshness. Times are seconds."""
 
     def __init__(
-        self, link: LinkState, options: Options, clock: Clock, *, polling: bool, virtual: bool
+        self,
+        link: LinkState,
+        options: Options,
+        clock: Clock,
+        *,
+        polling: bool,
+        virtual: bool,
+        remote: bool = False,
     ) -> None:
-        """Judge a link by its options."""
+        """Judge a link by its options; of a remote device another machine sets the pace."""
         self._link = link
         self._options = options
         self._clock = clock
         self._virtual = virtual
+        self._remote = remote
         self.freshness: Final[Freshness] = options.freshness(polling=polling)
 
     @property
@@ -75,6 +83,8 @@ class LinkHealth:
     @property
     def pause(self) -> float:
         """Seconds between two polls, as the link is now."""
+        if self._remote:
+            return self._options.update_interval
         error = self._link.last_error
         heard = error is None or error.code is not ErrorCode.NOT_ADVERTISING
         silence = 0.0 if error is None else self.silence

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
 import logging
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from ..reader.timeouts import CONNECT_TIMEOUT, connect_timeout
 from .announcer import Announcer
 from .background_search import BackgroundSearch
 from .block_plan import BlockPlan
+from .energy import longest_gap
 from .exclusive import ExclusiveAccess, Interrupted
 from .health import LinkHealth
 from .link_state import LinkState, Poll, Snapshot
@@ -31,6 +33,8 @@ _LOGGER = logging.getLogger(__name__)
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
+SAME_READING: Final = 0.5
+"""Seconds within which two readings of a remote device are the same one: what the network takes differs."""
 UNHEARD_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
 
@@ -48,21 +52,27 @@ class Supervisor:
         remedies: Remedies | None,
         listener: Listener,
         polling: bool = True,
+        virtual: bool = False,
+        remote: bool = False,
     ) -> None:
         """Prepare to keep the device of a link alive.
 
-        `remedies` is None for a virtual device; without `polling` it is read on request alone.
+        `remedies` is None where nothing can be done for the radio: the device is virtual, or `remote`,
+        which another machine reads and recovers. Without `polling` it is read on request alone.
         """
         self.link: Final = link
         self.options: Final = options
         self.units: Final = list(link.units.values())
         """The own unit first."""
         self.health: Final = LinkHealth(
-            link, options, clock, polling=polling, virtual=remedies is None
+            link, options, clock, polling=polling, virtual=virtual, remote=remote
         )
         self.fresh_readings = 0
         """Since the start."""
         self.polling: Final = polling
+        self.virtual: Final = virtual
+        self.recovers: Final = polling and not remote
+        """Whether the watchdog starts recoveries."""
         self._clock = clock
         self._reader = reader
         self._remedies = remedies
@@ -84,6 +94,7 @@ class Supervisor:
         for unit in self.units:
             unit.grace = self.health.freshness.grace
             unit.monotonic = clock.monotonic
+            unit.longest_gap = longest_gap(options.update_interval)
             unit.settings.interval = interval
         self.pause = self.health.pause
         """Seconds between the last poll and the next one."""
@@ -102,11 +113,6 @@ class Supervisor:
         self.scheduler: Final = Scheduler(self, units, clock, listener, options.source_dwell)
 
     # What is known
-
-    @property
-    def virtual(self) -> bool:
-        """Whether the device is a virtual one."""
-        return self._remedies is None
 
     @property
     def own(self) -> UnitState:
@@ -199,6 +205,29 @@ class Supervisor:
             finally:
                 self.link.note_busy(self._clock.monotonic())
 
+    def take(self, route: Route, reading: Reading, seconds: float) -> None:
+        """Keep a reading that came without a poll, and took so many seconds; an older one is dropped."""
+        if self._access.closed or not self._is_newer(reading):
+            return
+        self._keep(route, reading, seconds)
+        self._schedule_poll()
+        self._updated()
+
+    def note_failure(self, err: ReaderError, seconds: float) -> None:
+        """Note that a poll of the machine that reads the device has failed, after so many seconds."""
+        if self._access.closed:
+            return
+        self._failed(err, seconds)
+        self._schedule_poll()
+        self._updated()
+
+    def _is_newer(self, reading: Reading) -> bool:
+        """Whether a reading was taken after the last one that is known."""
+        snapshot = self.link.snapshot
+        if snapshot is None:
+            return True
+        return self._clock.monotonic() - reading.age - snapshot.taken_at_monotonic > SAME_READING
+
     def heard(self) -> None:
         """Note an advertisement by a scanner that can connect; poll when the device was not heard before."""
         now = self._clock.monotonic()
@@ -246,7 +275,7 @@ class Supervisor:
 
         The host may hear a device some seconds before BlueZ has an object for it.
         """
-        assert self._remedies is not None  # a virtual device is never heard
+        assert self._remedies is not None  # neither a virtual nor a remote device is heard
         await self._remedies.wait_connectable()
         if self._is_back:
             await self.poll()
@@ -260,18 +289,19 @@ class Supervisor:
         self._heard_again = False
         try:
             route, reading = await self._access.run(self._read())
-            self._keep(route, reading, started)
+            self._keep(route, reading, self._clock.monotonic() - started)
         except Interrupted:
             pass  # nothing is known of the device by it
         except ReaderError as err:
-            self._failed(err, started)
+            self._failed(err, self._clock.monotonic() - started)
         except Exception as err:
             # a fault of BluPow: logged once, and the status must not hide it
             if self._fault != (fault := repr(err)):
                 self._fault = fault
                 _LOGGER.exception("[poll] %s: a fault of BluPow itself", self.link.log.name)
             self._failed(
-                ReaderError(ErrorCode.READER_CRASHED, f"a fault of BluPow itself: {fault}"), started
+                ReaderError(ErrorCode.READER_CRASHED, f"a fault of BluPow itself: {fault}"),
+                self._clock.monotonic() - started,
             )
         finally:
             self.link.note_busy(self._clock.monotonic())
@@ -287,7 +317,7 @@ class Supervisor:
             units=tuple(self._blocks.of(unit, now) for unit in self.units),
             connect_timeout=self.connect_timeout,
             bypass_service_cache=step is not None,
-            look_at=None if self.virtual or step is not None else self._search.due(),
+            look_at=None if self._remedies is None or step is not None else self._search.due(),
         )
         return await self._reader.read(plan, elsewhere=step is RecoveryStep.LOOK_AGAIN)
 
@@ -300,18 +330,19 @@ class Supervisor:
             self.own.unit_id = self.options.unit_id  # of several, another one could be taken for it
         await self._remedies.prepare(step)
 
-    def _keep(self, route: Route, reading: Reading, started: float) -> None:
-        """Keep a fresh reading."""
-        link, now = self.link, self._clock.monotonic()
+    def _keep(self, route: Route, reading: Reading, seconds: float) -> None:
+        """Keep a fresh reading, which took so many seconds."""
+        link, now = self.link, self._clock.monotonic() - reading.age
+        taken_at = self._clock.now() - timedelta(seconds=reading.age)
         self._search.poll_was_good()
         for unit in self.units:
-            self._keep_unit(unit, reading, now)
+            self._keep_unit(unit, reading, taken_at, now)
         if found := new_units(self.units, reading.found):
             self._listener.units_found(found)
         self._announcer.route(route)
         outage = self.health.age
         link.snapshot = Snapshot(
-            taken_at=self._clock.now(),
+            taken_at=taken_at,
             taken_at_monotonic=now,
             route=route,
             timings=reading.timings,
@@ -322,13 +353,13 @@ class Supervisor:
         link.failures = 0
         self._fault = None
         missing = tuple(self._blocks.missing(reading))
-        link.polls.append(Poll(at=self._clock.now(), seconds=now - started, partial=bool(missing)))
+        link.polls.append(Poll(at=self._clock.now(), seconds=seconds, partial=bool(missing)))
         self._announcer.partial(missing)
         self._announcer.restored(outage)
         self.pause = self.health.pause
         self._announce()
 
-    def _keep_unit(self, unit: UnitState, reading: Reading, now: float) -> None:
+    def _keep_unit(self, unit: UnitState, reading: Reading, taken_at: datetime, now: float) -> None:
         """Keep what a reading brought of one unit."""
         of_unit, before = reading.units.get(unit.key), unit.unresponsive
         if of_unit is not None:
@@ -338,19 +369,18 @@ class Supervisor:
             self._listener.unit_read(unit, of_unit)
         replaced = of_unit is not None and len(self.units) > 1 and unit.is_another(of_unit)
         if of_unit is not None and not replaced:
-            unit.keep(of_unit, self._clock.now(), now)
+            unit.keep(of_unit, taken_at, now)
         else:
             unit.verified = False
             unit.unresponsive = reading.unresponsive.get(unit.key, ErrorCode.WRONG_UNIT)
         self._announcer.unit(unit, before, replaced=replaced)
 
-    def _failed(self, err: ReaderError, started: float) -> None:
-        """Note that a poll failed, and why."""
+    def _failed(self, err: ReaderError, seconds: float) -> None:
+        """Note that a poll failed after so many seconds, and why."""
         link = self.link
         link.failures += 1
         for unit in self.units:
             unit.verified = False  # what is behind the module may be plugged in differently now
-        seconds = self._clock.monotonic() - started
         link.polls.append(Poll(at=self._clock.now(), seconds=seconds, error=err))
         link.log.debug(Topic.POLL, f"failed {link.failures} times in a row: {err}")
         if self.health.excused:

@@ -16,12 +16,13 @@ from ..profiles.declaration import (
     is_unknown,
     unknown,
 )
-from ..profiles.profile import Model, Profile, RegisterMap
+from ..profiles.profile import Estimate, Model, Profile, RegisterMap
 from ..profiles.setting import Evidence, Setting, SettingValue
 from ..protocol.errors import ErrorCode
 from ..reader.plan import OWN_UNIT
 from ..reader.result import UnitReading
 from .counters import CounterGuard
+from .energy import LONGEST_GAP, Sample, energy_between
 from .policies import GRACE_TIME
 from .schedule import ScheduleState
 from .unit_settings import UnitSettings
@@ -89,6 +90,8 @@ class UnitState:
     """How many days it had counted when those that it keeps were last imported."""
     energies: dict[str, float] = field(default_factory=dict)
     """Energies that are integrated (Wh), by the key of their estimate."""
+    longest_gap: float = LONGEST_GAP
+    """Seconds between two fresh readings that the energies still bridge."""
     schedule: ScheduleState = field(default_factory=ScheduleState)
     """What the user wants done at times, where BluPow carries that out."""
     doubted: Tally[str] = field(default_factory=Tally)
@@ -96,6 +99,8 @@ class UnitState:
     unrecognized: Tally[str] = field(default_factory=Tally)
     """How often it sent what has no name: a number of an enumeration, a bit or a code of a fault."""
 
+    _samples: dict[str, Sample] = field(default_factory=dict, repr=False)
+    """The powers that were integrated last, by the key of their estimate."""
     settings: UnitSettings = field(init=False, repr=False)
     """What is known of its settings."""
     register_map: RegisterMap = field(init=False, repr=False)
@@ -126,6 +131,12 @@ class UnitState:
         """The settings that it has, by its model and by the name that it gives itself."""
         name = self.info(Info.MODEL)
         return tuple(item for item in self.register_map.controls.settings if item.is_of(name))
+
+    @property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """The energies that are integrated: those of powers that its model has."""
+        powers = {computed.key for computed in self.register_map.computed}
+        return tuple(item for item in self.profile.estimates if item.power in powers)
 
     def evidence(self, setting: Setting) -> Evidence:
         """Return what the claim rests on that it takes a setting."""
@@ -235,6 +246,18 @@ class UnitState:
         )
         self.lists_sent |= self._lists.keys()
         self.settings.keep(reading.registers, now)
+        self._integrate(values, now)
+
+    def _integrate(self, values: Mapping[str, Value], now: float) -> None:
+        """Add to each energy what has flowed since the fresh reading before."""
+        for estimate in self.estimates:
+            watts = values.get(estimate.power)
+            if not isinstance(watts, int | float):
+                continue
+            sample, before = Sample(watts, now), self._samples.get(estimate.key)
+            added = energy_between(before, sample, estimate.direction, self.longest_gap)
+            self._samples[estimate.key] = sample
+            self.energies[estimate.key] = self.energies.get(estimate.key, 0.0) + added
 
     def _missing(
         self, reading: UnitReading, values: Mapping[str, Value], doubtful: Sequence[str]

@@ -53,8 +53,8 @@ class Supervised(Protocol):
         """How the link is."""
 
     @property
-    def polling(self) -> bool:
-        """Whether the device is polled."""
+    def recovers(self) -> bool:
+        """Whether recoveries start here by themselves."""
 
     @property
     def fresh_readings(self) -> int:
@@ -106,7 +106,7 @@ class Watchdog:
     def start(self) -> None:
         """Start the heartbeat and the daily reconnect, and go on with the pause after a recovery."""
         self._schedule_beat()
-        if not self._supervised.polling:
+        if not self._supervised.recovers:
             self._link.next_recovery = None  # who wants no polls wants no recoveries
         if self._link.next_recovery is not None:
             left = (self._link.next_recovery - self._clock.now()).total_seconds()
@@ -164,7 +164,7 @@ class Watchdog:
         self._schedule_beat()
         self._listener.updated()  # ages go on while nothing is polled
         link = self._link
-        if self.recovering or link.next_recovery is not None or not self._supervised.polling:
+        if self.recovering or link.next_recovery is not None or not self._supervised.recovers:
             return
         if self._supervised.health.excused:
             link.stale_checks = 0
