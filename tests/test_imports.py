@@ -22,6 +22,7 @@ FLOORS = (
     ("virtual",),
     ("reader",),
     ("supervisor",),
+    ("bridge_messages",),
     ("cli",),
 )
 """The rooms of the library, from the ground up: none imports a room above its own floor."""

@@ -6,7 +6,6 @@ from homeassistant.const import CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_UNIT_ID
-from .lib.blupow_ble.profiles.declaration import Info
 from .lib.blupow_ble.reader.result import UnitReading
 from .lib.blupow_ble.supervisor.options import Options
 from .lib.blupow_ble.supervisor.unit_state import UnitState
@@ -29,7 +28,7 @@ def remember_unit(
         found: dict[str, str | int | None] = {}
         if options.unit_id is None and entry.data.get(CONF_UNIT_ID) != reading.unit_id:
             found[CONF_UNIT_ID] = reading.unit_id
-        model = (reading.model or _other_model(unit, reading)) if unit.model is None else None
+        model = unit.named_model(reading) if unit.model is None else None
         if model is not None:
             found[CONF_MODEL] = model
         if found:
@@ -43,13 +42,3 @@ def remember_unit(
                 )
     if model is not None:
         hass.config_entries.async_schedule_reload(entry.entry_id)
-
-
-def _other_model(unit: UnitState, reading: UnitReading) -> str | None:
-    """Return the model that a device in no list is read as, where models differ; None if it names none."""
-    if unit.profile.other_model is None:
-        return None
-    named = any(
-        reading.values.get(item.key) for item in unit.register_map.fields if item.info is Info.MODEL
-    )
-    return unit.profile.other_model.key if named else None

@@ -126,6 +126,14 @@ class UnitState:
         """Whether it is the one that the entry was made for."""
         return self.key == OWN_UNIT
 
+    def named_model(self, reading: UnitReading) -> str | None:
+        """Return the model that a reading names; one in no list is read as what all have in common."""
+        if reading.model is not None or self.profile.other_model is None:
+            return reading.model
+        fields = self.register_map.fields
+        named = any(reading.values.get(item.key) for item in fields if item.info is Info.MODEL)
+        return self.profile.other_model.key if named else None
+
     @property
     def controls(self) -> tuple[Setting, ...]:
         """The settings that it has, by its model and by the name that it gives itself."""

@@ -1,0 +1,1 @@
+"""The BluPow bridge: reads Renogy devices beside them, keeps their history, and serves Home Assistant."""

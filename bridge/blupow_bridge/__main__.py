@@ -1,0 +1,7 @@
+"""`python -m blupow_bridge`."""
+
+import sys
+
+from .cli import command
+
+sys.exit(command())

@@ -1,0 +1,85 @@
+"""How the bridge is: for people, for containers, for Prometheus."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from aiohttp import web
+from blupow_ble.bridge_messages import API_VERSION
+from blupow_ble.supervisor.policies import ConnectionStatus
+
+from ..hub import Hub
+from ..metrics import CONTENT_TYPE, exposition
+from .keys import HUB
+
+WELL: Final = frozenset(
+    {ConnectionStatus.CONNECTED, ConnectionStatus.TEST_MODE, ConnectionStatus.NOT_HEARD}
+)
+
+
+def release() -> str:
+    """Return the release of the bridge."""
+    try:
+        return version("blupow")
+    except PackageNotFoundError:
+        return "development"
+
+
+def identity(hub: Hub) -> dict[str, Any]:
+    """Return which bridge it is."""
+    return {"id": hub.id, "name": hub.config.name, "version": release(), "api": API_VERSION}
+
+
+async def get_health(request: web.Request) -> web.Response:
+    """Tell that the bridge runs: always 200, with how it is in the body. Needs no token, names no device."""
+    hub = request.app[HUB]
+    states = [device.status for device in hub.devices.values()]
+    well = all(state in WELL for state in states) and hub.store.writer.problem is None
+    return web.json_response(
+        {
+            "status": "ok" if well else "degraded",
+            "devices": {state: states.count(state) for state in sorted(set(states))},
+            "store": "ok" if hub.store.writer.problem is None else "waiting",
+            "uptime": round(hub.uptime),
+        }
+    )
+
+
+async def get_ready(request: web.Request) -> web.Response:
+    """Tell whether each device was read since the start, or was told as lost: 503 until then. Needs no token."""
+    waiting = sum(not device.settled for device in request.app[HUB].devices.values())
+    return web.json_response(
+        {"ready": not waiting, "waiting": waiting}, status=503 if waiting else 200
+    )
+
+
+async def get_stats(request: web.Request) -> web.Response:
+    """Tell which bridge it is, and how it is."""
+    hub = request.app[HUB]
+    problem = hub.radio.problem
+    return web.json_response(
+        {
+            **identity(hub),
+            "started": hub.started.isoformat(timespec="seconds"),
+            "uptime": round(hub.uptime),
+            "devices": len(hub.devices),
+            "bluetooth": None if problem is None else problem.message,
+            "store": {
+                "ready": hub.store.ready,
+                "problem": hub.store.writer.problem,
+                "written": hub.store.writer.written,
+                "waiting": hub.store.writer.waiting,
+                "lost": hub.store.writer.lost,
+            },
+            "push": {
+                "clients": len(hub.push.subscribers),
+                "dropped": hub.push.dropped,
+                "sequence": hub.push.sequence,
+            },
+        }
+    )
+
+
+async def get_metrics(request: web.Request) -> web.Response:
+    """Return the metrics for Prometheus."""
+    body = exposition(request.app[HUB])
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})

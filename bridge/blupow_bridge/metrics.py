@@ -1,0 +1,108 @@
+"""The metrics of a bridge, collected anew for each scrape: none can be left behind."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, override
+
+from blupow_ble.supervisor.policies import ConnectionStatus
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+
+class HubCollector(Collector):
+    """Collects what is known of a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        """Collect from a hub."""
+        self._hub = hub
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        """Go through all metrics."""
+        yield from self._of_bridge()
+        yield from self._of_links()
+        yield self._values()
+
+    def _of_bridge(self) -> Iterator[Metric]:
+        hub, writer = self._hub, self._hub.store.writer
+        numbers = (
+            ("blupow_uptime_seconds", "Seconds since the start.", hub.uptime),
+            (
+                "blupow_store_waiting_readings",
+                "Readings that wait for the database.",
+                writer.waiting,
+            ),
+            ("blupow_store_up", "1 while the database takes readings.", writer.problem is None),
+            ("blupow_push_clients", "Clients that get pushes.", len(hub.push.subscribers)),
+        )
+        for name, text, value in numbers:
+            yield GaugeMetricFamily(name, text, value=float(value))
+        counts = (
+            ("blupow_store_written_readings", "Readings written since the start.", writer.written),
+            ("blupow_store_lost_readings", "Readings lost since the start.", writer.lost),
+            ("blupow_push_messages", "Messages pushed since the start.", hub.push.sequence),
+            ("blupow_push_dropped_clients", "Clients that were too slow.", hub.push.dropped),
+        )
+        for name, text, value in counts:
+            yield CounterMetricFamily(name, text, value=float(value))
+
+    def _of_links(self) -> Iterator[Metric]:
+        labels = ["device"]
+        status = GaugeMetricFamily(
+            "blupow_connection_status", "1 for the status it has.", labels=[*labels, "status"]
+        )
+        age = GaugeMetricFamily(
+            "blupow_data_age_seconds", "Seconds since the last fresh reading.", labels=labels
+        )
+        failures = GaugeMetricFamily(
+            "blupow_consecutive_failures", "Failed polls in a row.", labels=labels
+        )
+        rate = GaugeMetricFamily(
+            "blupow_success_ratio", "Good polls among the last hundred.", labels=labels
+        )
+        signal = GaugeMetricFamily(
+            "blupow_signal_dbm", "Signal strength of a device that is heard.", labels=labels
+        )
+        recoveries = CounterMetricFamily(
+            "blupow_recoveries", "Recoveries that worked.", labels=labels
+        )
+        for device in self._hub.devices.values():
+            link, health = device.supervisor.link, device.supervisor.health
+            name = [device.id]
+            for item in ConnectionStatus:
+                status.add_metric([*name, item.value], float(health.status is item))
+            failures.add_metric(name, link.failures)
+            recoveries.add_metric(name, link.recoveries)
+            if health.age is not None:
+                age.add_metric(name, health.age)
+            if link.success_rate is not None:
+                rate.add_metric(name, link.success_rate / 100)
+            if (rssi := device.state["rssi"]) is not None:
+                signal.add_metric(name, rssi)
+        yield from (status, age, failures, rate, signal, recoveries)
+
+    def _values(self) -> Metric:
+        """Return the numbers of the last readings, as long as they are shown."""
+        values = GaugeMetricFamily(
+            "blupow_value", "A value of the last reading.", labels=["device", "unit", "field"]
+        )
+        for device in self._hub.devices.values():
+            for unit in device.supervisor.units:
+                if not device.supervisor.health.shows(unit) or unit.snapshot is None:
+                    continue
+                for key, value in unit.snapshot.values.items():
+                    if isinstance(value, int | float):
+                        values.add_metric([device.id, unit.key, key], float(value))
+        return values
+
+
+def exposition(hub: Hub) -> bytes:
+    """Return the metrics in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(HubCollector(hub))
+    return generate_latest(registry)

@@ -1,0 +1,146 @@
+"""Runs a bridge: hub, web server, announcement; loads the configuration again when it changes."""
+
+import asyncio
+from collections.abc import Callable
+import logging
+from pathlib import Path
+import signal
+import ssl
+import sys
+from typing import Final
+
+from .announce import Announcement
+from .config import Config, ConfigError, load
+from .http.app import WebServer
+from .http.auth import Token
+from .hub import Hub
+from .store.engine import StoreError
+
+_LOGGER = logging.getLogger(__name__)
+
+LOOK_PAUSE: Final = 2.0
+"""Seconds between looks at the file."""
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+
+
+class CannotStart(Exception):
+    """The bridge cannot run; the text says why, and what to do."""
+
+
+async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> None:
+    """Run a bridge until SIGTERM or SIGINT. Raises ConfigError, CannotStart."""
+    config = load(path)
+    set_up_logging(config)
+    stop, again = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    try:
+        hub, token = Hub(config), Token(config.data)
+        offer_token(token)
+    except (StoreError, OSError) as err:
+        raise CannotStart(_sentence(err)) from err
+    server = WebServer(hub, token, config.http)
+    watching = asyncio.create_task(_watch(path, hub, again), name="configuration")
+    try:
+        port = await _start(hub, server, config)
+        announcement = Announcement(hub, config.http.host, port, tls=config.http.key is not None)
+        if config.http.announce:
+            await announcement.start()
+        try:
+            _log_start(config, port)
+            on_ready(port)
+            await stop.wait()
+        finally:
+            await announcement.stop()
+    finally:
+        watching.cancel()
+        await asyncio.wait((watching,))
+        await server.stop()
+        await hub.stop()
+        _LOGGER.info("[route] the bridge has stopped")
+
+
+async def _start(hub: Hub, server: WebServer, config: Config) -> int:
+    """Start the hub and the web server; return the port. Raises CannotStart."""
+    try:
+        port = await server.start()
+    except (OSError, ssl.SSLError) as err:
+        where = f"{config.http.host}:{config.http.port}"
+        raise CannotStart(f"the web server cannot listen at {where}: {_sentence(err)}") from err
+    try:
+        await hub.start()
+    except StoreError as err:
+        raise CannotStart(_sentence(err)) from err
+    return port
+
+
+def _log_start(config: Config, port: int) -> None:
+    scheme = "https" if config.http.key else "http"
+    host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
+    _LOGGER.info(
+        "[route] %s serves %d devices at %s://%s:%d",
+        config.name,
+        len(config.devices),
+        scheme,
+        host,
+        port,
+    )
+
+
+def offer_token(token: Token) -> None:
+    """Make a token on the first start; only a person at a terminal is shown it. Raises OSError."""
+    if token.exists:
+        return
+    made = token.make()
+    if sys.stdout.isatty():
+        print(f"The token of this bridge, which is shown only now:\n\n  {made}\n", flush=True)
+    else:
+        _LOGGER.info("[route] run `blupow-bridge token` to get a token for Home Assistant")
+
+
+async def _watch(path: Path, hub: Hub, again: asyncio.Event) -> None:
+    """Load the configuration again on SIGHUP, or when the file has changed."""
+    stamp = _stamp(path)
+    while True:
+        try:
+            async with asyncio.timeout(LOOK_PAUSE):
+                await again.wait()
+        except TimeoutError:
+            if _stamp(path) == stamp:
+                continue
+        again.clear()
+        stamp = _stamp(path)
+        try:
+            config = await asyncio.to_thread(load, path)
+        except ConfigError as err:
+            for line in err.lines:
+                _LOGGER.warning("[route] the configuration stays as it was: %s", line)
+            continue
+        set_up_logging(config)
+        await hub.reload(config)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def set_up_logging(config: Config) -> None:
+    """Log to stderr: one line for each change."""
+    level = LEVELS[config.log_level]
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr
+    )
+    for name in ("blupow_ble", "blupow_bridge"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _sentence(err: BaseException) -> str:
+    if isinstance(err, OSError) and err.strerror:
+        return f"{err.filename}: {err.strerror}" if err.filename else err.strerror
+    return str(err) or type(err).__name__

@@ -1,0 +1,1 @@
+"""The database of a bridge: every reading, and what they come to by hour and day."""
