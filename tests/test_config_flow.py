@@ -39,7 +39,7 @@ async def begin(hass: HomeAssistant, step: str) -> dict[str, Any]:
     """Go through the menu to a step."""
     result = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     assert result["type"] is FlowResultType.MENU
-    assert result["menu_options"] == ["pick", "address", "virtual"]
+    assert result["menu_options"] == ["pick", "address", "bridge", "virtual"]
     return await hass.config_entries.flow.async_configure(result["flow_id"], {"next_step_id": step})
 
 
@@ -150,7 +150,7 @@ async def test_hostile_name(
     script.error = ErrorCode.NO_RESPONSE
     caplog.set_level(logging.INFO, "custom_components.blupow")
     caplog.clear()
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     lines = [record.getMessage() for record in caplog.records if "blupow" in record.name]
     assert lines
     assert all(line.isprintable() for line in lines)
@@ -351,7 +351,7 @@ async def test_reconfigure(hass: HomeAssistant, entry: MockConfigEntry, script: 
     assert result["reason"] == "reconfigure_successful"
     await hass.async_block_till_done()
     assert entry.data["model"] == "RIV4835CSH1S"
-    assert entry.runtime_data.supervisor.own.model.key == "RIV4835CSH1S"
+    assert entry.runtime_data.only.supervisor.own.model.key == "RIV4835CSH1S"
 
 
 @pytest.mark.usefixtures("heard")
@@ -367,7 +367,7 @@ async def test_reconfigure_to_another_family(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert (entry.data["profile"], entry.data["model"]) == ("controller", "Rover")
     assert entry.data["unit_id"] == 1
-    assert entry.runtime_data.supervisor.own.value("load_voltage") > 12
+    assert entry.runtime_data.only.supervisor.own.value("load_voltage") > 12
 
 
 @pytest.mark.usefixtures("heard", "no_bluez")

@@ -90,15 +90,15 @@ async def test_an_outage_from_beginning_to_end(
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "no_response"
     assert state(hass, VOLTAGE) == voltage
-    assert entry.runtime_data.last_update_success
-    assert entry.runtime_data.supervisor.link.failures > 0
+    assert entry.runtime_data.only.last_update_success
+    assert entry.runtime_data.only.supervisor.link.failures > 0
 
     await pass_time(hass, freezer, 268)
     assert state(hass, STATUS) == "offline"
     await pass_time(hass, freezer, 2)
     assert state(hass, STATUS) == "disconnected"
     assert state(hass, VOLTAGE) == voltage
-    assert not entry.runtime_data.last_update_success
+    assert not entry.runtime_data.only.last_update_success
 
     await pass_time(hass, freezer, 298)
     assert state(hass, STATUS) == "disconnected"
@@ -116,7 +116,7 @@ async def test_an_outage_from_beginning_to_end(
     assert polls < script.polls
     assert state(hass, STATUS) == "connected"
     assert state(hass, VOLTAGE) == voltage
-    assert entry.runtime_data.supervisor.link.failures == 0
+    assert entry.runtime_data.only.supervisor.link.failures == 0
     assert [record.getMessage() for record in caplog.records if "blupow" in record.name] == [
         "[cache] BTRIC134000035: the last reading serves: scripted no_response",
         "[cache] BTRIC134000035: the last reading is too old to serve: scripted no_response",
@@ -268,7 +268,7 @@ async def test_value_that_is_missing_is_unknown(
     await pass_time(hass, freezer, 31)
     assert state(hass, VOLTAGE) == STATE_UNKNOWN
     assert state(hass, "sensor.btric134000035_battery") == STATE_UNKNOWN
-    assert entry.runtime_data.supervisor.own.snapshot.dropped == ("battery_percentage",)
+    assert entry.runtime_data.only.supervisor.own.snapshot.dropped == ("battery_percentage",)
     assert state(hass, FAULT) == STATE_UNKNOWN
     assert float(state(hass, "sensor.btric134000035_output_voltage")) > 100
 
@@ -346,7 +346,7 @@ async def test_unit_and_model_are_remembered(hass: HomeAssistant, script: Script
     assert script.plans[0].units[0].unit_id is None
     assert script.plans[-1].units[0].unit_id == 32
     assert script.plans[-1].units[0].model is not None
-    assert entry.runtime_data.supervisor.own.value("battery_voltage") is None
+    assert entry.runtime_data.only.supervisor.own.value("battery_voltage") is None
 
 
 async def test_many_devices_at_the_start_of_home_assistant(
@@ -408,7 +408,7 @@ async def test_heard_again_by_an_adapter_that_is_back(
     """While there was none at all, the device could not be heard: it is read at once, like one that had vanished."""
     await set_up(hass, entry, update_interval=300)
     script.error, script.stage = ErrorCode.ADAPTER_UNAVAILABLE, Stage.START
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     polls = script.polls
     script.error = None
     await pass_time(hass, freezer, 5, heard=False)
@@ -447,7 +447,7 @@ async def test_heard_again_while_a_poll_runs(
     await pass_time(hass, freezer, 290, heard=False)
     script.gate.clear()
     polls = script.polls
-    poll = asyncio.create_task(entry.runtime_data.async_refresh())
+    poll = asyncio.create_task(entry.runtime_data.only.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
     hear(hass, service_info())
@@ -470,7 +470,7 @@ async def test_adverts_do_not_queue_up_polls(
     assert script.polls == 2
     not_connectable = service_info(rssi=-70)
     not_connectable.connectable = False
-    entry.runtime_data._on_advertisement(not_connectable)
+    entry.runtime_data.only._on_advertisement(not_connectable)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 2
     script.error = None
@@ -485,7 +485,7 @@ async def test_adverts_do_not_queue_up_polls(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert script.polls == 3
     assert state(hass, STATUS) == "connected"
-    await entry.runtime_data.supervisor._poll_again()
+    await entry.runtime_data.only.supervisor._poll_again()
     assert script.polls == 3
 
 
@@ -499,12 +499,12 @@ async def test_other_options_do_not_lose_the_last_reading(
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 400)
     assert state(hass, STATUS) == "disconnected"
-    failures = entry.runtime_data.supervisor.link.failures
+    failures = entry.runtime_data.only.supervisor.link.failures
     hass.config_entries.async_update_entry(entry, options={"grace_time": 1200})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, STATUS) == "disconnected"
-    assert entry.runtime_data.supervisor.link.failures == failures + 1
+    assert entry.runtime_data.only.supervisor.link.failures == failures + 1
     assert (state(hass, VOLTAGE), state(hass, LAST)) == (voltage, last)
     await pass_time(hass, freezer, 700)
     assert state(hass, VOLTAGE) == voltage
@@ -522,7 +522,7 @@ async def test_another_model_forgets_the_last_reading(
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert state(hass, VOLTAGE) == STATE_UNAVAILABLE
-    assert entry.runtime_data.supervisor.link.snapshot is None
+    assert entry.runtime_data.only.supervisor.link.snapshot is None
     await hass.config_entries.async_remove(entry.entry_id)
     assert take_kept(hass, entry.entry_id) is None
 
@@ -532,7 +532,7 @@ async def test_values_age_when_nothing_polls(
 ) -> None:
     """Old values are not shown for ever, and not as connected."""
     await set_up(hass, entry, stale_checks=10)
-    entry.runtime_data.supervisor._cancel_due_poll()
+    entry.runtime_data.only.supervisor._cancel_due_poll()
     await pass_time(hass, freezer, 599)
     assert script.polls == 1
     assert state(hass, STATUS) == "connected"
@@ -550,7 +550,7 @@ async def test_fault_of_our_own_is_not_hidden(
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "offline"
     assert state(hass, PROBLEM) == "reader_crashed"
-    assert entry.runtime_data.supervisor.link.failures == 1
+    assert entry.runtime_data.only.supervisor.link.failures == 1
     script.fault = None
     await pass_time(hass, freezer, 31)
     assert state(hass, STATUS) == "connected"
@@ -626,7 +626,7 @@ async def test_failures_are_counted(
     assert state(hass, counted) == "0"
     script.error = ErrorCode.NO_RESPONSE
     for number in range(1, 4):
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.only.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
         assert state(hass, counted) == str(number)
 
@@ -648,7 +648,7 @@ async def test_pace_of_the_polls(
 ) -> None:
     """The interval, a last effort between the cache's and the grace's end, slowly once it is lost."""
     await set_up(hass, entry, heartbeat_interval=600, stale_checks=10)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 295)
     assert coordinator.supervisor.pause == 30
@@ -702,7 +702,7 @@ async def test_own_attempts_are_no_silence(
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 305)
     script.gate.clear()
-    poll = asyncio.create_task(entry.runtime_data.async_refresh())
+    poll = asyncio.create_task(entry.runtime_data.only.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
     freezer.tick(timedelta(seconds=45))
@@ -720,7 +720,7 @@ async def test_poll_that_falls_due_while_registers_are_read(
     await set_up(hass, entry)
     script.gate.clear()
     spans = [Span(start=4000, words=1)]
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     reading = asyncio.create_task(
         coordinator.supervisor.read_registers(spans, coordinator.supervisor.own)
     )
@@ -748,7 +748,7 @@ async def test_registers_that_wait_when_home_assistant_stops(
     """They are not read any more."""
     await set_up(hass, entry)
     script.gate.clear()
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     poll = asyncio.create_task(coordinator.async_refresh())
     while not script.at_once:
         await asyncio.sleep(0)
@@ -758,7 +758,7 @@ async def test_registers_that_wait_when_home_assistant_stops(
         )
     )
     await asyncio.sleep(0)
-    await entry.runtime_data.async_shutdown()
+    await entry.runtime_data.only.async_shutdown()
     await poll
     with pytest.raises(Interrupted):
         await reading
@@ -852,7 +852,7 @@ async def test_figures_of_the_link(
     assert script.polls == 4
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 605, step=5)
-    link = entry.runtime_data.supervisor.link
+    link = entry.runtime_data.only.supervisor.link
     assert len(link.polls) == link.failures + 4
     assert float(state(hass, f"{prefix}success_rate")) == pytest.approx(400 / len(link.polls))
     assert float(state(hass, f"{prefix}connect_timeout")) == 45
@@ -941,8 +941,8 @@ async def test_update_that_is_asked_for_is_not_lost(
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     await pass_time(hass, freezer, 4)
-    await entry.runtime_data.async_request_refresh()
-    await entry.runtime_data.async_request_refresh()
+    await entry.runtime_data.only.async_request_refresh()
+    await entry.runtime_data.only.async_request_refresh()
     polls = script.polls
     await pass_time(hass, freezer, 15)
     assert script.polls == polls + 1

@@ -156,7 +156,7 @@ async def test_a_day(
             await asyncio.sleep(0)
         witness.look()
 
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     total = HOURS * 3600 / STEP
     steps = Counter(event.data["step"] for event in recoveries)
     print(

@@ -122,7 +122,7 @@ async def test_counter_that_jumps_is_dropped_and_counted(
     assert shown is not None
     assert shown.state == before
     assert shown.attributes["last_read"] < dt_util.utcnow()
-    own = entry.runtime_data.supervisor.own
+    own = entry.runtime_data.only.supervisor.own
     assert own.snapshot.dropped == ("solar_energy_total",)
     assert own.doubted == {"solar_energy_total": 1}
     script.device.overrides = {}

@@ -27,7 +27,7 @@ FLOORS = (
 )
 """The rooms of the library, from the ground up: none imports a room above its own floor."""
 MAY_TOUCH_BLUETOOTH = {
-    "coordinator.py": "has its device read",
+    "bluetooth_coordinator.py": "has its device read",
     "pending_device.py": "reads a device before there is an entry",
 }
 BLUETOOTH_MAY_USE = {"bluetooth", "const", "options", "lib"}

@@ -106,7 +106,7 @@ async def test_neighbor_is_read_while_others_make_their_last_effort(
         entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entries[0].entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    neighbor = entries[0].runtime_data
+    neighbor = entries[0].runtime_data.only
     script.error = ErrorCode.CONNECT_TIMEOUT
     readings: list[float] = [time.monotonic()]
     attempts_before = 0

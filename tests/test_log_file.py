@@ -39,9 +39,9 @@ async def test_story_of_two_devices(
         await set_up(hass, virtual_entry, log_file=True)
         script.error = ErrorCode.NO_RESPONSE
         for each in (entry, virtual_entry):
-            await each.runtime_data.async_refresh()
+            await each.runtime_data.only.async_refresh()
         await hass.config_entries.async_unload(entry.entry_id)
-        await virtual_entry.runtime_data.async_refresh()
+        await virtual_entry.runtime_data.only.async_refresh()
         await hass.config_entries.async_unload(virtual_entry.entry_id)
     finally:
         logging.getLogger("custom_components.blupow").setLevel(logging.NOTSET)
@@ -68,7 +68,7 @@ async def test_no_file_without_the_option(
     """Nor once the option is taken back."""
     await set_up(hass, entry)
     script.error = ErrorCode.NO_RESPONSE
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     await hass.config_entries.async_unload(entry.entry_id)
     assert list(folder.glob("*.log*")) == []
 
@@ -115,7 +115,7 @@ async def test_lines_of_the_reader_process(
     )
     await hass.config_entries.async_setup(virtual_entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    link = virtual_entry.runtime_data.supervisor.link
+    link = virtual_entry.runtime_data.only.supervisor.link
     assert link.last_error.code is ErrorCode.READER_CRASHED
     await hass.config_entries.async_unload(virtual_entry.entry_id)
     lines = (folder / "blupow.log").read_text()

@@ -75,7 +75,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     assert result["type"] is FlowResultType.CREATE_ENTRY
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.LOADED
-    assert entry.runtime_data.options == EntryOptions(
+    assert entry.runtime_data.only.options == EntryOptions(
         update_interval=60,
         connect_timeout=40,
         cache_time=120,
@@ -91,7 +91,7 @@ async def test_options(hass: HomeAssistant, entry: MockConfigEntry) -> None:
         allow_changes=True,
         source_dwell=300,
     )
-    shown = suggested(entry.runtime_data.options)
+    shown = suggested(entry.runtime_data.only.options)
     assert (shown["unit_id"], shown["daily_reconnect"]) == (7, "03:30:00")
 
 

@@ -83,6 +83,7 @@ MANIFEST_KEYS = {
     "issue_tracker",
     "loggers",
     "requirements",
+    "zeroconf",
     "version",
 }
 BRONZE = {
@@ -355,6 +356,9 @@ def test_every_error_has_its_text() -> None:
         "model_not_told",
         "same_address",
         "address_in_use",
+        "invalid_token",
+        "bridge_newer",
+        "invalid_host",
     }
     own = set(ENGLISH["exceptions"]) - set(ErrorCode)
     of_settings = {key for key in own if key.startswith("setting_")}
@@ -373,6 +377,7 @@ def test_every_error_has_its_text() -> None:
         "change_interrupted",
         "no_such_device",
         "not_a_unit",
+        "which_device",
         "no_such_registers",
         "no_history",
         "no_registers",
@@ -397,6 +402,10 @@ def test_every_step_is_described() -> None:
         "reconfigure",
         "kind",
         "new_address",
+        "bridge",
+        "bridge_token",
+        "bridge_address",
+        "reauth_confirm",
     }
     sections = {str(name): item.schema.schema for name, item in OPTIONS_SCHEMA.schema.items()}
     texts = ENGLISH["options"]["step"]["init"]["sections"]
@@ -533,7 +542,7 @@ def test_every_issue_has_its_text() -> None:
         assert ("description" in text) is (kind in NOT_FIXABLE)
         if kind not in NOT_FIXABLE:
             assert set(text["fix_flow"]["step"]) == {"confirm"}
-            if kind in (IssueKind.EARLIER_RELEASE, IssueKind.UNIT_FOUND):
+            if kind in (IssueKind.EARLIER_RELEASE, IssueKind.UNIT_FOUND, IssueKind.READ_TWICE):
                 assert "error" not in text["fix_flow"]
                 continue
             assert set(text["fix_flow"]["error"]) == {"still_failing"}
@@ -548,8 +557,8 @@ def test_every_action_has_its_text() -> None:
     actions = {*Action, UPDATE_SETTINGS, *(action.name for action in SETTING_ACTIONS)}
     assert set(described) == set(ENGLISH["services"]) == set(ICONS["services"]) == actions
     wanted: dict[str, set[str]] = {
-        Action.FORCE_RECONNECT: {"config_entry_id"},
-        Action.HEALTH_CHECK: {"config_entry_id"},
+        Action.FORCE_RECONNECT: {"config_entry_id", "device_id"},
+        Action.HEALTH_CHECK: {"config_entry_id", "device_id"},
         Action.READ_REGISTERS: {"device_id", "start", "count"},
         Action.GET_HISTORY: {"device_id"},
         UPDATE_SETTINGS: {"device_id", "settings"},
@@ -558,7 +567,9 @@ def test_every_action_has_its_text() -> None:
     for action in actions:
         fields = described[action]["fields"]
         assert set(fields) == set(ENGLISH["services"][action]["fields"]) == wanted[action]
-        assert all(field["required"] for field in fields.values())
+        of_link = action in (Action.FORCE_RECONNECT, Action.HEALTH_CHECK)
+        optional = {key for key, field in fields.items() if not field.get("required")}
+        assert optional == ({"device_id"} if of_link else set())
 
 
 def test_every_event_has_its_text() -> None:

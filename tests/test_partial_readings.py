@@ -51,7 +51,7 @@ async def test_missing_blocks_keep_their_values(
 ) -> None:
     """Partial is neither a success nor a failure; after the grace what is missing is unknown."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     link, whole = coordinator.supervisor.link, script.device
     percent, voltage = state(hass, PERCENT), state(hass, VOLTAGE)
     script.device = Partly(clock=lambda: NOW)
@@ -90,7 +90,7 @@ async def test_partial_does_not_end_a_series_of_failures_unseen(
     """Its values are fresh, so that the device is connected; the health check names what is missing."""
     await set_up(hass, entry)
     script.device = Partly(clock=lambda: NOW)
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     answer = await hass.services.async_call(
         "blupow",
         "health_check",

@@ -36,6 +36,7 @@ SHOWN_BY = [
     (ErrorCode.WRONG_UNIT, Stage.READ, "unit_not_found"),
     (ErrorCode.NO_CONNECTABLE_SCANNER, Stage.START, "no_connectable_scanner"),
     (ErrorCode.PAIRING_REQUIRED, Stage.CONNECT, "pairing_required"),
+    (ErrorCode.BRIDGE_UNREACHABLE, Stage.START, "bridge_unreachable"),
 ]
 
 
@@ -124,7 +125,7 @@ async def test_repair_comes_and_goes_by_itself(
     assert issue.is_fixable is (kind != "wrong_family")
     assert issue.severity is ir.IssueSeverity.WARNING
     script.error = None
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     assert shown(hass) == {}
 
 
@@ -153,7 +154,7 @@ async def test_cause_stays_until_another_one_is_known(
 ) -> None:
     """An error that says less does not take it back; another cause takes its place."""
     await lose(hass, entry, script, freezer, ErrorCode.HELD_BY_OTHER, stale_checks=10)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     assert set(shown(hass)) == {"held_by_other"}
     script.error = ErrorCode.CONNECT_TIMEOUT
     await coordinator.async_refresh()
@@ -170,16 +171,16 @@ async def test_recovery_given_up(
     await set_up(hass, entry, stale_checks=1, recovery_limit=2)
     script.error = ErrorCode.CONNECT_TIMEOUT
     await pass_time(hass, freezer, 365)
-    assert entry.runtime_data.supervisor.link.failed_recoveries == 1
+    assert entry.runtime_data.only.supervisor.link.failed_recoveries == 1
     assert shown(hass) == {}
     await pass_time(hass, freezer, 80)
-    assert entry.runtime_data.supervisor.link.failed_recoveries == 2
+    assert entry.runtime_data.only.supervisor.link.failed_recoveries == 2
     assert set(shown(hass)) == {"recovery_given_up"}
     script.error = ErrorCode.NO_RESPONSE
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     assert set(shown(hass)) == {"recovery_given_up", "unit_not_found"}
     script.error = None
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     assert shown(hass) == {}
 
 
@@ -217,7 +218,7 @@ async def test_try_again(
     result = await flow.submit()
     assert result["type"] == "create_entry"
     assert shown(hass) == {}
-    assert entry.runtime_data.supervisor.health.status == "connected"
+    assert entry.runtime_data.only.supervisor.health.status == "connected"
 
 
 async def test_read_in_process(
@@ -246,7 +247,7 @@ async def test_no_process_can_be_started(
     """The device is read all the same, by the first reading; the repair tells why, and tries again."""
     script.no_process = True
     await set_up(hass, entry)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     assert (coordinator.supervisor.health.status, coordinator.supervisor.link.failures) == (
         "connected",
         0,
@@ -307,8 +308,8 @@ async def test_other_unit(
     result = await flow.submit(**answers)
     assert result["type"] == "create_entry"
     assert entry.options == options | {"update_interval": 60, "stale_age": 130, "stale_checks": 10}
-    assert entry.runtime_data.supervisor.own.unit_id == unit_id
-    assert entry.runtime_data.supervisor.health.status == "connected"
+    assert entry.runtime_data.only.supervisor.own.unit_id == unit_id
+    assert entry.runtime_data.only.supervisor.health.status == "connected"
 
 
 async def test_browser_that_goes_away(
@@ -317,7 +318,7 @@ async def test_browser_that_goes_away(
     """The entry is not left half loaded, and what was begun is done."""
     crashed = ErrorCode.READER_CRASHED
     await lose(hass, entry, script, freezer, crashed, stale_checks=10, route="isolated")
-    flow = ReadInProcess(entry)
+    flow = ReadInProcess(entry, entry.entry_id)
     flow.hass = hass
     script.error = None
     script.gate.clear()

@@ -81,7 +81,7 @@ async def test_energy_never_steps_back(
     entity = "sensor.bt_th_6a000035_battery_energy_in_estimated"
     before = float(state(hass, entity))
     assert before > 0.019
-    energies = entry.runtime_data.supervisor.own.energies
+    energies = entry.runtime_data.only.supervisor.own.energies
     assert energies["battery_energy_in"] == pytest.approx(1000 * before, abs=0.001)
     await restart(hass, entry)
     assert float(state(hass, entity)) >= before
@@ -103,7 +103,7 @@ async def test_repair_that_was_ignored_stays_ignored(
     ir.async_ignore_issue(hass, DOMAIN, issue_id, ignore=True)
     if again == "night":
         script.error = None
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.only.async_refresh()
         await pass_time(hass, freezer, 60, step=5)
         assert shown(hass) == {}
         script.error = ErrorCode.NOT_ADVERTISING
@@ -112,7 +112,7 @@ async def test_repair_that_was_ignored_stays_ignored(
     assert shown(hass)["not_heard"].dismissed_version is not None
     ir.async_ignore_issue(hass, DOMAIN, issue_id, ignore=False)
     script.error = None
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     await hass.async_block_till_done(wait_background_tasks=True)
     script.error = ErrorCode.NOT_ADVERTISING
     await pass_time(hass, freezer, 1200, heard=False, step=5)
@@ -224,9 +224,9 @@ async def test_file_that_is_no_store(
         path.write_text("[]")
     store = EntryStore(hass, entry.entry_id)
     monkeypatch.setattr(store._store, "async_load", AsyncMock(side_effect=error))
-    await store.load(entry.runtime_data.supervisor.link)
+    await store.load(entry.runtime_data.only.supervisor.link)
     assert [item.name for item in path.parent.iterdir()] == [f"{path.name}.unreadable"]
-    await store.load(entry.runtime_data.supervisor.link)  # nothing is there to go aside
+    await store.load(entry.runtime_data.only.supervisor.link)  # nothing is there to go aside
 
 
 async def test_fault_of_our_own_is_not_hidden(
@@ -237,7 +237,7 @@ async def test_fault_of_our_own_is_not_hidden(
 ) -> None:
     """After a good reading too: it is the problem, it is counted, and logged once."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
 
     def broken(*_: object) -> None:
         raise TypeError("broken")

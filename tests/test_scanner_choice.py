@@ -64,7 +64,7 @@ async def test_adapter_that_fails_rests_while_another_one_works(
     sources(script)
     await pass_time(hass, freezer, 110)
     assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, OTHER]
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     assert coordinator.supervisor.link.recoveries == 0
     reason = coordinator.supervisor.link.snapshot.route.reason
     if route == "automatic":
@@ -100,7 +100,7 @@ async def test_proxy_takes_over_and_gives_back(
     proxy_route = "hci0 (00:00:00:00:00:01) failed, heard by proxy 01 (AA:BB:CC:DD:EE:01) too"
     await pass_time(hass, freezer, 110)
     assert sources(script) == [ADAPTER_SOURCE, ADAPTER_SOURCE, PROXY]
-    link = entry.runtime_data.supervisor.link
+    link = entry.runtime_data.only.supervisor.link
     assert link.snapshot.route.kind == "in_process"
     assert link.snapshot.route.reason.startswith(proxy_route)
     assert any("now read in_process" in line.text for line in link.log.lines)
@@ -168,7 +168,7 @@ async def test_second_step_looks_elsewhere_at_once(
     await set_up(hass, entry, **WATCHFUL, update_interval=60)
     sources(script)
     script.deaf = {ADAPTER_SOURCE}
-    await entry.runtime_data.supervisor.watchdog.force()
+    await entry.runtime_data.only.supervisor.watchdog.force()
     assert sources(script) == [ADAPTER_SOURCE, OTHER]
     await pass_time(hass, freezer, 600)
     assert set(sources(script)) == {OTHER}
@@ -184,7 +184,7 @@ async def test_adapter_that_was_not_tried_is_not_blamed(
     with patch.object(scanners, "connections", return_value=(5, 0)):
         await pass_time(hass, freezer, 125)
     assert sources(script) == []
-    assert entry.runtime_data.supervisor.link.last_error.code is ErrorCode.NO_SLOT
+    assert entry.runtime_data.only.supervisor.link.last_error.code is ErrorCode.NO_SLOT
     await pass_time(hass, freezer, 125)
     assert set(sources(script)) == {ADAPTER_SOURCE}
 
@@ -199,4 +199,4 @@ async def test_only_adapter_is_never_avoided(
     script.deaf = set()
     await pass_time(hass, freezer, 300)
     assert set(sources(script)) == {ADAPTER_SOURCE}
-    assert entry.runtime_data.supervisor.health.status == "connected"
+    assert entry.runtime_data.only.supervisor.health.status == "connected"

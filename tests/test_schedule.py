@@ -129,7 +129,7 @@ async def test_a_restart_in_the_middle_of_a_window(
     assert (state(hass, PRIORITY), state(hass, MODE)) == ("solar_first", "none")
     assert state(hass, f"switch.{NAME}_charge_window") == "on"
     assert device.writes.seen == [(4441, (1,)), (4441, (0,))]
-    schedule = entry.runtime_data.supervisor.own.schedule.schedule
+    schedule = entry.runtime_data.only.supervisor.own.schedule.schedule
     assert schedule.charge_start_time == time(22)
 
 

@@ -75,7 +75,6 @@ async def test_actions_are_there_before_any_device(hass: HomeAssistant) -> None:
     [
         {},
         {"device_id": "a"},
-        {"device_id": "a", "config_entry_id": "b"},
         {"entity_id": "sensor.x"},
     ],
 )
@@ -328,7 +327,7 @@ async def test_read_registers(hass: HomeAssistant, entry: MockConfigEntry, scrip
     )
     assert len(answer["words"]) == 10
     assert len(answer["hex"].split()) == 10
-    assert entry.runtime_data.supervisor.link.failures == 0
+    assert entry.runtime_data.only.supervisor.link.failures == 0
 
 
 @pytest.mark.parametrize(
@@ -364,8 +363,8 @@ async def test_registers_that_the_device_refuses(
     with pytest.raises(HomeAssistantError) as caught:
         await act(hass, "read_registers", device_id=device_of(hass, entry), start=9000, count=5)
     assert caught.value.translation_key == "modbus_exception"
-    assert entry.runtime_data.supervisor.link.failures == 0
-    assert entry.runtime_data.supervisor.health.status == "connected"
+    assert entry.runtime_data.only.supervisor.link.failures == 0
+    assert entry.runtime_data.only.supervisor.health.status == "connected"
 
 
 async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
@@ -373,7 +372,7 @@ async def test_registers_wait_for_a_poll_and_give_way_to_a_reconnect(
 ) -> None:
     """One thing at a time; what is ended gets an error, not left hanging."""
     await set_up(hass, entry)
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     script.gate.clear()
     poll = asyncio.create_task(coordinator.async_refresh())
     while not script.at_once:

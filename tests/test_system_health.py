@@ -27,5 +27,5 @@ async def test_system_health(
         "devices_recovering": 0,
         "connectable_scanners": 1,
     }
-    entry.runtime_data.supervisor.link.failed_recoveries = 1
+    entry.runtime_data.only.supervisor.link.failed_recoveries = 1
     assert (await get_system_health_info(hass, "blupow"))["devices_recovering"] == 1

@@ -106,7 +106,7 @@ async def test_universal_address_is_given_up(hass: HomeAssistant, script: Script
     entry = BATTERY.entry()
     await set_up(hass, entry)
     hass.config_entries.async_update_entry(entry, data={**entry.data, "unit_id": 255})
-    add_units(hass, entry, entry.runtime_data.supervisor.own, [FOUND])
+    add_units(hass, entry, entry.runtime_data.only.supervisor.own, [FOUND])
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.data["unit_id"] == 48
     assert [plan.unit_id for plan in script.plans[-1].units] == [48, 49]
@@ -123,7 +123,7 @@ def test_device_that_only_sends_is_never_asked() -> None:
 async def poll(hass: HomeAssistant, entry: MockConfigEntry, times: int) -> None:
     """Have readings taken."""
     for _ in range(times):
-        await entry.runtime_data.async_refresh()
+        await entry.runtime_data.only.async_refresh()
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
@@ -168,7 +168,7 @@ async def test_unit_is_offered_and_added(
     assert (subentry.unique_id, subentry.title) == ("49", "Battery 49")
     assert subentry.data["serial_number"] == "VIRTUAL-BATT-049"
     assert entry.state is ConfigEntryState.LOADED
-    assert [unit.unit_id for unit in entry.runtime_data.supervisor.units] == [48, 49]
+    assert [unit.unit_id for unit in entry.runtime_data.only.supervisor.units] == [48, 49]
     assert offers(hass) == []
     await poll(hass, entry, 120)
     assert offers(hass) == []
@@ -188,7 +188,7 @@ async def test_offer_that_came_too_late(
     (issue,) = offers(hass)
     client, flow = await opened(hass_client, issue)
     if meanwhile == "added":
-        add_units(hass, entry, entry.runtime_data.supervisor.own, [FOUND])
+        add_units(hass, entry, entry.runtime_data.only.supervisor.own, [FOUND])
         await hass.async_block_till_done(wait_background_tasks=True)
     else:
         await hass.config_entries.async_unload(entry.entry_id)

@@ -151,7 +151,7 @@ async def test_units_that_were_added_meanwhile(hass: HomeAssistant, script: Scri
     await set_up(hass, entry)
     result = await search(hass, entry)
     found = Finding(unit_id=49, profile="battery", model="SMART", serial_number="VIRTUAL-BATT-049")
-    add_units(hass, entry, entry.runtime_data.supervisor.own, [found])
+    add_units(hass, entry, entry.runtime_data.only.supervisor.own, [found])
     await hass.async_block_till_done(wait_background_tasks=True)
     result = await hass.config_entries.subentries.async_configure(
         result["flow_id"], {"units": ["49"]}
@@ -250,7 +250,7 @@ async def test_silent_unit(
     refusing.kind = "battery"
     await pass_time(hass, freezer, 31)
     assert state(hass, battery) == "13.2"
-    lines = entry.runtime_data.supervisor.link.log.lines
+    lines = entry.runtime_data.only.supervisor.link.log.lines
     reported = [line.text for line in lines if "unit 49" in line.text]
     assert [text.partition("unit 49 ")[2].split(" ")[0] for text in reported] == ["does", "answers"]
 
@@ -385,7 +385,7 @@ async def test_own_unit_is_never_taken_for_another(
     both[0].kind = "srne"
     await pass_time(hass, freezer, 400)
     assert entry.data["unit_id"] == 48
-    own, other = entry.runtime_data.supervisor.units
+    own, other = entry.runtime_data.only.supervisor.units
     assert (own.unit_id, own.unresponsive) == (48, ErrorCode.MODBUS_EXCEPTION)
     assert other.unresponsive is None
 
@@ -400,7 +400,7 @@ async def test_model_of_a_unit_is_learnt(hass: HomeAssistant, script: Script) ->
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert more_units(entry)[0]["model"] == "SMART"
-    assert entry.runtime_data.supervisor.units[1].model.key == "SMART"
+    assert entry.runtime_data.only.supervisor.units[1].model.key == "SMART"
 
 
 async def test_units_that_only_moved_are_saved(hass: HomeAssistant, script: Script) -> None:
@@ -433,7 +433,7 @@ async def test_unit_without_a_known_model(
     )
     await add(hass, result, "49")
     assert [unit["model"] for unit in more_units(entry)] == ["other"]
-    values = entry.runtime_data.supervisor.units[1].snapshot.values
+    values = entry.runtime_data.only.supervisor.units[1].snapshot.values
     assert values["remaining_capacity"] > 0
     assert not {"battery_current", "battery_power", "cycles", "cell_voltage_alarms"} & set(values)
     models = {
@@ -473,11 +473,11 @@ async def test_another_battery_under_the_address_is_noticed(
         zip(range(5110, 5118), _text("VIRTUAL-BATT-077"), strict=True)
     )
     await pass_time(hass, freezer, 700)
-    own, other = entry.runtime_data.supervisor.units
+    own, other = entry.runtime_data.only.supervisor.units
     assert own.unresponsive is None
     assert other.unresponsive is ErrorCode.WRONG_UNIT
     assert state(hass, f"{PREFIX}_battery_49_battery_voltage") == "unavailable"
-    lines = [line.text for line in entry.runtime_data.supervisor.link.log.lines]
+    lines = [line.text for line in entry.runtime_data.only.supervisor.link.log.lines]
     assert lines.count("unit 49 has another serial number now: search for units again") == 1
     script.device.devices[1].overrides = {}
     await pass_time(hass, freezer, 31)

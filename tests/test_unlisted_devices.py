@@ -47,7 +47,7 @@ async def test_model_in_no_list(
     assert result["data"]["model"] == "other"
     await hass.async_block_till_done(wait_background_tasks=True)
     entry = result["result"]
-    values = entry.runtime_data.supervisor.own.snapshot.values
+    values = entry.runtime_data.only.supervisor.own.snapshot.values
     assert values["output_voltage"] > 0
     assert "charging_current" not in values  # its sign differs between the models
     (device,) = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
@@ -140,7 +140,7 @@ async def test_number_without_a_name(
     assert shown.state == "unknown"
     assert shown.attributes["unrecognized"] == "unknown (9)"
     script.device.overrides = {}
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     await hass.async_block_till_done(wait_background_tasks=True)
     shown = hass.states.get(f"sensor.{PREFIX}_machine_state")
     assert shown is not None

@@ -100,13 +100,13 @@ class Moved(VirtualDevice):
 
 def watchdog(entry: MockConfigEntry) -> Watchdog:
     """Return the watchdog of an entry."""
-    found: Watchdog = entry.runtime_data.supervisor.watchdog
+    found: Watchdog = entry.runtime_data.only.supervisor.watchdog
     return found
 
 
 def link(entry: MockConfigEntry) -> LinkState:
     """Return what is known about the link of an entry."""
-    found: LinkState = entry.runtime_data.supervisor.link
+    found: LinkState = entry.runtime_data.only.supervisor.link
     return found
 
 
@@ -164,7 +164,7 @@ async def test_fresh_reading_begins_the_count_anew(
     await lose(hass, entry, script, update_interval=10)
     await pass_time(hass, freezer, 500)
     script.error = None
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     script.error = ErrorCode.NO_RESPONSE
     await pass_time(hass, freezer, 579)
     assert steps.taken == []
@@ -348,7 +348,7 @@ async def test_any_fresh_reading_resets_it_all(
     await pass_time(hass, freezer, 425)
     assert (steps.recoveries(), watchdog(entry).given_up) == (2, True)
     script.error = None
-    await entry.runtime_data.async_refresh()
+    await entry.runtime_data.only.async_refresh()
     assert link(entry).failed_recoveries == 0
     assert not watchdog(entry).given_up
     assert link(entry).next_recovery is None
@@ -383,7 +383,7 @@ async def test_poll_that_hangs_is_ended(
     assert steps.taken == [STEPS[0]]
     assert events[0].data["problem"] is None
     assert script.most_at_once == 1
-    assert entry.runtime_data.supervisor.link.success_rate == 100
+    assert entry.runtime_data.only.supervisor.link.success_rate == 100
     polls = script.polls
     await pass_time(hass, freezer, 60)
     assert script.polls == polls + 2
@@ -497,7 +497,7 @@ async def test_daily_reconnect(
     await pass_time(hass, freezer, 2)
     assert steps.taken == [STEPS[0]]
     assert [(event.data["trigger"], event.data["worked"]) for event in events] == [("daily", True)]
-    assert entry.runtime_data.supervisor.link.recoveries == 0
+    assert entry.runtime_data.only.supervisor.link.recoveries == 0
     script.error = ErrorCode.NO_RESPONSE
     freezer.move_to("2026-11-22 02:29:58+01:00")
     async_fire_time_changed(hass)
@@ -552,7 +552,7 @@ async def test_forced_reconnect_skips_the_pause(
     steps.heals = STEPS[2]
     recovery = await watchdog(entry).force()
     assert (recovery.worked, recovery.step) == (True, 3)
-    assert entry.runtime_data.supervisor.link.recoveries == 0
+    assert entry.runtime_data.only.supervisor.link.recoveries == 0
     assert link(entry).failed_recoveries == 0
     assert [event.data["trigger"] for event in events] == ["watchdog", "user", "user"]
     await pass_time(hass, freezer, 100)
@@ -572,7 +572,7 @@ async def test_reconnects_and_polls_take_turns(
     """
     await set_up(hass, entry)
     script.gate.clear()
-    coordinator = entry.runtime_data
+    coordinator = entry.runtime_data.only
     waiting = [
         asyncio.create_task(work)
         for work in (

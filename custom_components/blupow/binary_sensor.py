@@ -32,13 +32,12 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the binary sensors."""
-    coordinator = entry.runtime_data
-    add_when_seen(
-        hass,
-        entry,
-        async_add_entities,
-        (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
-    )
+    for coordinator in entry.runtime_data.coordinators:
+        add_when_seen(
+            coordinator,
+            async_add_entities,
+            (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
+        )
 
 
 def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:

@@ -25,7 +25,8 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the button."""
-    async_add_entities([BluPowReconnect(entry.runtime_data)])
+    for coordinator in entry.runtime_data.coordinators:
+        async_add_entities([BluPowReconnect(coordinator)])
 
 
 class BluPowReconnect(BluPowEntity, ButtonEntity):
@@ -39,6 +40,6 @@ class BluPowReconnect(BluPowEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Reconnect; a failure is raised with its cause."""
         try:
-            await self.coordinator.supervisor.watchdog.force()
+            await self.coordinator.reconnect()
         except ReaderError as err:
             raise failure(err, self.coordinator.name) from err

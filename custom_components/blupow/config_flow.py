@@ -20,6 +20,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
+from .bridge.setup import addresses_read_by_bridges
 from .const import CONF_PROFILE, DOMAIN, SUBENTRY_UNIT
 from .device_flow import READ, Then, choice, made_up_name, model_label, name_of, normalized
 from .lib.blupow_ble.profiles import PROFILES
@@ -76,6 +77,8 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
             return self.async_abort(reason="not_supported")
         await self.async_set_unique_id(discovery_info.address)
         self._abort_if_unique_id_configured()
+        if discovery_info.address in addresses_read_by_bridges(self.hass):
+            return self.async_abort(reason="read_by_bridge")
         self._pending = pending_device_named(discovery_info.address, name)
         self.context["title_placeholders"] = {"name": name}
         return await self.async_step_bluetooth_confirm()
@@ -99,7 +102,9 @@ class BluPowConfigFlow(ReconfigureSteps, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask how to set up."""
-        return self.async_show_menu(step_id="user", menu_options=["pick", "address", "virtual"])
+        return self.async_show_menu(
+            step_id="user", menu_options=["pick", "address", "bridge", "virtual"]
+        )
 
     async def async_step_pick(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Let the user pick one of the devices that are heard."""

@@ -1,39 +1,37 @@
 """Shows Home Assistant what the supervisor of one link has."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 import logging
-from typing import Any, Final, override
+from typing import TYPE_CHECKING, Any, Final, override
 
-from homeassistant.components import bluetooth, persistent_notification
+from homeassistant.components import persistent_notification
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_ADDRESS
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from . import events
-from .bluetooth.connection_locks import start_delay
-from .bluetooth.device_reader import DeviceReader
-from .bluetooth.recovery import BluetoothRemedies
 from .clock import HomeAssistantClock
 from .const import DOMAIN
 from .entry_store import EntryStore, take_kept
 from .exceptions import placeholders
-from .learned import remember_unit
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError
 from .lib.blupow_ble.reader.messages import VIRTUAL
 from .lib.blupow_ble.reader.result import Finding, UnitReading
 from .lib.blupow_ble.supervisor.link_state import continued
-from .lib.blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
+from .lib.blupow_ble.supervisor.protocols import LinkEvent, Reader, Remedies, ScheduleEvent
 from .lib.blupow_ble.supervisor.supervisor import Supervisor
 from .lib.blupow_ble.supervisor.unit_state import UnitState
-from .lib.blupow_ble.supervisor.watchdog import Trigger
+from .lib.blupow_ble.supervisor.watchdog import Recovery, Trigger
 from .lib.blupow_ble.text import plain
 from .options import EntryOptions
 from .texts import text
-from .unit_offers import offer_unit
-from .units import units_of
 
-type BluPowConfigEntry = ConfigEntry[BluPowCoordinator]
+if TYPE_CHECKING:
+    from .bridge.connection import BridgeConnection
+
+type BluPowConfigEntry = ConfigEntry[BluPowData]
 
 _BASE_LOGGER = logging.getLogger(f"{__name__}.base")
 
@@ -51,72 +49,107 @@ class UnexpectedErrors(logging.Filter):
 _BASE_LOGGER.addFilter(UnexpectedErrors())
 
 
+@dataclass(frozen=True, slots=True)
+class BluPowData:
+    """What runs for an entry: a coordinator for its device, or one for each device of a bridge."""
+
+    coordinators: tuple[BluPowCoordinator, ...]
+    bridge: BridgeConnection | None = None
+
+    @property
+    def only(self) -> BluPowCoordinator:
+        """The coordinator of an entry for one device."""
+        (coordinator,) = self.coordinators
+        return coordinator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSetup:
+    """A link as it is set up in Home Assistant."""
+
+    key: str
+    """What is stored of it, and what is said of it, goes by this."""
+    base_id: str
+    """What all its ids begin with."""
+    name: str
+    device_name: str
+    address: str
+    options: EntryOptions
+    units: Sequence[UnitState]
+
+
 class BluPowCoordinator(DataUpdateCoordinator[None]):
     """Has one link supervised, and tells the entities of it. The values are in the supervisor's units."""
 
     config_entry: BluPowConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
-        """Prepare to supervise the link of an entry."""
-        self.address: Final[str] = entry.data[CONF_ADDRESS]
-        self.options: Final = EntryOptions.from_options(entry.options)
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: BluPowConfigEntry,
+        link: LinkSetup,
+        *,
+        reader: Reader,
+        remedies: Remedies | None,
+        remote: bool = False,
+    ) -> None:
+        """Prepare to supervise a link of an entry; a `remote` one is read by another machine."""
+        self.key: Final = link.key
+        self.base_id: Final = link.base_id
+        self.device_name: Final = link.device_name
+        self.address: Final = link.address
+        self.options: Final = link.options
         self.virtual: Final = self.address == VIRTUAL
+        self.remote: Final = remote
         clock = HomeAssistantClock(hass, entry)
-        units = units_of(entry, self.options.unit_id)
-        self.reader: Final = DeviceReader(hass, self.address, entry.title, self.options.route)
-        kept = take_kept(hass, entry.entry_id)
-        self.store: Final = EntryStore(hass, entry.entry_id)
+        kept = take_kept(hass, self.key)
+        self.store: Final = EntryStore(hass, self.key)
         self.supervisor: Final = Supervisor(
-            link=continued(kept, units, name=entry.title, now=clock.monotonic()),
+            link=continued(kept, link.units, name=link.name, now=clock.monotonic()),
             options=self.options,
             clock=clock,
-            reader=self.reader,
-            remedies=None if self.virtual else BluetoothRemedies(hass, self.address),
+            reader=reader,
+            remedies=remedies,
             listener=self,
             virtual=self.virtual,
+            remote=remote,
             polling=not entry.pref_disable_polling,
         )
         # last: from here on the entry shuts the coordinator down when its set-up fails
-        super().__init__(hass, _BASE_LOGGER, config_entry=entry, name=entry.title)
+        super().__init__(hass, _BASE_LOGGER, config_entry=entry, name=link.name)
 
     @property
     def why_no_process(self) -> str | None:
         """Why the device is read in-process where a process of its own would do it; None: it is not."""
-        if (snapshot := self.supervisor.link.snapshot) is None:
-            return None
-        served = self.virtual or snapshot.route.device.object_path is not None
-        return self.reader.why_no_process if served else None
+        return None
 
     @property
+    @abstractmethod
     def rssi(self) -> int | None:
-        """Signal strength of the last advertisement that Home Assistant has heard; None if none was."""
-        heard = bluetooth.async_last_service_info(self.hass, self.address, connectable=True)
-        return heard.rssi if heard else None
+        """Signal strength of the last advertisement that was heard; None if none was."""
+
+    @abstractmethod
+    def scanner_report(self) -> list[dict[str, Any]]:
+        """Return what is known of each scanner that hears the device, the strongest signal first."""
 
     @callback
+    @abstractmethod
     def async_start(self) -> None:
-        """Begin: listen for the device and have the first reading taken.
+        """Begin. The set-up of the entry does not wait for the first reading."""
 
-        The set-up of the entry does not wait for it: whoever goes away meanwhile would cancel that.
-        """
-        if not self.virtual:
-            self.config_entry.async_on_unload(
-                bluetooth.async_register_advertisement_callback(
-                    self.hass, self._on_advertisement, self.address
-                )
-            )
-        self.supervisor.start(start_delay(self.hass))
+    @callback
+    def try_process(self) -> None:
+        """Start a reader process again with the next reading, where there is one."""
+
+    async def reconnect(self) -> Recovery:
+        """Reconnect now, by all steps of a recovery. Raises ReaderError with the cause."""
+        return await self.supervisor.watchdog.force()
 
     @override
     async def async_shutdown(self) -> None:
         """Stop, also in the middle of a reading; leave neither a process nor a link."""
         await super().async_shutdown()
         await self.supervisor.stop()
-
-    @callback
-    def _on_advertisement(self, heard: bluetooth.BluetoothServiceInfoBleak) -> None:
-        if heard.connectable:
-            self.supervisor.heard()
 
     @override
     async def _async_update_data(self) -> None:
@@ -151,7 +184,7 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
     @callback
     def event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Fire an event; notify the user of a recovery if that is wanted."""
-        events.fire(self.hass, self.config_entry, event, facts)
+        events.fire(self, event, facts)
         by_watchdog = event is LinkEvent.RECOVERY and facts["trigger"] == Trigger.WATCHDOG
         if by_watchdog and facts["step"] is not None and self.options.notify_on_recovery:
             self._notify(facts)
@@ -159,22 +192,19 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
     @callback
     def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
         """Show what the schedule of a unit has done."""
-        events.send_schedule_event(self.hass, self.config_entry, unit, event, facts)
+        events.send_schedule_event(self, unit, event, facts)
 
     async def save(self) -> None:
         """Keep what is known, now."""
         await self.store.save(self.supervisor.link)
 
-    @callback
+    @abstractmethod
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
         """Store what a unit has said of itself."""
-        remember_unit(self.hass, self.config_entry, unit, reading, self.options)
 
-    @callback
+    @abstractmethod
     def units_found(self, found: Sequence[Finding]) -> None:
         """Offer units that were found."""
-        for finding in found:
-            offer_unit(self.hass, self.config_entry, finding)
 
     def _notify(self, facts: dict[str, Any]) -> None:
         """Tell the user of a recovery that worked."""
@@ -184,10 +214,10 @@ class BluPowCoordinator(DataUpdateCoordinator[None]):
             text(
                 self.hass,
                 "recovered",
-                name=plain(self.config_entry.title),
+                name=plain(self.name),
                 minutes=str(minutes),
                 step=str(int(facts["step"])),
             ),
             title="BluPow",
-            notification_id=f"{DOMAIN}_recovery_{self.config_entry.entry_id}",
+            notification_id=f"{DOMAIN}_recovery_{self.key}",
         )

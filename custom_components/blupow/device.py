@@ -2,52 +2,48 @@
 
 from typing import Final
 
-from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import CONNECTION_BLUETOOTH, DeviceInfo
 
+from .bridge.connection import BridgeConnection
 from .const import DOMAIN, MANUFACTURER
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .lib.blupow_ble.profiles.declaration import Info
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .texts import text
 from .units import unit_name
 
 MODULE: Final = "Bluetooth module"
-
-
-def base_id(coordinator: BluPowCoordinator) -> str:
-    """Return what all ids of an entry begin with."""
-    entry = coordinator.config_entry
-    return entry.unique_id or entry.entry_id
+BRIDGE: Final = "Bridge"
 
 
 def link_identifier(coordinator: BluPowCoordinator) -> tuple[str, str]:
     """Return what the device registry knows the link by."""
-    return (DOMAIN, base_id(coordinator))
+    return (DOMAIN, coordinator.base_id)
 
 
 def link_device(coordinator: BluPowCoordinator) -> DeviceInfo:
     """Return what the link leads to: the device itself, or the module that several units share."""
-    entry = coordinator.config_entry
     shared = len(coordinator.supervisor.units) > 1
     identity = (
         DeviceInfo(model=MODULE, serial_number=None, sw_version=None, hw_version=None)
         if shared
         else _identity(coordinator, coordinator.supervisor.own)
     )
-    return (
-        DeviceInfo(
-            identifiers={link_identifier(coordinator)},
-            connections=set()
-            if coordinator.virtual
-            else {(CONNECTION_BLUETOOTH, coordinator.address)},
-            name=entry.data.get(CONF_NAME, entry.title),
-            manufacturer=MANUFACTURER,
-        )
-        | identity
+    found = DeviceInfo(
+        identifiers={link_identifier(coordinator)},
+        connections=set() if coordinator.virtual else {(CONNECTION_BLUETOOTH, coordinator.address)},
+        name=coordinator.device_name,
+        manufacturer=MANUFACTURER,
     )
+    if (bridge := coordinator.config_entry.runtime_data.bridge) is not None:
+        found["via_device_id"] = dr.async_get_device_id_by_identifier(
+            coordinator.hass,
+            (DOMAIN, bridge.id),
+            config_entry_id=coordinator.config_entry.entry_id,
+        )
+    return found | identity
 
 
 def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
@@ -61,9 +57,26 @@ def unit_device(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:
             link_identifier(coordinator),
             config_entry_id=coordinator.config_entry.entry_id,
         ),
-        name=unit_name(coordinator.config_entry, unit),
+        name=unit_name(coordinator.device_name, unit),
         manufacturer=MANUFACTURER,
     ) | _identity(coordinator, unit)
+
+
+@callback
+def register_bridge(
+    hass: HomeAssistant, entry: BluPowConfigEntry, bridge: BridgeConnection
+) -> None:
+    """Register a bridge, before its devices are connected via it."""
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        identifiers={(DOMAIN, bridge.id)},
+        name=entry.title,
+        manufacturer="BluPow",
+        model=BRIDGE,
+        sw_version=bridge.version,
+        configuration_url=bridge.url,
+        entry_type=dr.DeviceEntryType.SERVICE,
+    )
 
 
 @callback
@@ -90,15 +103,28 @@ def unit_of_device(
     return None
 
 
+def is_of_link(
+    coordinator: BluPowCoordinator, device: dr.DeviceEntry | dr.ChildDeviceEntry
+) -> bool:
+    """Whether a device is what a link leads to, or a unit behind it."""
+    return (
+        link_identifier(coordinator) in device.identifiers
+        or unit_of_device(coordinator, device) is not None
+    )
+
+
 @callback
-def remove_stale_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
-    """Remove devices of units that the entry no longer has."""
-    known = {link_identifier(coordinator)}
-    if len(coordinator.supervisor.units) > 1:
-        known |= {_identifier(coordinator, unit) for unit in coordinator.supervisor.units}
+def remove_stale_devices(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Remove devices and units that the entry no longer has."""
+    data, known = entry.runtime_data, set[tuple[str, str]]()
+    if data.bridge is not None:
+        known.add((DOMAIN, data.bridge.id))
+    for coordinator in data.coordinators:
+        known.add(link_identifier(coordinator))
+        if len(coordinator.supervisor.units) > 1:
+            known |= {_identifier(coordinator, unit) for unit in coordinator.supervisor.units}
     registry = dr.async_get(hass)
-    entry_id = coordinator.config_entry.entry_id
-    for device in dr.async_entries_for_config_entry(registry, entry_id):
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
         if not known & device.identifiers:
             registry.async_remove_device(device.id)
 
@@ -121,7 +147,7 @@ def complete_devices(hass: HomeAssistant, coordinator: BluPowCoordinator) -> Non
 
 
 def _identifier(coordinator: BluPowCoordinator, unit: UnitState) -> tuple[str, str]:
-    return (DOMAIN, f"{base_id(coordinator)}_unit_{unit.key or 'own'}")
+    return (DOMAIN, f"{coordinator.base_id}_unit_{unit.key or 'own'}")
 
 
 def _identity(coordinator: BluPowCoordinator, unit: UnitState) -> DeviceInfo:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from homeassistant.components import bluetooth
 from homeassistant.components.bluetooth import BluetoothReachabilityIntent
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
-from homeassistant.const import CONF_ADDRESS, CONF_NAME
+from homeassistant.const import CONF_ADDRESS, CONF_HOST, CONF_NAME, CONF_TOKEN
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_SERIAL_NUMBER
@@ -25,13 +25,20 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return what is known; nothing is asked of the device."""
     found: dict[str, Any] = {
-        "data": async_redact_data(entry.data, {CONF_ADDRESS, CONF_NAME, CONF_SERIAL_NUMBER}),
+        "data": async_redact_data(
+            entry.data, {CONF_ADDRESS, CONF_HOST, CONF_NAME, CONF_SERIAL_NUMBER, CONF_TOKEN}
+        ),
         "options": dict(entry.options),
     }
     secrets = [entry.data.get(CONF_NAME), entry.title]
-    if (coordinator := getattr(entry, "runtime_data", None)) is not None:
-        found |= _link(hass, coordinator)
-        secrets += _serial_numbers(coordinator)
+    if (data := getattr(entry, "runtime_data", None)) is not None:
+        links = [_link(hass, coordinator) for coordinator in data.coordinators]
+        if data.bridge is None:
+            found |= links[0]
+        else:
+            found |= {"bridge": data.bridge.report(), "devices": links}
+        for coordinator in data.coordinators:
+            secrets += [coordinator.name, *_serial_numbers(coordinator)]
     redacted: dict[str, Any] = _redacted(found, [secret for secret in secrets if secret])
     return redacted
 
@@ -67,9 +74,11 @@ def _link(hass: HomeAssistant, coordinator: BluPowCoordinator) -> dict[str, Any]
             for poll in link.polls
         ],
         "events": [asdict(line) for line in link.log.lines],
-        "scanners": coordinator.reader.report(),
+        "scanners": coordinator.scanner_report(),
         "no_reader_process": coordinator.why_no_process,
-        "bluetooth": None if coordinator.virtual else _bluetooth(hass, coordinator.address),
+        "bluetooth": None
+        if coordinator.virtual or coordinator.remote
+        else _bluetooth(hass, coordinator.address),
     }
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import override
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
-from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .device import base_id, link_device, unit_device
+from .coordinator import BluPowCoordinator
+from .device import link_device, unit_device
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .units import subentry_id_of
 
@@ -25,7 +25,7 @@ class BluPowEntity(CoordinatorEntity[BluPowCoordinator]):
         """Initialize the entity."""
         super().__init__(coordinator)
         self.entity_description = description
-        self._attr_unique_id = f"{base_id(coordinator)}_{description.key}"
+        self._attr_unique_id = f"{coordinator.base_id}_{description.key}"
         self._attr_device_info = link_device(coordinator)
 
     @property
@@ -66,16 +66,15 @@ class EntityWhenSeen:
 
 @callback
 def add_when_seen(
-    hass: HomeAssistant,
-    entry: BluPowConfigEntry,
+    coordinator: BluPowCoordinator,
     async_add_entities: AddConfigEntryEntitiesCallback,
     entities: Iterable[EntityWhenSeen],
 ) -> None:
     """Add entities once they are seen, or at once where they were before, under their units' subentries."""
-    coordinator = entry.runtime_data
+    entry, registry = coordinator.config_entry, er.async_get(coordinator.hass)
     known = {
         registered.unique_id
-        for registered in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        for registered in er.async_entries_for_config_entry(registry, entry.entry_id)
     }
     waiting = list(entities)
 
@@ -100,5 +99,5 @@ def add_when_seen(
 
 def unique_id(coordinator: BluPowCoordinator, unit: UnitState, key: str) -> str:
     """Return the unique id of a unit's entity."""
-    parts = (base_id(coordinator), key) if unit.own else (base_id(coordinator), unit.key, key)
+    parts = (coordinator.base_id, key) if unit.own else (coordinator.base_id, unit.key, key)
     return "_".join(parts)

@@ -31,8 +31,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the event entities."""
-    async_add_entities([BluPowConnectionEvent(entry.runtime_data, CONNECTION)])
-    add_schedule(hass, entry, async_add_entities, (SCHEDULE,), BluPowScheduleEvent)
+    for coordinator in entry.runtime_data.coordinators:
+        async_add_entities([BluPowConnectionEvent(coordinator, CONNECTION)])
+        add_schedule(coordinator, async_add_entities, (SCHEDULE,), BluPowScheduleEvent)
 
 
 class BluPowConnectionEvent(BluPowEntity, EventEntity):
@@ -42,8 +43,8 @@ class BluPowConnectionEvent(BluPowEntity, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen for events."""
         await super().async_added_to_hass()
-        entry = self.coordinator.config_entry
-        self.async_on_remove(async_dispatcher_connect(self.hass, signal(entry), self._on_event))
+        listened_to = signal(self.coordinator)
+        self.async_on_remove(async_dispatcher_connect(self.hass, listened_to, self._on_event))
 
     @callback
     def _on_event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
@@ -68,7 +69,7 @@ class BluPowScheduleEvent(BluPowOfSchedule, EventEntity):
     async def async_added_to_hass(self) -> None:
         """Listen for events."""
         await super().async_added_to_hass()
-        listened_to = schedule_signal(self.coordinator.config_entry, self.unit)
+        listened_to = schedule_signal(self.coordinator, self.unit)
         self.async_on_remove(async_dispatcher_connect(self.hass, listened_to, self._on_event))
 
     @callback

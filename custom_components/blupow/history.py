@@ -15,7 +15,6 @@ from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     get_last_statistics,
 )
-from homeassistant.const import CONF_NAME
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.recorder import async_migration_in_progress, get_instance
 from homeassistant.util import dt as dt_util
@@ -23,7 +22,6 @@ from homeassistant.util.unit_conversion import EnergyConverter
 
 from .const import DOMAIN
 from .coordinator import BluPowCoordinator
-from .device import base_id
 from .lib.blupow_ble.connection_log import Topic
 from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.profiles.decoding import decode_history
@@ -190,8 +188,9 @@ class HistoryImport:
         if not rows:
             return
         several = len(self._coordinator.supervisor.units) > 1
-        entry = self._coordinator.config_entry
-        name = unit_name(entry, unit) if several else entry.data[CONF_NAME]
+        name = self._coordinator.device_name
+        if several:
+            name = unit_name(name, unit)
         metadata = StatisticMetaData(
             mean_type=StatisticMeanType.NONE,
             has_sum=True,
@@ -211,5 +210,5 @@ def statistic_prefix(base: str) -> str:
 
 def statistic_id_of(coordinator: BluPowCoordinator, unit: UnitState, field: HistoryField) -> str:
     """Return the id of a unit's statistic."""
-    parts = (base_id(coordinator), unit.key, field.key)
+    parts = (coordinator.base_id, unit.key, field.key)
     return statistic_prefix("_".join(part for part in parts if part))

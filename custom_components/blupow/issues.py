@@ -14,7 +14,7 @@ from .lib.blupow_ble.text import plain
 from .texts import setting_name
 
 if TYPE_CHECKING:
-    from .coordinator import BluPowConfigEntry
+    from .coordinator import BluPowConfigEntry, BluPowCoordinator
 
 
 class IssueKind(StrEnum):
@@ -34,6 +34,9 @@ class IssueKind(StrEnum):
     EARLIER_RELEASE = "earlier_release"
     UNIT_FOUND = "unit_found"
     SETTINGS_WRITTEN_OFTEN = "settings_written_often"
+    BRIDGE_UNREACHABLE = "bridge_unreachable"
+    BRIDGE_NEWER = "bridge_newer"
+    READ_TWICE = "read_twice"
 
 
 CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
@@ -47,8 +50,11 @@ CAUSES: Final[Mapping[ErrorCode, IssueKind]] = {
     ErrorCode.MODBUS_EXCEPTION: IssueKind.WRONG_FAMILY,
     ErrorCode.NO_RESPONSE: IssueKind.UNIT_NOT_FOUND,
     ErrorCode.WRONG_UNIT: IssueKind.UNIT_NOT_FOUND,
+    ErrorCode.BRIDGE_UNREACHABLE: IssueKind.BRIDGE_UNREACHABLE,
 }
-NOT_FIXABLE: Final = frozenset({IssueKind.WRONG_FAMILY, IssueKind.SETTINGS_WRITTEN_OFTEN})
+NOT_FIXABLE: Final = frozenset(
+    {IssueKind.WRONG_FAMILY, IssueKind.SETTINGS_WRITTEN_OFTEN, IssueKind.BRIDGE_NEWER}
+)
 """What the device's menu mends, not a flow of the repair's own."""
 
 
@@ -71,10 +77,10 @@ def cause(error: ReaderError | None) -> IssueKind | None:
 class Issues:
     """The repairs of one device."""
 
-    def __init__(self, hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
         """Start with none shown."""
         self._hass = hass
-        self._entry = entry
+        self._coordinator = coordinator
         self._shown: set[IssueKind] = set()
 
     @callback
@@ -83,14 +89,14 @@ class Issues:
 
         The cause stays until another one is known: errors that say less do not take it back.
         """
-        coordinator = self._entry.runtime_data
+        coordinator = self._coordinator
         link = coordinator.supervisor.link
         wanted: set[IssueKind] = set()
         overdue = coordinator.options.watchdog.stale(coordinator.supervisor.health.silence)
         if link.failures and overdue and not coordinator.supervisor.health.excused:
             known = cause(link.last_error)
             wanted = {known} if known else self._shown - NOT_OF_THE_LAST_ERROR
-            if self._entry.runtime_data.supervisor.watchdog.given_up:
+            if self._coordinator.supervisor.watchdog.given_up:
                 wanted.add(IssueKind.RECOVERY_GIVEN_UP)
         if coordinator.why_no_process is not None:
             wanted.add(IssueKind.READ_IN_PROCESS)
@@ -103,7 +109,7 @@ class Issues:
         today = dt_util.now().date()
         return ", ".join(
             f"{setting_name(self._hass, key)} ({count})"
-            for unit in self._entry.runtime_data.supervisor.units
+            for unit in self._coordinator.supervisor.units
             for key, count in unit.settings.writes.too_often(today).items()
         )
 
@@ -119,11 +125,14 @@ class Issues:
         for kind in wanted:  # what is shown already is left as it is
             data: dict[str, str | int | float | None] = {"kind": kind.value}
             if kind is IssueKind.READ_IN_PROCESS:
-                reason = self._entry.runtime_data.why_no_process
+                reason = self._coordinator.why_no_process
                 placeholders = {"reason": reason or ""}
             else:
-                data["entry_id"] = self._entry.entry_id
-                placeholders = {"name": plain(self._entry.title)}
+                data |= {
+                    "entry_id": self._coordinator.config_entry.entry_id,
+                    "key": self._coordinator.key,
+                }
+                placeholders = {"name": plain(self._coordinator.name)}
             if kind is IssueKind.SETTINGS_WRITTEN_OFTEN:
                 placeholders["settings"] = self._written_often()
             ir.async_create_issue(
@@ -142,18 +151,20 @@ class Issues:
 
     @property
     def _ignored(self) -> set[str]:
-        return self._entry.runtime_data.supervisor.link.ignored_repairs
+        return self._coordinator.supervisor.link.ignored_repairs
 
     def _remember(self, issue_id: str) -> None:
         remember_ignored(self._hass, self._ignored, issue_id)
 
     def _issue_id(self, kind: IssueKind) -> str:
-        return issue_id_of(kind, self._entry)
+        of_bridge = kind is IssueKind.BRIDGE_UNREACHABLE
+        entry_id = self._coordinator.config_entry.entry_id
+        return issue_id_of(kind, entry_id if of_bridge else self._coordinator.key)
 
 
-def issue_id_of(kind: IssueKind, entry: BluPowConfigEntry) -> str:
+def issue_id_of(kind: IssueKind, key: str) -> str:
     """Return the id of a repair; a problem of the machine has one repair, not one for each device."""
-    return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{entry.entry_id}"
+    return kind.value if kind is IssueKind.READ_IN_PROCESS else f"{kind}_{key}"
 
 
 @callback
@@ -163,7 +174,7 @@ def tell_of_earlier_release(hass: HomeAssistant, entry: BluPowConfigEntry) -> No
     ir.async_create_issue(
         hass,
         DOMAIN,
-        issue_id_of(kind, entry),
+        issue_id_of(kind, entry.entry_id),
         data={"kind": kind.value, "entry_id": entry.entry_id},
         is_fixable=True,
         severity=ir.IssueSeverity.WARNING,
@@ -175,7 +186,7 @@ def tell_of_earlier_release(hass: HomeAssistant, entry: BluPowConfigEntry) -> No
 @callback
 def forget_earlier_release(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
     """Take that back: the entry was removed."""
-    ir.async_delete_issue(hass, DOMAIN, issue_id_of(IssueKind.EARLIER_RELEASE, entry))
+    ir.async_delete_issue(hass, DOMAIN, issue_id_of(IssueKind.EARLIER_RELEASE, entry.entry_id))
 
 
 @callback
@@ -191,8 +202,8 @@ def remember_ignored(hass: HomeAssistant, ignored: set[str], issue_id: str) -> N
 
 
 @callback
-def remember_all_ignored(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
-    """Remember which repairs of an entry the user has ignored, before it is unloaded."""
-    ignored = entry.runtime_data.supervisor.link.ignored_repairs
+def remember_all_ignored(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
+    """Remember which repairs of a link the user has ignored, before it is unloaded."""
+    ignored = coordinator.supervisor.link.ignored_repairs
     for kind in IssueKind:
-        remember_ignored(hass, ignored, issue_id_of(kind, entry))
+        remember_ignored(hass, ignored, issue_id_of(kind, coordinator.key))

@@ -49,23 +49,22 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the numbers."""
-    add_settings(hass, entry, async_add_entities, SettingKind.NUMBER, BluPowSettingNumber)
-    add_schedule(
-        hass,
-        entry,
-        async_add_entities,
-        (MINIMUM_SOC,),
-        BluPowMinimumSoc,
-        needs_value=BATTERY_PERCENTAGE,
-    )
-    add_schedule(
-        hass,
-        entry,
-        async_add_entities,
-        (CHARGE_WINDOW_CURRENT,),
-        BluPowChargeWindowCurrent,
-        needs=AC_CHARGE_CURRENT,
-    )
+    for coordinator in entry.runtime_data.coordinators:
+        add_settings(coordinator, async_add_entities, SettingKind.NUMBER, BluPowSettingNumber)
+        add_schedule(
+            coordinator,
+            async_add_entities,
+            (MINIMUM_SOC,),
+            BluPowMinimumSoc,
+            needs_value=BATTERY_PERCENTAGE,
+        )
+        add_schedule(
+            coordinator,
+            async_add_entities,
+            (CHARGE_WINDOW_CURRENT,),
+            BluPowChargeWindowCurrent,
+            needs=AC_CHARGE_CURRENT,
+        )
 
 
 class BluPowSettingNumber(BluPowSettingEntity, NumberEntity):

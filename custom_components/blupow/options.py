@@ -66,7 +66,9 @@ class OtherOption(StrEnum):
     TIME = "time"
 
 
-SECTIONS: Final[Mapping[str, Mapping[str, NumberOption | OtherOption]]] = {
+type Sections = Mapping[str, Mapping[str, NumberOption | OtherOption]]
+
+SECTIONS: Final[Sections] = {
     "updates": {
         CONF_UPDATE_INTERVAL: NumberOption(10, LONGEST_INTERVAL),
         CONF_CACHE_TIME: NumberOption(10, 3600),
@@ -95,6 +97,19 @@ SECTIONS: Final[Mapping[str, Mapping[str, NumberOption | OtherOption]]] = {
     "log": {"log_file": OtherOption.SWITCH},
 }
 """The options as the form shows them."""
+
+
+OF_BRIDGES: Final = frozenset(
+    {
+        CONF_CACHE_TIME,
+        CONF_GRACE_TIME,
+        "notify_on_recovery",
+        "allow_changes",
+        "source_dwell",
+        "log_file",
+    }
+)
+"""The options of an entry for a bridge; the others are the bridge's own to have."""
 
 
 def number_option(key: str) -> NumberOption:

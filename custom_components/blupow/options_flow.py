@@ -7,7 +7,7 @@ from typing import Any, Final
 import probatio
 
 from homeassistant.config_entries import ConfigFlowResult, OptionsFlowWithReload
-from homeassistant.const import CONF_ADDRESS
+from homeassistant.const import CONF_ADDRESS, CONF_HOST
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -28,11 +28,13 @@ from .options import (
     CONF_DAILY_RECONNECT,
     CONF_GRACE_TIME,
     CONF_ROUTE,
+    OF_BRIDGES,
     SECTIONS,
     EntryOptions,
     NumberOption,
     OtherOption,
     RouteChoice,
+    Sections,
 )
 
 
@@ -77,19 +79,33 @@ def _schema(options: Mapping[str, NumberOption | OtherOption]) -> probatio.Schem
 
 
 _OPEN_SECTION: Final = "updates"
-OPTIONS_SCHEMA: Final = probatio.Schema(
-    {
-        probatio.Required(name): section(_schema(options), {"collapsed": name != _OPEN_SECTION})
-        for name, options in SECTIONS.items()
-    }
-)
+BRIDGE_SECTIONS: Final[Sections] = {
+    name: shown
+    for name, options in SECTIONS.items()
+    if (shown := {key: option for key, option in options.items() if key in OF_BRIDGES})
+}
 
 
-def in_sections(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _form(sections: Sections) -> probatio.Schema:
+    return probatio.Schema(
+        {
+            probatio.Required(name): section(_schema(options), {"collapsed": name != _OPEN_SECTION})
+            for name, options in sections.items()
+        }
+    )
+
+
+OPTIONS_SCHEMA: Final = _form(SECTIONS)
+BRIDGE_SCHEMA: Final = _form(BRIDGE_SECTIONS)
+
+
+def in_sections(
+    options: Mapping[str, Any], sections: Sections = SECTIONS
+) -> dict[str, dict[str, Any]]:
     """Return options as the form has them: in sections."""
     return {
         name: {key: options[key] for key in section_options if key in options}
-        for name, section_options in SECTIONS.items()
+        for name, section_options in sections.items()
     }
 
 
@@ -106,20 +122,24 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
 
     @property
     def _virtual(self) -> bool:
-        return bool(self.config_entry.data[CONF_ADDRESS] == VIRTUAL)
+        return bool(self.config_entry.data.get(CONF_ADDRESS) == VIRTUAL)
+
+    @property
+    def _bridge(self) -> bool:
+        return CONF_HOST in self.config_entry.data
 
     def _error(self, options: Mapping[str, Any]) -> str | None:
         """Return what is wrong with options that each are in their range."""
         if options[CONF_GRACE_TIME] < options[CONF_CACHE_TIME]:
             return "grace_shorter_than_cache"
-        isolated = options[CONF_ROUTE] == RouteChoice.ISOLATED
+        isolated = options.get(CONF_ROUTE) == RouteChoice.ISOLATED
         if isolated and not self._virtual and not bluez.available():
             return "isolated_needs_bluez"
         return None
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Show the options."""
-        if CONF_ADDRESS not in self.config_entry.data:
+        if CONF_ADDRESS not in self.config_entry.data and not self._bridge:
             return self.async_abort(reason="earlier_release")
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -131,9 +151,13 @@ class BluPowOptionsFlow(OptionsFlowWithReload):
             if (error := self._error(options)) is None:
                 return self.async_create_entry(data=options)
             errors = {"base": error}
-        current = in_sections(suggested(EntryOptions.from_options(self.config_entry.options)))
+        known = suggested(EntryOptions.from_options(self.config_entry.options))
+        sections, schema = SECTIONS, OPTIONS_SCHEMA
+        if self._bridge:
+            sections, schema = BRIDGE_SECTIONS, BRIDGE_SCHEMA
+        current = in_sections(known, sections)
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(OPTIONS_SCHEMA, user_input or current),
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or current),
             errors=errors,
         )

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 import probatio
 
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.const import CONF_ADDRESS, CONF_MODEL
+from homeassistant.const import CONF_ADDRESS, CONF_HOST, CONF_MODEL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import SelectOptionDict, TextSelector
 
+from .bridge_flow import BridgeSteps
 from .button import RECONNECT
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID
-from .device_flow import READ, DeviceFlow, choice, model_label, normalized
+from .device_flow import READ, choice, model_label, normalized
 from .event import CONNECTION
 from .lib.blupow_ble.profiles import PROFILES
 from .lib.blupow_ble.reader.messages import VIRTUAL
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 AUTOMATIC: Final = "automatic"
 
 
-class ReconfigureSteps(DeviceFlow):
+class ReconfigureSteps(BridgeSteps):
     """The steps of Reconfigure."""
 
     async def async_step_reconfigure(
@@ -37,6 +38,8 @@ class ReconfigureSteps(DeviceFlow):
     ) -> ConfigFlowResult:
         """Let the user say what the device is, or replace its module."""
         entry = self._get_reconfigure_entry()
+        if CONF_HOST in entry.data:
+            return await self.async_step_bridge_address()
         if CONF_PROFILE not in entry.data:
             return self.async_abort(reason="earlier_release")
         if entry.data[CONF_ADDRESS] == VIRTUAL:

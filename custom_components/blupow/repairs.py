@@ -8,10 +8,11 @@ import probatio
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_ADDRESS
 from homeassistant.core import HomeAssistant
 
 from .const import CONF_UNIT_ID, DOMAIN
-from .coordinator import BluPowConfigEntry
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .exceptions import message_of
 from .issues import IssueKind
 from .lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
@@ -31,23 +32,27 @@ async def async_create_fix_flow(
     kind = IssueKind(str(data["kind"]))
     if kind is IssueKind.READ_IN_PROCESS:
         for concerned in hass.config_entries.async_loaded_entries(DOMAIN):
-            if concerned.runtime_data.why_no_process is not None:
-                return StartProcess(concerned)
+            for coordinator in concerned.runtime_data.coordinators:
+                if coordinator.why_no_process is not None:
+                    return StartProcess(concerned, coordinator.key)
         return NothingLeft()
     entry = hass.config_entries.async_get_entry(str(data["entry_id"]))
     if entry is None:
         return NothingLeft()
+    key = str(data.get("key", entry.entry_id))
     match kind:
-        case IssueKind.READER_CANNOT_START:
-            return ReadInProcess(entry)
-        case IssueKind.UNIT_NOT_FOUND:
-            return OtherUnit(entry)
+        case IssueKind.READER_CANNOT_START if CONF_ADDRESS in entry.data:
+            return ReadInProcess(entry, key)
+        case IssueKind.UNIT_NOT_FOUND if CONF_ADDRESS in entry.data:
+            return OtherUnit(entry, key)
         case IssueKind.EARLIER_RELEASE:
             return RemoveEntry(entry)
         case IssueKind.UNIT_FOUND:
             return AddUnit(entry, offered(data))
+        case IssueKind.READ_TWICE:
+            return MoveToBridge(entry, str(data["address"]))
         case _:
-            return TryAgain(entry)
+            return TryAgain(entry, key)
 
 
 class NothingLeft(RepairsFlow):
@@ -81,9 +86,10 @@ class BluPowRepair(EntryRepair):
 
     schema: probatio.Schema | None = None
 
-    def __init__(self, entry: BluPowConfigEntry) -> None:
-        """Prepare to mend a device."""
+    def __init__(self, entry: BluPowConfigEntry, key: str) -> None:
+        """Prepare to mend the device of a link."""
         super().__init__(entry)
+        self._key = key
         self._mending: asyncio.Task[ReaderError | None] | None = None
         self._failed: ReaderError | None = None
 
@@ -96,12 +102,12 @@ class BluPowRepair(EntryRepair):
             self._mending = self.hass.async_create_task(self._mend(user_input), "blupow repair")
             return await self.async_step_mend()
         failed, self._failed = self._failed, None
-        problem = message_of(failed, self._entry.title) if failed else ""
+        problem = message_of(failed, self.name) if failed else ""
         return self.async_show_form(
             step_id="confirm",
             data_schema=self.schema or probatio.Schema({}),
             errors={"base": "still_failing"} if failed else {},
-            description_placeholders={"name": plain(self._entry.title), "problem": plain(problem)},
+            description_placeholders={"name": plain(self.name), "problem": plain(problem)},
         )
 
     async def async_step_mend(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
@@ -114,7 +120,7 @@ class BluPowRepair(EntryRepair):
                 step_id="mend",
                 progress_action="mend",
                 progress_task=shielded,
-                description_placeholders={"name": plain(self._entry.title)},
+                description_placeholders={"name": plain(self.name)},
             )
         return self.async_show_progress_done(next_step_id="mended")
 
@@ -135,10 +141,23 @@ class BluPowRepair(EntryRepair):
         await self.change(user_input)
         if self._entry.state is ConfigEntryState.LOADED:
             try:
-                await self._entry.runtime_data.supervisor.watchdog.force()
+                if (coordinator := self.coordinator) is not None:
+                    await coordinator.reconnect()
             except ReaderError as err:
                 return err
         return None
+
+    @property
+    def coordinator(self) -> BluPowCoordinator | None:
+        """The link that is concerned; None if it was removed meanwhile."""
+        coordinators = self._entry.runtime_data.coordinators
+        return next((item for item in coordinators if item.key == self._key), None)
+
+    @property
+    def name(self) -> str:
+        """What people call the device."""
+        known = self._entry.state is ConfigEntryState.LOADED and self.coordinator
+        return known.name if known else self._entry.title
 
     async def change(self, user_input: dict[str, Any]) -> None:
         """Change what is wrong; nothing where the user has done it."""
@@ -209,9 +228,38 @@ class AddUnit(AgreedRepair):
         """Add it, unless it was added meanwhile."""
         if self._entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        coordinator = self._entry.runtime_data
+        coordinator = self._entry.runtime_data.only
         if new := new_units(coordinator.supervisor.units, [self._finding]):
             add_units(self.hass, self._entry, coordinator.supervisor.own, new)
+        return self.async_create_entry(data={})
+
+
+class MoveToBridge(AgreedRepair):
+    """A bridge reads a device that Home Assistant reads too: the bridge alone reads it from now on."""
+
+    def __init__(self, entry: BluPowConfigEntry, address: str) -> None:
+        """Prepare to move a device to the bridge of an entry."""
+        super().__init__(entry)
+        self._address = address
+
+    @property
+    def _direct(self) -> BluPowConfigEntry | None:
+        return self.hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, self._address)
+
+    @property
+    @override
+    def facts(self) -> dict[str, str]:
+        """The device, and the bridge."""
+        direct = self._direct
+        name = self._address if direct is None else direct.title
+        return {"name": plain(name), "bridge": plain(self._entry.title)}
+
+    @override
+    async def agreed(self) -> RepairsFlowResult:
+        """Delete the entry of the device; its entities come back with the bridge, under the same ids."""
+        if (direct := self._direct) is not None:
+            await self.hass.config_entries.async_remove(direct.entry_id)
+        await self.hass.config_entries.async_reload(self._entry.entry_id)
         return self.async_create_entry(data={})
 
 
@@ -234,13 +282,15 @@ class StartProcess(BluPowRepair):
     @override
     async def change(self, user_input: dict[str, Any]) -> None:
         """Try processes again: the user has fixed the cause."""
-        self._entry.runtime_data.reader.try_process()
+        if (coordinator := self.coordinator) is not None:
+            coordinator.try_process()
 
     @override
     async def _mend(self, user_input: dict[str, Any]) -> ReaderError | None:
         """Read the device; when that was done in-process once more, it is not mended."""
         failed = await super()._mend(user_input)
-        why = self._entry.runtime_data.why_no_process
+        coordinator = self.coordinator
+        why = None if coordinator is None else coordinator.why_no_process
         if failed is None and why is not None:
             return ReaderError(ErrorCode.READER_CRASHED, why, stage=Stage.START)
         return failed

@@ -20,7 +20,8 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the selects."""
-    add_settings(hass, entry, async_add_entities, SettingKind.CHOICE, BluPowSettingSelect)
+    for coordinator in entry.runtime_data.coordinators:
+        add_settings(coordinator, async_add_entities, SettingKind.CHOICE, BluPowSettingSelect)
 
 
 class BluPowSettingSelect(BluPowSettingEntity, SelectEntity):

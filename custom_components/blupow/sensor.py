@@ -42,16 +42,15 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the sensors."""
-    coordinator = entry.runtime_data
-    async_add_entities(BluPowLinkSensor(coordinator, description) for description in LINK_SENSORS)
-    async_add_entities(bank_sensors(coordinator))
-    add_schedule(hass, entry, async_add_entities, (SCHEDULE,), BluPowScheduleMode)
-    add_when_seen(
-        hass,
-        entry,
-        async_add_entities,
-        (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
-    )
+    for coordinator in entry.runtime_data.coordinators:
+        async_add_entities([BluPowLinkSensor(coordinator, item) for item in LINK_SENSORS])
+        async_add_entities(bank_sensors(coordinator))
+        add_schedule(coordinator, async_add_entities, (SCHEDULE,), BluPowScheduleMode)
+        add_when_seen(
+            coordinator,
+            async_add_entities,
+            (item for unit in coordinator.supervisor.units for item in _of_unit(coordinator, unit)),
+        )
 
 
 def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:

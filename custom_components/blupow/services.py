@@ -25,10 +25,9 @@ from .exceptions import failure, message_of
 from .history import async_read_history
 from .lib.blupow_ble.profiles.declaration import LONGEST_SPAN, Span
 from .lib.blupow_ble.protocol.errors import ReaderError
-from .service_targets import async_check_permission, async_coordinator, async_unit
+from .service_targets import ATTR_CONFIG_ENTRY_ID, async_check_permission, async_link, async_unit
 from .setting_services import async_setup_setting_actions
 
-ATTR_CONFIG_ENTRY_ID: Final = "config_entry_id"
 ATTR_START: Final = "start"
 ATTR_COUNT: Final = "count"
 
@@ -44,7 +43,12 @@ class Action(StrEnum):
     GET_HISTORY = "get_history"
 
 
-LINK_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string})
+LINK_SCHEMA: Final = probatio.Schema(
+    {
+        probatio.Required(ATTR_CONFIG_ENTRY_ID): cv.string,
+        probatio.Optional(ATTR_DEVICE_ID): cv.string,
+    }
+)
 UNIT_SCHEMA: Final = probatio.Schema({probatio.Required(ATTR_DEVICE_ID): cv.string})
 REGISTERS_SCHEMA: Final = UNIT_SCHEMA.extend(
     {
@@ -95,10 +99,10 @@ def async_setup_actions(hass: HomeAssistant) -> None:
 
 async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
     """Reconnect, and tell how long it took. Raises HomeAssistantError with the cause."""
-    coordinator = async_coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    coordinator = async_link(call)
     await async_check_permission(call, coordinator, POLICY_CONTROL)
     try:
-        recovery = await coordinator.supervisor.watchdog.force()
+        recovery = await coordinator.reconnect()
     except ReaderError as err:
         raise failure(err, coordinator.name) from err
     return {
@@ -109,7 +113,7 @@ async def _force_reconnect(call: ServiceCall) -> ServiceResponse:
 
 async def _health_check(call: ServiceCall) -> ServiceResponse:
     """Tell how the link is, and what to do; nothing is asked of the device."""
-    coordinator = async_coordinator(call.hass, call.data[ATTR_CONFIG_ENTRY_ID])
+    coordinator = async_link(call)
     link = coordinator.supervisor.link
     snapshot, share = link.snapshot, link.availability.share(time.monotonic())
     errors = [poll for poll in link.polls if poll.error is not None][-SHOWN_ERRORS:]
@@ -125,7 +129,7 @@ async def _health_check(call: ServiceCall) -> ServiceResponse:
         "consecutive_failures": link.failures,
         "connect_timeout": coordinator.supervisor.connect_timeout,
         "route": _route(coordinator),
-        "scanners": list(coordinator.reader.report()),
+        "scanners": list(coordinator.scanner_report()),
         "signal_strength": coordinator.rssi,
         "success_rate": _rounded(link.success_rate),
         "partial_polls": link.partial_polls,

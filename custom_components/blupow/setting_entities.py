@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any, Final, override
 
 from homeassistant.const import EntityCategory
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .coordinator import BluPowCoordinator
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind, SettingValue
 from .lib.blupow_ble.profiles.setting_rules import setting_of
@@ -123,19 +122,16 @@ def schedules(unit: UnitState) -> bool:
 
 
 def add_settings(
-    hass: HomeAssistant,
-    entry: BluPowConfigEntry,
+    coordinator: BluPowCoordinator,
     async_add_entities: AddConfigEntryEntitiesCallback,
     kind: SettingKind,
     create: Callable[[BluPowCoordinator, UnitState, Setting], BluPowSettingEntity],
 ) -> None:
     """Add an entity for each setting of a kind once it was read, if the user allows changes."""
-    coordinator = entry.runtime_data
     if not coordinator.options.allow_changes:
         return
     add_when_seen(
-        hass,
-        entry,
+        coordinator,
         async_add_entities,
         (
             EntityWhenSeen(
@@ -152,8 +148,7 @@ def add_settings(
 
 
 def add_schedule(
-    hass: HomeAssistant,
-    entry: BluPowConfigEntry,
+    coordinator: BluPowCoordinator,
     async_add_entities: AddConfigEntryEntitiesCallback,
     keys: tuple[str, ...],
     create: Callable[[BluPowCoordinator, UnitState, str], BluPowReadingEntity],
@@ -165,12 +160,10 @@ def add_schedule(
 
     `needs`: only where it is carried out by that setting; `needs_value`: where the unit sends that.
     """
-    coordinator = entry.runtime_data
     if not coordinator.options.allow_changes:
         return
     add_when_seen(
-        hass,
-        entry,
+        coordinator,
         async_add_entities,
         (
             EntityWhenSeen(

@@ -8,9 +8,8 @@ from homeassistant.helpers import entity_registry as er
 from .bank_sensors import BANK_SENSORS
 from .binary_sensor import described, groups_of
 from .button import RECONNECT
-from .coordinator import BluPowCoordinator
+from .coordinator import BluPowConfigEntry, BluPowCoordinator
 from .descriptions import WORST_FAULT
-from .device import base_id
 from .entity import unique_id
 from .event import CONNECTION
 from .lib.blupow_ble.profiles.declaration import Kind
@@ -21,21 +20,25 @@ from .setting_entities import control_keys
 
 
 @callback
-def remove_stale_entities(hass: HomeAssistant, coordinator: BluPowCoordinator) -> None:
-    """Remove what neither the link nor a unit of an entry can have."""
+def remove_stale_entities(hass: HomeAssistant, entry: BluPowConfigEntry) -> None:
+    """Remove what neither a link nor a unit of an entry can have."""
     registry = er.async_get(hass)
     possible = {
-        f"{base_id(coordinator)}_{description.key}"
-        for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT, CONNECTION)
+        key for coordinator in entry.runtime_data.coordinators for key in _unique_ids(coordinator)
     }
-    for unit in coordinator.supervisor.units:
-        possible |= {unique_id(coordinator, unit, key) for key in _keys(unit)}
-        if coordinator.options.allow_changes:
-            possible |= {unique_id(coordinator, unit, key) for key in control_keys(unit)}
-    entry_id = coordinator.config_entry.entry_id
-    for item in er.async_entries_for_config_entry(registry, entry_id):
+    for item in er.async_entries_for_config_entry(registry, entry.entry_id):
         if item.unique_id not in possible:
             registry.async_remove(item.entity_id)
+
+
+def _unique_ids(coordinator: BluPowCoordinator) -> Iterator[str]:
+    """Go through the unique ids of all entities that a link may have."""
+    for description in (*LINK_SENSORS, *BANK_SENSORS, RECONNECT, CONNECTION):
+        yield f"{coordinator.base_id}_{description.key}"
+    for unit in coordinator.supervisor.units:
+        yield from (unique_id(coordinator, unit, key) for key in _keys(unit))
+        if coordinator.options.allow_changes:
+            yield from (unique_id(coordinator, unit, key) for key in control_keys(unit))
 
 
 def _keys(unit: UnitState) -> Iterator[str]:

@@ -27,8 +27,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the switches."""
-    add_settings(hass, entry, async_add_entities, SettingKind.SWITCH, BluPowSettingSwitch)
-    add_schedule(hass, entry, async_add_entities, WINDOWS, BluPowWindowSwitch)
+    for coordinator in entry.runtime_data.coordinators:
+        add_settings(coordinator, async_add_entities, SettingKind.SWITCH, BluPowSettingSwitch)
+        add_schedule(coordinator, async_add_entities, WINDOWS, BluPowWindowSwitch)
 
 
 class BluPowSettingSwitch(BluPowSettingEntity, SwitchEntity):

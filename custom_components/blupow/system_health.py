@@ -20,7 +20,11 @@ def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegi
 async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return how many devices there are, and how many of them are read."""
     entries = hass.config_entries.async_loaded_entries(DOMAIN)
-    supervisors = [entry.runtime_data.supervisor for entry in entries]
+    supervisors = [
+        coordinator.supervisor
+        for entry in entries
+        for coordinator in entry.runtime_data.coordinators
+    ]
     return {
         "devices": len(supervisors),
         "devices_connected": sum(item.health.status in FRESH for item in supervisors),

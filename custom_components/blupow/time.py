@@ -28,8 +28,9 @@ async def async_setup_entry(
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Set up the times."""
-    add_settings(hass, entry, async_add_entities, SettingKind.TIME, BluPowSettingTime)
-    add_schedule(hass, entry, async_add_entities, TIMES, BluPowWindowTime)
+    for coordinator in entry.runtime_data.coordinators:
+        add_settings(coordinator, async_add_entities, SettingKind.TIME, BluPowSettingTime)
+        add_schedule(coordinator, async_add_entities, TIMES, BluPowWindowTime)
 
 
 class BluPowSettingTime(BluPowSettingEntity, TimeEntity):

@@ -47,13 +47,13 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        if entry.runtime_data.supervisor.own.profile.push is not None:
+        if entry.runtime_data.only.supervisor.own.profile.push is not None:
             return self.async_abort(reason="only_sends")
         if user_input is not None:
             self._input = user_input
             typed = user_input.get(CONF_UNIT_ID)
             unit_ids = () if typed is None else (int(typed),)
-            search = self._search(entry.runtime_data, unit_ids)
+            search = self._search(entry.runtime_data.only, unit_ids)
             return await self._wait_for(search, self._searched, entry.title, SEARCH)
         selector = NumberSelector(
             NumberSelectorConfig(min=1, max=UNIT_IDS[-1], mode=NumberSelectorMode.BOX)
@@ -78,7 +78,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if self._errors or entry.state is not ConfigEntryState.LOADED:
             return await self.async_step_user()
-        if new_units(entry.runtime_data.supervisor.units, self._found):
+        if new_units(entry.runtime_data.only.supervisor.units, self._found):
             return await self.async_step_add_units()
         if self._keep_moved():
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
@@ -93,7 +93,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         entry = self._entry
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="not_loaded")
-        units = entry.runtime_data.supervisor.units
+        units = entry.runtime_data.only.supervisor.units
         found = {str(finding.unit_id): finding for finding in new_units(units, self._found)}
         if user_input is not None and user_input[CONF_UNITS]:
             if chosen := [found[key] for key in user_input[CONF_UNITS] if key in found]:
@@ -120,7 +120,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
         self._keep_moved()
         entry = self._entry
         *others, last = chosen
-        add_units(self.hass, entry, entry.runtime_data.supervisor.own, others)
+        add_units(self.hass, entry, entry.runtime_data.only.supervisor.own, others)
         (subentry,) = new_subentries(
             [last], (subentry.unique_id for subentry in unit_subentries(entry))
         )
@@ -131,7 +131,7 @@ class UnitFlow(WaitingSteps[SubentryFlowResult], ConfigSubentryFlow):
     def _keep_moved(self) -> bool:
         """Keep the unit IDs that known units have now; return whether one has changed."""
         entry = self._entry
-        coordinator = entry.runtime_data
+        coordinator = entry.runtime_data.only
         moved = moved_units(coordinator.supervisor.units, self._found)
         own_id = unit_id_of_own(entry.data, coordinator.supervisor.own, moved)
         several = len(coordinator.supervisor.units) > 1 or bool(

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import CONF_MODEL, CONF_NAME
+from homeassistant.const import CONF_MODEL
 
 from .const import CONF_PROFILE, CONF_SERIAL_NUMBER, CONF_UNIT_ID, SUBENTRY_UNIT
 from .lib.blupow_ble.profiles import PROFILES
@@ -66,9 +66,8 @@ def unit_title(profile: Profile, unit_id: int | None) -> str:
     return f"{profile.name} {unit_id}"
 
 
-def unit_name(entry: BluPowConfigEntry, unit: UnitState) -> str:
-    """Return the name of a unit that is one of several."""
-    name = entry.data.get(CONF_NAME, entry.title)
+def unit_name(name: str, unit: UnitState) -> str:
+    """Return the name of a unit that is one of several behind a device of that name."""
     number = unit.unit_id if unit.own else unit.key
     return f"{name} {unit.profile.name} {number or ''}".strip()
 

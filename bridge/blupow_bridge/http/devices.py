@@ -151,7 +151,7 @@ async def post_registers(request: web.Request) -> web.Response:
     device, body = device_of(request), await body_of(request, RegistersBody)
     unit = unit_of(device, body.unit)
     try:
-        spans = [Span(start=span.start, count=span.count) for span in body.spans]
+        spans = [Span(start=span.start, words=span.count) for span in body.spans]
     except ValueError as err:
         raise ApiError(400, "bad_request", str(err)) from err
     reading = await _from_device(device.supervisor.read_registers(spans, unit))

@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     WRONG_UNIT = "wrong_unit"
     MODBUS_EXCEPTION = "modbus_exception"
     CHANGES_NOT_ALLOWED = "changes_not_allowed"
+    BRIDGE_UNREACHABLE = "bridge_unreachable"
     READER_CRASHED = "reader_crashed"
     READER_TIMEOUT = "reader_timeout"
     BAD_REPLY = "bad_reply"

@@ -207,7 +207,7 @@ class Supervisor:
 
     def take(self, route: Route, reading: Reading, seconds: float) -> None:
         """Keep a reading that came without a poll, and took so many seconds; an older one is dropped."""
-        if self._access.closed or not self._is_newer(reading):
+        if self._access.closed or not self.is_newer(reading):
             return
         self._keep(route, reading, seconds)
         self._schedule_poll()
@@ -221,7 +221,7 @@ class Supervisor:
         self._schedule_poll()
         self._updated()
 
-    def _is_newer(self, reading: Reading) -> bool:
+    def is_newer(self, reading: Reading) -> bool:
         """Whether a reading was taken after the last one that is known."""
         snapshot = self.link.snapshot
         if snapshot is None:

@@ -1,0 +1,1 @@
+"""The client of a BluPow bridge: devices that another machine reads."""
