@@ -19,7 +19,7 @@ from blupow_ble.text import cleaned
 
 from .config import DEFAULT_PATH, Config, ConfigError, load
 from .http.auth import Token
-from .service import CannotStart, run
+from .service import CannotStart, counted, run
 from .store.engine import DATABASE_ERRORS, StoreError, migrate, open_engine
 from .store.export import FORMATS, export
 from .store.history import History, Query, Resolution
@@ -128,7 +128,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Check the configuration, and whether the database can be opened."""
     config = load(options.config)
     asyncio.run(_check_store(config))
-    print(f"{options.config}: {len(config.devices)} devices, no fault found")
+    print(f"{options.config}: {counted(len(config.devices))}, no fault found")
     if not config.devices:
         print("no device is configured; `blupow-bridge discover` prints those that are heard")
     return 0

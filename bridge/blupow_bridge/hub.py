@@ -107,7 +107,7 @@ class Hub:
             else:
                 await self.radio.stop()
             if before and list(wanted) != before:
-                _LOGGER.info("[route] the configuration has changed: %d devices", len(wanted))
+                _LOGGER.info("[route] the configuration has changed: devices now %d", len(wanted))
             self._tell_devices()
 
     def _device(self, config: DeviceConfig, kept: LinkState | None) -> BridgeDevice:

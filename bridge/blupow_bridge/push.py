@@ -26,7 +26,7 @@ class Pushed:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Subscriber:
     """One client; `dropped` once it was too slow."""
 

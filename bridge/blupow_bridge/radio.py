@@ -30,6 +30,8 @@ START_LIMIT: Final = 10.0
 """The start of a scan can hang for good when another program starts one in the same instant."""
 SILENCE_LIMIT: Final = 90.0
 """A scan that has heard nothing at all for so long is started anew."""
+FIRST_LISTEN: Final = 10.0
+"""Seconds after the begin of a scan in which a device that was not heard yet is waited for."""
 LOOK_PAUSE: Final = 0.25
 CHECK_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 300.0
@@ -60,6 +62,7 @@ class Radio:
         self._listeners: dict[str, OnHeard] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._heard_at = 0.0
+        self._scanning_since: float | None = None
         self._problem: ReaderError | None = None
         self._scanning: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
@@ -97,6 +100,8 @@ class Radio:
         Raises ReaderError: not_advertising, adapter_unavailable, held_by_other.
         """
         await self._refuse_held(address)
+        if self._lately(address) is None and self._just_started:
+            await self.wait_connectable(address)
         heard, known = self._lately(address), await bluez.known_object_paths(address)
         if known is None:
             text = "BlueZ cannot be asked: is bluetoothd running, and may this user use it?"
@@ -167,6 +172,14 @@ class Radio:
         self.heard.pop(address, None)
         await self.wait_connectable(address)
 
+    @property
+    def _just_started(self) -> bool:
+        """Whether the scan begins, or has begun so lately that nobody can have been heard."""
+        if self._problem is not None:
+            return False
+        since = self._scanning_since
+        return since is None or monotonic() - since < FIRST_LISTEN
+
     def _lately(self, address: str) -> Heard | None:
         heard = self.heard.get(address)
         if heard is None or monotonic() - heard.at > HEARD_LATELY:
@@ -209,6 +222,8 @@ class Radio:
                         self._note_problem(None)
                         pause = CHECK_PAUSE
                         self._heard_at = monotonic()
+                        if self._scanning_since is None:
+                            self._scanning_since = self._heard_at
                         await self._until_silent()
                         start.reschedule(asyncio.get_running_loop().time() + START_LIMIT)
             except TimeoutError:

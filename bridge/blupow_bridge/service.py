@@ -80,13 +80,18 @@ def _log_start(config: Config, port: int) -> None:
     scheme = "https" if config.http.key else "http"
     host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
     _LOGGER.info(
-        "[route] %s serves %d devices at %s://%s:%d",
+        "[route] %s serves %s at %s://%s:%d",
         config.name,
-        len(config.devices),
+        counted(len(config.devices)),
         scheme,
         host,
         port,
     )
+
+
+def counted(devices: int) -> str:
+    """Return a number of devices for people."""
+    return "1 device" if devices == 1 else f"{devices} devices"
 
 
 def offer_token(token: Token) -> None:
