@@ -41,9 +41,7 @@ def configuration(folder: Path, port: int, devices: Sequence[Device], **sections
     for device in devices:
         units = device.get("units", ())
         lines.append("[[devices]]")
-        lines += [
-            f"{key} = {json.dumps(value)}" for key, value in device.items() if key != "units"
-        ]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in device.items() if key != "units"]
         for unit in units:
             lines += [
                 "[[devices.units]]",
@@ -124,7 +122,7 @@ class Bridge:
     async def _answers(self) -> bool:
         try:
             await self.get("/health")
-        except (BridgeFailed, aiohttp.ClientError, TimeoutError):
+        except BridgeFailed, aiohttp.ClientError, TimeoutError:
             return False
         return True
 

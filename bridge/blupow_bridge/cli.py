@@ -20,7 +20,7 @@ from blupow_ble.text import cleaned
 from .config import DEFAULT_PATH, Config, ConfigError, load
 from .http.auth import Token
 from .service import CannotStart, counted, run
-from .store.engine import DATABASE_ERRORS, StoreError, migrate, open_engine
+from .store.engine import DATABASE_ERRORS, StoreError, first_line, migrate, open_engine
 from .store.export import FORMATS, export
 from .store.history import History, Query, Resolution
 
@@ -144,7 +144,7 @@ async def _check_store(config: Config) -> None:
     try:
         await migrate(engine)
     except DATABASE_ERRORS as err:
-        raise StoreError(f"the database cannot be opened: {_first_line(err)}") from err
+        raise StoreError(f"the database cannot be opened: {first_line(err)}") from err
     finally:
         await engine.dispose()
 
@@ -251,15 +251,10 @@ async def _export(config: Config, query: Query, path: Path, kind: str) -> int:
     try:
         return await export(History(engine), query, path, kind)
     except DATABASE_ERRORS as err:
-        raise StoreError(f"the history could not be written: {_first_line(err)}") from err
+        raise StoreError(f"the history could not be written: {first_line(err)}") from err
     finally:
         await engine.dispose()
 
 
 def _url(config: Config) -> str | None:
     return config.store.url.get_secret_value() if config.store.url else None
-
-
-def _first_line(err: BaseException) -> str:
-    lines = str(getattr(err, "orig", None) or err).splitlines()
-    return lines[0] if lines else type(err).__name__

@@ -7,15 +7,31 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+import asyncpg
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.schema import Table
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
-DATABASE_ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
+DATABASE_ERRORS: Final = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
 """What a database that is away, full or locked may raise."""
+DATA_CLASSES: Final = frozenset({"22", "23"})
+"""Classes of SQLSTATE: data that cannot be held, or breaks a constraint."""
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that SQLite waits for another program that has the file locked."""
 
@@ -28,7 +44,7 @@ def open_engine(url: str | None, folder: Path) -> AsyncEngine:
     """Return the engine of a database; None is a file of SQLite in the folder. Raises StoreError."""
     try:
         parsed = make_url(url or f"sqlite:///{folder / 'blupow.db'}")
-    except ArgumentError as err:
+    except (ArgumentError, ValueError) as err:
         raise StoreError(f"store.url is no database URL: {err}") from err
     if parsed.get_backend_name() == "sqlite":
         engine = create_async_engine(
@@ -77,6 +93,20 @@ def _upgrade(connection: Connection, revision: str) -> None:
             "install that release, or take another database"
         )
     command.upgrade(config, revision)
+
+
+def refuses_data(err: BaseException) -> bool:
+    """Whether an error is about what was to be written, not about the database."""
+    if isinstance(err, StatementError) and not isinstance(err, DBAPIError):
+        return True
+    state = str(getattr(getattr(err, "orig", None), "sqlstate", None) or "")
+    return isinstance(err, DataError | IntegrityError) or state[:2] in DATA_CLASSES
+
+
+def first_line(err: BaseException) -> str:
+    """Return what an error says, as one line for people."""
+    lines = str(getattr(err, "orig", None) or err).splitlines()
+    return lines[0] if lines else type(err).__name__
 
 
 def insert_into(engine: AsyncEngine, table: Table) -> Any:

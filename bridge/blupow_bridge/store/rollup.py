@@ -55,6 +55,7 @@ class Rollup:
         self._dirty: set[Hour] = set()
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+        self._working = asyncio.Lock()
 
     def start(self) -> None:
         """Begin, with what an earlier run has not worked out."""
@@ -86,6 +87,10 @@ class Rollup:
 
     async def round(self) -> None:
         """Work out the hours with new readings, and their days; what fails is left for the next round."""
+        async with self._working:
+            await self._round()
+
+    async def _round(self) -> None:
         dirty, self._dirty = self._dirty, set()
         days: set[tuple[str, str, int]] = set()
         done: set[Hour] = set()

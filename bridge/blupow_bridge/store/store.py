@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import DATABASE_ERRORS, migrate, open_engine
+from .engine import DATABASE_ERRORS, first_line, migrate, open_engine
 from .history import History
 from .rollup import Counters, Rollup
 from .writer import FIRST_PAUSE, LONGEST_PAUSE, Row, Writer
@@ -73,7 +73,7 @@ class Store:
             await migrate(self.engine)
         except DATABASE_ERRORS as err:
             if self.writer.problem is None:
-                reason = (str(getattr(err, "orig", None) or err).splitlines() or [repr(err)])[0]
+                reason = first_line(err)
                 self.writer.problem = reason
                 _LOGGER.warning("[store] the database cannot be opened, readings wait: %s", reason)
             return False

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, String, Table
 
 METADATA: Final = MetaData()
 
@@ -13,6 +13,7 @@ READINGS: Final = Table(
     Column("unit", String(64), primary_key=True),
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("values", JSON, nullable=False),
+    Index("readings_at", "at"),
     sqlite_with_rowid=False,
 )
 """Fresh readings of each unit. `at` is milliseconds since 1970, UTC: a reading cannot be there twice."""

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from blupow_ble.profiles.declaration import Value
 from blupow_ble.reader.answers import is_value
-from sqlalchemy.exc import DataError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import DATABASE_ERRORS, insert_into
+from .engine import DATABASE_ERRORS, first_line, insert_into, refuses_data
 from .tables import READINGS
 
 _LOGGER = logging.getLogger(__name__)
@@ -109,12 +108,7 @@ class Writer:
         while self._waiting:
             batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
             try:
-                await self._write(batch)
-            except (DataError, StatementError) as err:
-                if not isinstance(err, DataError) and err.orig is not None:
-                    self._note_problem(err)
-                    return False
-                await self._write_each(batch)
+                await self._write_batch(batch)
             except DATABASE_ERRORS as err:
                 self._note_problem(err)
                 return False
@@ -132,6 +126,16 @@ class Writer:
             _LOGGER.info("[store] the database takes readings again; %d are left", self.waiting)
         self._on_written(batch)
 
+    async def _write_batch(self, batch: Sequence[Row]) -> None:
+        """Write rows, less those that the database refuses. Raises one of DATABASE_ERRORS."""
+        try:
+            await self._write(batch)
+        except DATABASE_ERRORS as err:
+            if not refuses_data(err):
+                raise
+            for row in batch:
+                await self._write_one(row)
+
     async def _write(self, rows: Sequence[Row]) -> None:
         statement = insert_into(self._engine, READINGS).on_conflict_do_nothing()
         async with self._engine.begin() as connection:
@@ -143,19 +147,20 @@ class Writer:
                 ],
             )
 
-    async def _write_each(self, rows: Sequence[Row]) -> None:
-        """Write one by one, and leave out what the database refuses. Raises one of DATABASE_ERRORS."""
-        for row in rows:
-            try:
-                await self._write([row])
-            except DataError as err:
-                self.lost += 1
-                _LOGGER.warning("[store] the database refuses a reading of %s: %s", row.device, err)
+    async def _write_one(self, row: Row) -> None:
+        """Write a row, or leave it out. Raises one of DATABASE_ERRORS."""
+        try:
+            await self._write([row])
+        except DATABASE_ERRORS as err:
+            if not refuses_data(err):
+                raise
+            self.lost += 1
+            reason = first_line(err)
+            _LOGGER.warning("[store] the database refuses a reading of %s: %s", row.device, reason)
 
     def _note_problem(self, err: BaseException) -> None:
         """Log once that the database is away."""
-        text = str(getattr(err, "orig", None) or err).splitlines()
-        reason = text[0] if text else type(err).__name__
+        reason = first_line(err)
         if self.problem is None:
             _LOGGER.warning("[store] the database takes nothing, readings wait: %s", reason)
         self.problem = reason
