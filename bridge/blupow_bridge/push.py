@@ -28,11 +28,14 @@ class Pushed:
 
 @dataclass(slots=True, eq=False)
 class Subscriber:
-    """One client; `dropped` once it was too slow."""
+    """One client."""
 
     queue: asyncio.Queue[Pushed | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     """None: nothing more comes."""
     dropped: bool = False
+    """It gets nothing more."""
+    slow: bool = False
+    """It was dropped because it did not take its messages."""
 
     def put(self, message: Pushed) -> None:
         """Add a message; a client that takes none is dropped, without waiting for it."""
@@ -41,6 +44,7 @@ class Subscriber:
         try:
             self.queue.put_nowait(message)
         except asyncio.QueueFull:
+            self.slow = True
             self.drop()
 
     def drop(self) -> None:

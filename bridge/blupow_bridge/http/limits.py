@@ -49,7 +49,7 @@ class Bucket:
 
     size: float
     left: float = field(init=False)
-    at: float = field(default_factory=monotonic)
+    at: float = field(default_factory=lambda: monotonic())
 
     def __post_init__(self) -> None:
         """Start full."""

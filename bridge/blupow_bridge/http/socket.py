@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 from blupow_ble.bridge_messages import MessageType
 
 from ..hub import Hub
@@ -33,24 +33,39 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     subscriber = hub.push.subscribe()
     version = request.app[TOKEN].version
-    sending = asyncio.create_task(_send(request, socket, hub, subscriber), name="push")
-    checking = asyncio.create_task(_check_token(request, socket, version), name="push token")
+    tasks = [
+        asyncio.create_task(work, name=f"push {name}")
+        for name, work in (
+            ("in", _receive(socket)),
+            ("out", _send(request, socket, hub, subscriber)),
+            ("token", _check_token(request, version)),
+        )
+    ]
     try:
-        async for message in socket:
-            if message.type is WSMsgType.TEXT and message.data == "ping":
-                await socket.send_str("pong")
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         hub.push.unsubscribe(subscriber)
-        for task in (sending, checking):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait((sending, checking))
+        await asyncio.wait(tasks)
+    codes = [task.result() for task in tasks if not task.cancelled()]
+    with suppress(ConnectionError, RuntimeError):  # the client is gone
+        await socket.close(code=max(codes))
     return socket
+
+
+async def _receive(socket: web.WebSocketResponse) -> int:
+    """Answer what a client says, until it is gone; return the code to close with."""
+    async for message in socket:
+        if message.type is WSMsgType.TEXT and message.data == "ping":
+            await socket.send_str("pong")
+    return WSCloseCode.OK
 
 
 async def _send(
     request: web.Request, socket: web.WebSocketResponse, hub: Hub, subscriber: Subscriber
-) -> None:
-    """Send what comes, until the client is dropped or gone."""
+) -> int:
+    """Send what comes, until nothing more does or the client is too slow; return the code to close with."""
     after = request.query.get("after", "")
     missed = None
     if after.isdecimal() and len(after) < 20:
@@ -72,17 +87,17 @@ async def _send(
                 "devices": reports,
             }
         )
-    with suppress(ConnectionError, RuntimeError):  # the client is gone
-        try:
-            for message in (*first, *(missed or ())):
-                await _send_one(socket, encoded(message))
-            while (following := await subscriber.queue.get()) is not None:
-                if following.sequence > hello["sequence"]:  # the others are in the snapshot
-                    await _send_one(socket, following.text)
-        except TimeoutError:
-            subscriber.drop()
-        slow = subscriber.dropped and subscriber not in hub.push.subscribers
-        await socket.close(code=TOO_SLOW if slow else 1001)
+    try:
+        for message in (*first, *(missed or ())):
+            await _send_one(socket, encoded(message))
+        while (following := await subscriber.queue.get()) is not None:
+            if following.sequence > hello["sequence"]:  # the others are in the snapshot
+                await _send_one(socket, following.text)
+    except TimeoutError:
+        return TOO_SLOW
+    except ConnectionError, RuntimeError:
+        return WSCloseCode.OK  # the client is gone
+    return TOO_SLOW if subscriber.slow else WSCloseCode.GOING_AWAY
 
 
 async def _send_one(socket: web.WebSocketResponse, text: str) -> None:
@@ -90,9 +105,8 @@ async def _send_one(socket: web.WebSocketResponse, text: str) -> None:
         await socket.send_str(text)
 
 
-async def _check_token(request: web.Request, socket: web.WebSocketResponse, version: str) -> None:
-    """Close the connection of a client whose token is no longer good."""
+async def _check_token(request: web.Request, version: str) -> int:
+    """Wait until the token is no longer good; return the code to close with."""
     while request.app[TOKEN].version == version:
         await asyncio.sleep(TOKEN_CHECK)
-    with suppress(ConnectionError, RuntimeError):
-        await socket.close(code=TOKEN_CHANGED)
+    return TOKEN_CHANGED
