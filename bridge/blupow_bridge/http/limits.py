@@ -49,11 +49,11 @@ class Bucket:
 
     size: float
     left: float = field(init=False)
-    at: float = field(default_factory=lambda: monotonic())
+    at: float = field(init=False)
 
     def __post_init__(self) -> None:
         """Start full."""
-        self.left = self.size
+        self.left, self.at = self.size, monotonic()
 
     def take(self) -> bool:
         """Take one; return whether there was one."""
