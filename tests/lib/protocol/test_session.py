@@ -10,12 +10,17 @@ from bleak.exc import BleakError
 import pytest
 
 from custom_components.blupow.lib.blupow_ble.profiles.inverter import INVERTER
+from custom_components.blupow.lib.blupow_ble.profiles.shunt import FRAME
 from custom_components.blupow.lib.blupow_ble.protocol import session as session_module
 from custom_components.blupow.lib.blupow_ble.protocol.characteristics import find_characteristics
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from custom_components.blupow.lib.blupow_ble.protocol.modbus import WriteRequest, seal
+from custom_components.blupow.lib.blupow_ble.protocol.push import parse_push
 from custom_components.blupow.lib.blupow_ble.protocol.session import Session, open_session
+from custom_components.blupow.lib.blupow_ble.virtual import virtual_device
+from custom_components.blupow.lib.blupow_ble.virtual.device import Module, VirtualShunt
 from custom_components.blupow.lib.blupow_ble.virtual.inverter import inverter_registers
+from custom_components.blupow.lib.blupow_ble.virtual.shunt import shunt_frame
 
 from ...helpers.devices import LIVE, NOW, Misbehaving, TestLink, exception, silence, times
 
@@ -62,10 +67,26 @@ async def test_one_fault_is_survived(twist) -> None:
     ("twist", "code", "text"),
     [
         (silence(4000), ErrorCode.NO_RESPONSE, "unit 32 did not answer within 0.05 s"),
-        (lambda _, reply: reply[:-1] + b"\0", ErrorCode.BAD_FRAME, "damaged"),
-        (lambda _, reply: seal(b"\x30" + reply[1:-2]), ErrorCode.WRONG_UNIT, "unit 48 answered"),
-        (exception(5), ErrorCode.MODBUS_EXCEPTION, "exception 5"),
-        (exception(99), ErrorCode.MODBUS_EXCEPTION, "exception 99 (unknown)"),
+        (
+            lambda _, reply: reply[:-1] + b"\0",
+            ErrorCode.BAD_FRAME,
+            "what the device sent is damaged: wrong length or checksum",
+        ),
+        (
+            lambda _, reply: seal(b"\x30" + reply[1:-2]),
+            ErrorCode.WRONG_UNIT,
+            "unit 48 answered instead of unit 32",
+        ),
+        (
+            exception(5),
+            ErrorCode.MODBUS_EXCEPTION,
+            "the device refused with exception 5 (the device is busy or found a bad checksum)",
+        ),
+        (
+            exception(99),
+            ErrorCode.MODBUS_EXCEPTION,
+            "the device refused with exception 99 (unknown)",
+        ),
     ],
 )
 async def test_two_faults_are_an_error(twist, code: ErrorCode, text: str) -> None:
@@ -76,7 +97,7 @@ async def test_two_faults_are_an_error(twist, code: ErrorCode, text: str) -> Non
         await session.read(BLOCK, SHORT)
     assert caught.value.code is code
     assert caught.value.stage is Stage.READ
-    assert text in caught.value.message
+    assert caught.value.message == text
 
 
 async def test_refusal_is_not_asked_again() -> None:
@@ -96,6 +117,7 @@ async def test_a_dropped_link_ends_the_wait_at_once() -> None:
     with pytest.raises(ReaderError) as caught:
         await session.read(BLOCK, 3600)
     assert caught.value.code is ErrorCode.CONNECT_FAILED
+    assert caught.value.message == "the link dropped while an answer was awaited"
     assert device.asked == []
 
 
@@ -109,7 +131,8 @@ async def test_a_link_that_has_dropped_is_not_written_to() -> None:
     with pytest.raises(ReaderError) as caught:
         await session.ask(LIVE)
     assert caught.value.code is ErrorCode.CONNECT_FAILED
-    assert "the link has dropped" in caught.value.message
+    assert caught.value.stage is Stage.READ
+    assert caught.value.message == "the link failed (the link has dropped)"
 
 
 async def test_a_link_that_drops_while_draining() -> None:
@@ -163,9 +186,13 @@ async def test_late_reply_is_told_apart_from_a_damaged_one() -> None:
 async def test_whole_answer_to_something_else(twist) -> None:
     """It is not called damaged."""
     session, _ = await start(Misbehaving(twist=twist))
-    with pytest.raises(ReaderError, match="whole, but does not answer what was asked") as caught:
+    with pytest.raises(ReaderError) as caught:
         await session.read(BLOCK, SHORT)
     assert caught.value.code is ErrorCode.BAD_FRAME
+    assert caught.value.message == (
+        "what the device sent is whole, but does not answer what was asked: "
+        "another function or length"
+    )
 
 
 async def test_answer_that_nobody_has_asked_for() -> None:
@@ -176,6 +203,9 @@ async def test_answer_that_nobody_has_asked_for() -> None:
     with pytest.raises(ReaderError) as caught:
         await session.read(BATTERY)
     assert caught.value.code is ErrorCode.HELD_BY_OTHER
+    assert caught.value.message == (
+        "the device has answered somebody else: another program is connected to it too"
+    )
     await link.disconnect()
 
 
@@ -249,6 +279,14 @@ async def test_draining_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     reading = asyncio.ensure_future(session.read(BLOCK, SHORT))
     assert await reading == WORDS
     chatter = False
+
+
+async def test_draining_ends_with_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing more is waited for then."""
+    monkeypatch.setattr(session_module, "DRAIN_LIMIT", 3600)
+    monkeypatch.setattr(session_module, "DRAIN_QUIET", 0.01)
+    session, _ = await start(Misbehaving(twist=times(1, silence(4000))))
+    assert await session.read(BLOCK, SHORT) == WORDS
 
 
 @pytest.mark.parametrize("error", [BleakError("gone"), OSError("pipe"), EOFError()])
@@ -363,9 +401,9 @@ def test_missing_service(layout: tuple[SimpleNamespace, ...]) -> None:
 class Forgettable(TestLink):
     """A link whose services are remembered without the vendor's, until they are forgotten."""
 
-    def __init__(self, *, healed_by_asking: bool) -> None:
+    def __init__(self, device: Module | None = None, *, healed_by_asking: bool = True) -> None:
         """Remember nothing of use."""
-        super().__init__(Misbehaving())
+        super().__init__(device or Misbehaving())
         self._true = self.services if healed_by_asking else BleakGATTServiceCollection()
         self.services = BleakGATTServiceCollection()
         self.forgotten = 0
@@ -379,7 +417,7 @@ class Forgettable(TestLink):
 
 async def test_services_that_were_remembered_incompletely() -> None:
     """They are asked for anew once, over a new connection."""
-    link = Forgettable(healed_by_asking=True)
+    link = Forgettable()
     session = await open_session(link, 32)
     assert await session.read(BLOCK) == WORDS
     assert (link.forgotten, link.attempts) == (1, 2)
@@ -408,6 +446,10 @@ async def test_device_that_asks_for_pairing(stage: Stage) -> None:
     with pytest.raises(ReaderError) as caught:
         await (session.start() if stage is Stage.SERVICES else session.read(BLOCK))
     assert (caught.value.code, caught.value.stage) == (ErrorCode.PAIRING_REQUIRED, stage)
+    assert caught.value.message == (
+        "the device asks for pairing, which no Renogy device known does "
+        "(GATT error 5: Insufficient authentication)"
+    )
 
 
 async def test_device_that_floods() -> None:
@@ -416,6 +458,54 @@ async def test_device_that_floods() -> None:
     with pytest.raises(ReaderError) as caught:
         await session.read(BLOCK, 3600)
     assert caught.value.code is ErrorCode.BAD_FRAME
+
+
+@pytest.mark.parametrize("kind", [TestLink, Forgettable])
+async def test_listens_to_what_is_pushed(kind: type[TestLink]) -> None:
+    """Nothing is asked; the words are those of the first whole frame."""
+    link = kind(virtual_device("shunt", lambda: NOW))
+    session = await open_session(link, 1, FRAME)
+    assert await session.listen(FRAME, 3600) == parse_push(FRAME, shunt_frame(NOW))
+    assert not session.sent
+    await link.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "text"),
+    [
+        (b"", ErrorCode.NO_RESPONSE, "the device sent nothing within 0 s"),
+        (
+            shunt_frame(NOW)[:60],
+            ErrorCode.BAD_FRAME,
+            "what the device sent is damaged: no frame of it is whole",
+        ),
+    ],
+    ids=["silence", "half"],
+)
+async def test_nothing_whole_is_pushed(frame: bytes, code: ErrorCode, text: str) -> None:
+    """Silence and damage are distinguished."""
+
+    class Broken(VirtualShunt):
+        @override
+        def frame(self) -> bytes:
+            return frame
+
+    link = TestLink(Broken())
+    session = await open_session(link, 1, FRAME)
+    with pytest.raises(ReaderError) as caught:
+        await session.listen(FRAME, SHORT)
+    assert (caught.value.code, caught.value.message) == (code, text)
+    await link.disconnect()
+
+
+async def test_what_has_gone_to_the_radio() -> None:
+    """It is noted before the write ends: one that fails may have gone out all the same."""
+    session, link = await start(Misbehaving())
+    assert session.sent is False
+    link.write_error = BleakError("gone")
+    with pytest.raises(ReaderError):
+        await session.read(BLOCK)
+    assert session.sent is True
 
 
 class Recording(TestLink):
