@@ -410,3 +410,12 @@ def test_days_that_are_not_there_or_cannot_be() -> None:
     assert "load_energy" not in days[1]
     assert "load_energy" not in days[2]
     assert days[3] == {"load_energy": 480.0, "mains_load_energy": 0.0}
+
+
+def test_days_of_a_controller() -> None:
+    """Each has a span of its own; one that was not read is not there."""
+    assert CONTROLLER.history is not None
+    registers = {0xF000 + day: (120 + day, *(0,) * 9) for day in (0, 1, 7)}
+    days = decode_history(CONTROLLER.history, registers)
+    voltages = {day: values["minimum_battery_voltage"] for day, values in days.items()}
+    assert voltages == {0: 12.0, 1: 12.1, 7: 12.7}

@@ -328,7 +328,52 @@ def test_limits_belong_to_what_can_be() -> None:
         assert decode(register_map, {1: 2, 2: factor}).values.get("product") == shown
 
 
+def test_what_comes_after_a_value_that_cannot_be_shown() -> None:
+    """A number without a name, or a computed value that cannot be, holds nothing else back."""
+
+    def product(key: str, most: float) -> Computed:
+        return Computed(
+            key=key,
+            rule=Rule.PRODUCT,
+            of=("a", "b"),
+            unit_of_measurement=UnitOfMeasurement.WATT,
+            scale=1,
+            valid=(0, most),
+        )
+
+    register_map = RegisterMap(
+        blocks=(),
+        fields=(
+            Field(key="state", register=1, kind=Kind.ENUM, names={1: "one"}),
+            Field(key="a", register=2),
+            Field(key="b", register=3),
+        ),
+        computed=(product("too_much", 5), product("product", 6)),
+    )
+    assert decode(register_map, {1: 9, 2: 2, 3: 3}) == Decoded(
+        values={"a": 2, "b": 3, "product": 6}, dropped=["too_much"], unknown={"state": 9}
+    )
+
+
+def test_whole_numbers_have_no_point() -> None:
+    """By the scale: 21 W, and 21.0 V."""
+    assert str(decode_field(Field(key="n", register=1), (21,))) == "21"
+    assert str(decode_field(Field(key="n", register=1, scale=0.1), (210,))) == "21.0"
+
+
 def test_place_of_a_bit_without_a_name() -> None:
     """Its register and its number there, where the field takes some bits of two registers."""
     field = Field(key="f", register=7, words=2, kind=Kind.BITS, bits=(4, 16), names={0: "known"})
     assert decode_field(field, (0x0001, 0x8010)) == ["known", "unknown (8, 15)", "unknown (7, 0)"]
+
+
+def test_place_of_a_bit_in_each_of_several_registers() -> None:
+    """The last register holds the lowest bits."""
+    field = Field(key="f", register=7, words=4, kind=Kind.BITS)
+    words = (0x0008, 0x0004, 0x0002, 0x0001)
+    assert decode_field(field, words) == [
+        "unknown (10, 0)",
+        "unknown (9, 1)",
+        "unknown (8, 2)",
+        "unknown (7, 3)",
+    ]
