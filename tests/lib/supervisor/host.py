@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 import heapq
 from itertools import count
-from typing import Any
+from typing import Any, override
 
 from blupow_ble.profiles import PROFILES
+from blupow_ble.protocol import session
 from blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
+from blupow_ble.protocol.modbus import EXCEPTION_FLAG, seal
 from blupow_ble.reader.messages import Device
 from blupow_ble.reader.plan import OWN_UNIT, FindPlan, ReadPlan, WritePlan
 from blupow_ble.reader.reading import Reader
@@ -24,8 +26,11 @@ from blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from blupow_ble.supervisor.schedule import ScheduleState
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
-from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.device import VirtualBus, VirtualDevice
 from blupow_ble.virtual.link import VirtualLink
+
+# time passes by the clock of the scene alone
+session.DRAIN_QUIET = 0.0
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TURNS = 400
@@ -106,11 +111,27 @@ class FakeClock:
 
 
 @dataclass
+class Refusing(VirtualDevice):
+    """A device that refuses to tell some of its registers."""
+
+    refused: set[int] = field(default_factory=set)
+    """First registers of blocks."""
+
+    @override
+    def answer(self, request: bytes) -> bytes | None:
+        if request[0] == self.unit_id and int.from_bytes(request[2:4]) in self.refused:
+            return seal(bytes((self.unit_id, request[1] | EXCEPTION_FLAG, 2)))
+        return VirtualDevice.answer(self, request)
+
+
+@dataclass
 class Host:
     """Reads a virtual device, or fails as the scene says; notes what the supervisor tells."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     device: VirtualDevice = field(default_factory=VirtualDevice)
+    others: list[VirtualDevice] = field(default_factory=list)
+    """What else answers behind the same module."""
     error: ErrorCode | None = None
     heals: RecoveryStep | None = None
     """The step that heals the device."""
@@ -129,10 +150,18 @@ class Host:
     """So many readings of recoveries fail, whatever heals the device meanwhile."""
     on_read: Callable[[], None] = lambda: None
     plans: list[ReadPlan] = field(default_factory=list)
+    elsewhere: list[bool] = field(default_factory=list)
+    """Whether each reading was to come over another scanner."""
+    find_plans: list[FindPlan] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    """What a search finds."""
     write_plans: list[WritePlan] = field(default_factory=list)
     remedies: list[RecoveryStep] = field(default_factory=list)
     events: list[tuple[LinkEvent, dict[str, Any]]] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    units_read: list[tuple[UnitState, UnitReading]] = field(default_factory=list)
+    waits: int = 0
+    """How often it was waited for that the device can be connected to."""
     schedule_events: list[tuple[ScheduleEvent, dict[str, Any]]] = field(default_factory=list)
     saved: ScheduleState | None = None
     unit: UnitState = field(init=False)
@@ -141,7 +170,13 @@ class Host:
     cancelled: int = 0
 
     def supervisor(
-        self, *, polling: bool = True, model: str | None = None, **options: Any
+        self,
+        *,
+        polling: bool = True,
+        virtual: bool = False,
+        model: str | None = None,
+        others: Sequence[UnitState] = (),
+        **options: Any,
     ) -> Supervisor:
         """Return a supervisor of the device; it goes on from what was saved."""
         profile = PROFILES["inverter"]
@@ -154,11 +189,12 @@ class Host:
         if self.saved is not None:
             unit.schedule = deepcopy(self.saved)
         return Supervisor(
-            link=continued(None, [unit], name="Inverter", now=self.clock.monotonic()),
+            link=continued(None, [unit, *others], name="Inverter", now=self.clock.monotonic()),
             options=Options(**options),
             clock=self.clock,
             reader=self,
-            remedies=self,
+            remedies=None if virtual else self,
+            virtual=virtual,
             listener=self,
             polling=polling,
         )
@@ -168,6 +204,7 @@ class Host:
     async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
         """Take one reading."""
         self.plans.append(plan)
+        self.elsewhere.append(elsewhere)
         failing = self.error if plan.bypass_service_cache and self.failing_steps else None
         self.on_read()
         try:
@@ -182,7 +219,10 @@ class Host:
         if self.error is not None:
             stage = Stage.START if self.error is ErrorCode.NOT_ADVERTISING else Stage.READ
             raise ReaderError(self.error, f"scripted {self.error}", stage=stage)
-        reader = Reader(VirtualLink(self.device), plan.units)
+        module = VirtualBus([self.device, *self.others]) if self.others else self.device
+        # one that nobody has would be waited for
+        look_at = plan.look_at if plan.look_at in {other.unit_id for other in self.others} else None
+        reader = Reader(VirtualLink(module), plan.units, look_at=look_at)
         try:
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
         finally:
@@ -213,8 +253,9 @@ class Host:
         return report
 
     async def find(self, plan: FindPlan) -> list[Finding]:
-        """Find nothing."""
-        return []
+        """Find what the scene says."""
+        self.find_plans.append(plan)
+        return self.findings
 
     async def stop(self) -> None:
         """Note it."""
@@ -231,6 +272,7 @@ class Host:
 
     async def wait_connectable(self) -> None:
         """Need no time, or for ever."""
+        self.waits += 1
         if self.unconnectable:
             await asyncio.Event().wait()
 
@@ -253,7 +295,8 @@ class Host:
         self.saved = deepcopy(self.unit.schedule)
 
     def unit_read(self, unit: UnitState, reading: UnitReading) -> None:
-        """Store nothing."""
+        """Note it."""
+        self.units_read.append((unit, reading))
 
     def units_found(self, found: Sequence[Finding]) -> None:
         """Note it."""

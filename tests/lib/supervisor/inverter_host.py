@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from blupow_ble.profiles import PROFILES
 from blupow_ble.profiles.setting_rules import Reason, SettingRefused
-from blupow_ble.protocol import session
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
 from blupow_ble.reader import writing
 from blupow_ble.supervisor.protocols import ScheduleEvent
@@ -23,7 +22,6 @@ CONTROLS = PROFILES["inverter"].register_map(PROFILES["inverter"].model(RIV4835_
 PRIORITY, CURRENT, SOC = 4441, 0xE205, 4327
 
 # time passes by the clock of the scene alone
-session.DRAIN_QUIET = 0.0
 writing.READ_BACK_PAUSES = (0.0, 0.0)
 
 

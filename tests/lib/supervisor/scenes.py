@@ -2,17 +2,21 @@
 
 import asyncio
 from collections import deque
-from datetime import time
+from datetime import time, timedelta
 from itertools import pairwise
+import logging
 import sys
 from typing import Any
 
 from blupow_ble.profiles.declaration import Span
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
+from blupow_ble.reader.plan import FindPlan
+from blupow_ble.reader.result import Finding, Timings
 from blupow_ble.supervisor.exclusive import Interrupted
+from blupow_ble.supervisor.link_state import Poll
 from blupow_ble.supervisor.policies import ConnectionStatus, RecoveryStep
 from blupow_ble.supervisor.protocols import LinkEvent
-from host import Host
+from host import START, Host, Refusing
 
 STEPS = tuple(RecoveryStep)
 
@@ -47,6 +51,7 @@ async def outage() -> None:
     ((event, facts),) = host.events
     assert (event, facts["problem"]) == (LinkEvent.CONNECTION_LOST, "no_response")
     assert supervisor.connect_timeout == 45
+    assert host.plans[-1].connect_timeout == 45
     assert supervisor.pause == 120
     host.error = None
     await host.clock.pass_time(121)
@@ -57,6 +62,7 @@ async def outage() -> None:
         LinkEvent.CONNECTION_LOST,
         LinkEvent.CONNECTION_RESTORED,
     ]
+    assert host.events[-1][1] == {"outage": 720}
     assert [line.text for line in link.log.lines] == [
         "the last reading serves: scripted no_response",
         "the last reading is too old to serve: scripted no_response",
@@ -84,6 +90,11 @@ async def recovery_by_each_step() -> None:
         (facts,) = [facts for event, facts in host.events if event is LinkEvent.RECOVERY]
         assert (facts["trigger"], facts["worked"], facts["step"]) == ("watchdog", True, number)
         assert (facts["problem"], facts["silence"]) == ("connect_timeout", 600)
+        assert (
+            host.elsewhere[-number:]
+            == [taken is RecoveryStep.LOOK_AGAIN for taken in STEPS][:number]
+        )
+        assert not any(host.elsewhere[:-number])
         await supervisor.stop()
 
 
@@ -256,6 +267,7 @@ async def registers_on_request() -> None:
     host.error = None
     reading = await supervisor.read_registers([Span(start=4109, words=1)], supervisor.own)
     assert reading.registers == {4109: (32,)}
+    assert host.plans[-1].connect_timeout == 45
     host.error = ErrorCode.NO_RESPONSE
     await host.clock.pass_time(200)
     assert host.remedies == []
@@ -414,19 +426,228 @@ async def pause_that_ends_during_a_forced_recovery() -> None:
 
 
 async def fault_of_our_own() -> None:
-    """It counts as a failed poll, and the next poll comes."""
+    """It counts as a failed poll, and the next poll comes; each is logged once, until a poll was good."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("blupow_ble.supervisor.supervisor").addHandler(handler)
     host = Host()
     supervisor = host.supervisor()
     supervisor.start()
     await host.clock.settle()
-    host.device = None  # type: ignore[assignment]
-    await host.clock.pass_time(31)
-    error = supervisor.link.last_error
-    assert error is not None
-    assert error.code is ErrorCode.READER_CRASHED
-    polls = len(host.plans)
-    await host.clock.pass_time(31)
-    assert len(host.plans) == polls + 1
+    device = host.device
+    for fault in range(2):
+        host.device = None  # type: ignore[assignment]
+        await host.clock.pass_time(31)
+        error = supervisor.link.last_error
+        assert error is not None
+        assert error.code is ErrorCode.READER_CRASHED
+        assert error.message.startswith("a fault of BluPow itself: AttributeError(")
+        polls = len(host.plans)
+        await host.clock.pass_time(31)
+        assert len(host.plans) == polls + 1
+        assert lines == ["[poll] Inverter: a fault of BluPow itself"] * (2 * fault + 1)
+        # another one is logged too
+        host.device = Host  # type: ignore[assignment]
+        await host.clock.pass_time(31)
+        assert len(lines) == 2 * fault + 2
+        host.device = device
+        await host.clock.pass_time(31)
+        assert supervisor.health.status is ConnectionStatus.CONNECTED
+    await supervisor.stop()
+
+
+async def start_after_a_while() -> None:
+    """The first poll comes after the delay; a stop before it leaves no timer."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start(20)
+    await host.clock.pass_time(19)
+    assert host.plans == []
+    await host.clock.pass_time(1)
+    assert len(host.plans) == 1
+    await supervisor.stop()
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start(20)
+    await supervisor.stop()
+    assert host.clock.pending == 0
+
+
+async def what_is_noted_of_each_poll() -> None:
+    """When it ended, how long it took, and why it failed; of a reading also how it came."""
+    host = Host()
+    host.on_read = lambda: host.clock.skip(3)
+    supervisor = host.supervisor()
+    link = supervisor.link
+    assert (supervisor.fresh_readings, supervisor.pause) == (0, 30)
+    supervisor.start()
+    await host.clock.settle()
+    assert list(link.polls) == [Poll(at=START + timedelta(seconds=3), seconds=3)]
+    assert link.polls[0].partial is False
+    assert supervisor.fresh_readings == 1
+    ((unit, reading),) = host.units_read
+    assert (unit, reading.unit_id) == (supervisor.own, 32)
+    assert link.snapshot is not None
+    assert (link.snapshot.taken_at, link.snapshot.taken_at_monotonic) == (link.polls[0].at, 1003)
+    assert isinstance(link.snapshot.timings, Timings)
+    assert link.snapshot.attempts == 1
+    assert unit.snapshot is not None
+    assert (unit.snapshot.taken_at, unit.snapshot.taken_at_monotonic) == (link.polls[0].at, 1003)
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(40)
+    assert (link.polls[1].at, link.polls[1].seconds) == (START + timedelta(seconds=36), 3)
+    assert link.last_error is not None
+    assert link.last_error.code is ErrorCode.NO_RESPONSE
+    assert link.failures == 1
+    host.error = None
+    await host.clock.pass_time(40)
+    assert supervisor.fresh_readings == 2
+    assert supervisor._tasks == set()
+    await supervisor.stop()
+
+
+async def search() -> None:
+    """Everything that may be there is asked, what the user names first; the device is busy with us then."""
+    host = Host(findings=[Finding(unit_id=48, profile="battery")])
+    supervisor = host.supervisor()
+    assert await supervisor.find_units((7,)) == host.findings
+    assert host.find_plans == [FindPlan(connect_timeout=25, everything=True, unit_ids=(7,))]
+    assert supervisor.link.heard_at == 1000
+    await supervisor.stop()
+
+
+async def unit_id_that_is_looked_at() -> None:
+    """One more in the tenth good poll, beside a recovery; of a virtual device none."""
+    for virtual in (False, True):
+        host = Host()
+        supervisor = host.supervisor(virtual=virtual)
+        assert supervisor.virtual is virtual
+        supervisor.start()
+        await host.clock.pass_time(8 * 30 + 1)
+        assert supervisor.health.status is (
+            ConnectionStatus.TEST_MODE if virtual else ConnectionStatus.CONNECTED
+        )
+        await supervisor.watchdog.force()
+        await host.clock.pass_time(61)
+        looks = [plan.look_at for plan in host.plans]
+        assert looks[:10] == [None] * 10
+        assert (looks[10] is None) is virtual
+        assert looks[11] is None
+        await supervisor.stop()
+
+
+async def unit_id_in_a_recovery() -> None:
+    """The last step asks for it anew, unless the user has set it."""
+    for wanted in (None, 48):
+        host = Host(error=ErrorCode.NO_RESPONSE)
+        supervisor = host.supervisor(unit_id=wanted)
+        await asyncio.gather(supervisor.watchdog.force(), return_exceptions=True)
+        assert [plan.units[0].unit_id for plan in host.plans] == [32, 32, wanted]
+        await supervisor.stop()
+
+
+async def device_that_is_heard_after_a_silence() -> None:
+    """Whatever its poll failed of, it is polled at once; one that was heard all the while is not."""
+    host = Host(error=ErrorCode.NO_RESPONSE)
+    supervisor = host.supervisor(update_interval=200)
+    supervisor.start()
+    await host.clock.settle()
+    for seconds, polls in ((5, 1), (29, 1), (30, 2), (29, 2), (31, 3)):
+        await host.clock.pass_time(seconds)
+        supervisor.heard()
+        await host.clock.settle()
+        assert len(host.plans) == polls
+    await supervisor.stop()
+
+
+async def device_that_is_heard_all_the_time() -> None:
+    """While all is well, or a poll is under way, nothing comes of it, nor does it delay a later poll."""
+    host = Host()
+    supervisor = host.supervisor()
+    supervisor.start()
+    await host.clock.pass_time(28)
+    supervisor.heard()
+    await host.clock.settle()
+    assert host.waits == 0
+    host.error = ErrorCode.NOT_ADVERTISING
+    await host.clock.pass_time(3)
+    assert len(host.plans) == 2
+    host.hang = True
+    poll = asyncio.create_task(supervisor.poll())
+    await asyncio.sleep(0)
+    supervisor.heard()
+    host.hang = False
+    host.release.set()
+    await poll
+    await host.clock.settle()
+    assert (len(host.plans), host.waits) == (3, 0)
+    supervisor.heard()
+    await host.clock.settle()
+    assert (len(host.plans), host.waits) == (4, 1)
+    await supervisor.stop()
+
+
+async def device_that_is_switched_off_at_times() -> None:
+    """While it is not heard no silence counts, and no availability."""
+    host = Host()
+    supervisor = host.supervisor(may_be_off=True)
+    link, health, clock = supervisor.link, supervisor.health, host.clock
+    supervisor.start()
+    await clock.pass_time(299)
+    host.error = ErrorCode.NOT_ADVERTISING
+    await clock.pass_time(1000)
+    assert health.status is ConnectionStatus.NOT_HEARD
+    assert link.excused_until == 1000 + 1290
+    assert health.silence == 9
+    assert (link.availability.observed(2299), link.availability.share(2299)) == (300, 1)
+    host.error = ErrorCode.NO_RESPONSE
+    await clock.pass_time(321)
+    assert link.availability.observed(2620) == 600
+    assert link.availability.share(2620) == 0.5
+    await supervisor.stop()
+
+
+async def last_effort_of_a_long_interval() -> None:
+    """It begins when the cache ends, and not with the next poll."""
+    host = Host()
+    times: list[float] = []
+    host.on_read = lambda: times.append(round(host.clock.monotonic() - 1000))
+    supervisor = host.supervisor(update_interval=3600, stale_checks=10)
+    supervisor.start()
+    await host.clock.settle()
+    host.error = ErrorCode.NO_RESPONSE
+    await host.clock.pass_time(7230)
+    assert times == [0, 3600, 7200, 7205, 7210, 7215, 7220, 7225]
+    await supervisor.stop()
+
+
+async def readings_without_a_block() -> None:
+    """They are noted as partial; the values stay for a while, whose ageing delays no poll."""
+    device = Refusing()
+    host = Host(device=device)
+    times: list[float] = []
+    host.on_read = lambda: times.append(round(host.clock.monotonic() - 1000))
+    supervisor = host.supervisor()
+    link = supervisor.link
+    supervisor.start()
+    await host.clock.settle()
+    percentage = supervisor.own.value("battery_percentage")
+    device.refused = {4327}
+    await host.clock.pass_time(310)
+    assert [poll.partial for poll in link.polls] == [False, *[True] * 10]
+    assert times == list(range(0, 301, 30))
+    assert supervisor.own.value("battery_percentage") == percentage is not None
+    await host.clock.pass_time(310)
+    assert times == list(range(0, 601, 30))
+    assert supervisor.own.value("battery_percentage") is None
+    device.refused = set()
+    await host.clock.pass_time(3600)
+    assert [line.text for line in link.log.lines] == [
+        "partial readings, without battery; their last values stay",
+        "whole readings again",
+    ]
+    assert link.polls[-1].partial is False
     await supervisor.stop()
 
 

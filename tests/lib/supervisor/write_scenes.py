@@ -10,10 +10,11 @@ from blupow_ble.protocol.errors import ErrorCode
 from blupow_ble.reader.plan import Change
 from blupow_ble.reader.result import Outcome
 from blupow_ble.supervisor.exclusive import Interrupted
+from blupow_ble.supervisor.schedule import Schedule
 from blupow_ble.supervisor.unit_state import UnitState
 from blupow_ble.virtual.inverter import RIV4835_MODEL
 from blupow_ble.virtual.writes import Habit
-from inverter_host import a_host, begin, do, error_of, registers
+from inverter_host import NIGHT, a_host, begin, do, error_of, registers
 
 
 async def settings_of_a_device() -> None:
@@ -90,7 +91,24 @@ async def changes_that_are_not_allowed() -> None:
     assert supervisor.own.setting("ac_charge_current") is None
     change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
     assert await error_of(change) is ErrorCode.CHANGES_NOT_ALLOWED
+    supervisor.own.schedule.schedule = Schedule(**NIGHT)
+    assert supervisor.own.schedule.busy
     assert not supervisor.scheduler.due
+    await supervisor.stop()
+    allowed = await begin(a_host())
+    allowed.own.schedule.schedule = Schedule(**NIGHT)
+    assert allowed.scheduler.due
+    await allowed.stop()
+
+
+async def settings_without_polls() -> None:
+    """They are known as long as if they were read once a day."""
+    host = a_host()
+    supervisor = await begin(host, polling=False)
+    await host.clock.pass_time(3 * 24 * 3600 - 1)
+    assert supervisor.own.setting("ac_charge_current") == 10
+    await host.clock.pass_time(2)
+    assert supervisor.own.setting("ac_charge_current") is None
     await supervisor.stop()
 
 
