@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
 import heapq
 from itertools import count
+import logging
 from typing import Any, override
 
 from blupow_ble.profiles import PROFILES
@@ -26,7 +27,7 @@ from blupow_ble.supervisor.protocols import LinkEvent, ScheduleEvent
 from blupow_ble.supervisor.schedule import ScheduleState
 from blupow_ble.supervisor.supervisor import Supervisor
 from blupow_ble.supervisor.unit_state import UnitState
-from blupow_ble.virtual.device import VirtualBus, VirtualDevice
+from blupow_ble.virtual.device import Module, VirtualBus, VirtualDevice
 from blupow_ble.virtual.link import VirtualLink
 
 # time passes by the clock of the scene alone
@@ -48,6 +49,8 @@ class FakeClock:
         self._canceled: set[int] = set()
         self._numbers = count()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self._faults: list[BaseException] = []
+        """What tasks have failed of, and nobody has noticed: the scene fails of it."""
         self.daily: dict[time, Callable[[], None]] = {}
 
     def monotonic(self) -> float:
@@ -78,7 +81,13 @@ class FakeClock:
         task = asyncio.create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        asyncio.get_running_loop().set_exception_handler(self._on_fault)
         return task
+
+    def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if (fault := context.get("exception")) is not None:
+            self._faults.append(fault)
 
     @property
     def pending(self) -> int:
@@ -106,8 +115,20 @@ class FakeClock:
         """Let everything go on that needs no time."""
         for _ in range(TURNS):
             await asyncio.sleep(0)
+            if self._faults:
+                raise self._faults.pop()
             if not self.tasks:
                 return
+
+
+def records_of(logger: str) -> list[logging.LogRecord]:
+    """Return a list that what a logger records is added to from now on."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logging.getLogger(logger).addHandler(handler)
+    logging.getLogger(logger).setLevel(logging.DEBUG)
+    return records
 
 
 @dataclass
@@ -199,6 +220,10 @@ class Host:
             polling=polling,
         )
 
+    @property
+    def _module(self) -> Module:
+        return VirtualBus([self.device, *self.others]) if self.others else self.device
+
     # the reader
 
     async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
@@ -219,10 +244,9 @@ class Host:
         if self.error is not None:
             stage = Stage.START if self.error is ErrorCode.NOT_ADVERTISING else Stage.READ
             raise ReaderError(self.error, f"scripted {self.error}", stage=stage)
-        module = VirtualBus([self.device, *self.others]) if self.others else self.device
         # one that nobody has would be waited for
         look_at = plan.look_at if plan.look_at in {other.unit_id for other in self.others} else None
-        reader = Reader(VirtualLink(module), plan.units, look_at=look_at)
+        reader = Reader(VirtualLink(self._module), plan.units, look_at=look_at)
         try:
             reading = await (reader.read_spans(plan.spans) if plan.spans else reader.read())
         finally:
@@ -243,7 +267,7 @@ class Host:
             raise
         if (error := self.error or self.write_error) is not None:
             raise ReaderError(error, f"scripted {error}", stage=Stage.READ)
-        writer = Writer(VirtualLink(self.device), plan.unit, plan.changes, budget=plan.budget)
+        writer = Writer(VirtualLink(self._module), plan.unit, plan.changes, budget=plan.budget)
         try:
             report = await writer.write()
         finally:

@@ -54,7 +54,7 @@ class Watched(VirtualDevice):
 
     @override
     def answer(self, request: bytes) -> bytes | None:
-        if request[1] in (6, 16):
+        if request[0] in (self.unit_id, 255) and request[1] in (6, 16):
             before = dict(self.registers())
             reply = VirtualDevice.answer(self, request)
             self.met.append((*self.writes.seen[-1], before))
@@ -92,13 +92,18 @@ async def do[T](host: Host, work: Any) -> T:
     return result
 
 
-async def error_of(work: Awaitable[Any]) -> ErrorCode:
-    """Return the code of the error that something brings."""
+async def failure_of(work: Awaitable[Any]) -> ReaderError:
+    """Return the error that something brings."""
     try:
         await work
     except ReaderError as err:
-        return err.code
+        return err
     raise AssertionError("it went well")
+
+
+async def error_of(work: Awaitable[Any]) -> ErrorCode:
+    """Return the code of the error that something brings."""
+    return (await failure_of(work)).code
 
 
 async def refusal_of(work: Awaitable[Any]) -> Reason:

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from datetime import time, timedelta
 from itertools import pairwise
-import logging
 import sys
 from typing import Any
 
@@ -16,7 +15,7 @@ from blupow_ble.supervisor.exclusive import Interrupted
 from blupow_ble.supervisor.link_state import Poll
 from blupow_ble.supervisor.policies import ConnectionStatus, RecoveryStep
 from blupow_ble.supervisor.protocols import LinkEvent
-from host import START, Host, Refusing
+from host import START, Host, Refusing, records_of
 
 STEPS = tuple(RecoveryStep)
 
@@ -427,10 +426,7 @@ async def pause_that_ends_during_a_forced_recovery() -> None:
 
 async def fault_of_our_own() -> None:
     """It counts as a failed poll, and the next poll comes; each is logged once, until a poll was good."""
-    lines: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
-    logging.getLogger("blupow_ble.supervisor.supervisor").addHandler(handler)
+    logged = records_of("blupow_ble.supervisor.supervisor")
     host = Host()
     supervisor = host.supervisor()
     supervisor.start()
@@ -446,11 +442,13 @@ async def fault_of_our_own() -> None:
         polls = len(host.plans)
         await host.clock.pass_time(31)
         assert len(host.plans) == polls + 1
-        assert lines == ["[poll] Inverter: a fault of BluPow itself"] * (2 * fault + 1)
+        assert [record.getMessage() for record in logged] == [
+            "[poll] Inverter: a fault of BluPow itself"
+        ] * (2 * fault + 1)
         # another one is logged too
         host.device = Host  # type: ignore[assignment]
         await host.clock.pass_time(31)
-        assert len(lines) == 2 * fault + 2
+        assert len(logged) == 2 * fault + 2
         host.device = device
         await host.clock.pass_time(31)
         assert supervisor.health.status is ConnectionStatus.CONNECTED

@@ -1,24 +1,30 @@
 """Scenes of changed settings without Home Assistant; each runs in a process of its own."""
 
 import asyncio
-from datetime import time
+from datetime import date, time
+import logging
 import sys
 
+from blupow_ble.connection_log import Topic
 from blupow_ble.profiles import PROFILES
 from blupow_ble.profiles.setting_rules import Reason
-from blupow_ble.protocol.errors import ErrorCode
-from blupow_ble.reader.plan import Change
+from blupow_ble.protocol.errors import ChangeUnknown, ErrorCode, Stage
+from blupow_ble.reader.plan import Change, UnitPlan, WritePlan
 from blupow_ble.reader.result import Outcome
 from blupow_ble.supervisor.exclusive import Interrupted
 from blupow_ble.supervisor.schedule import Schedule
 from blupow_ble.supervisor.unit_state import UnitState
-from blupow_ble.virtual.inverter import RIV4835_MODEL
+from blupow_ble.virtual import battery, controller
+from blupow_ble.virtual.device import VirtualDevice
+from blupow_ble.virtual.inverter import RIV4835_MODEL, UNIT
 from blupow_ble.virtual.writes import Habit
-from inverter_host import NIGHT, a_host, begin, do, error_of, registers
+from host import Host, Refusing, records_of
+from inverter_host import NIGHT, a_host, begin, do, error_of, failure_of, registers
 
 
 async def settings_of_a_device() -> None:
     """They are known from the first reading on, and what is changed is known at once."""
+    logged = records_of("blupow_ble.connection_log")
     host = a_host()
     supervisor = await begin(host)
     unit = supervisor.own
@@ -38,6 +44,9 @@ async def settings_of_a_device() -> None:
         "ac_charge_current from 10.0 to 25: written",
         "ac_charge_current from 25.0 to 5: unconfirmed (not_kept); it is 25.0 now",
     ]
+    assert {line.topic for line in supervisor.link.log.lines} == {Topic.WRITE}
+    levels = [record.levelno for record in logged if record.levelno > logging.DEBUG]
+    assert levels == [logging.INFO, logging.WARNING]
     assert supervisor.link.failures == 0
     # what is not read again for half an hour is not known any more
     host.error = ErrorCode.NO_RESPONSE
@@ -90,7 +99,9 @@ async def changes_that_are_not_allowed() -> None:
     await host.clock.settle()
     assert supervisor.own.setting("ac_charge_current") is None
     change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
-    assert await error_of(change) is ErrorCode.CHANGES_NOT_ALLOWED
+    failure = await failure_of(change)
+    assert (failure.code, failure.stage) == (ErrorCode.CHANGES_NOT_ALLOWED, Stage.START)
+    assert failure.message == "changes of settings are not allowed"
     supervisor.own.schedule.schedule = Schedule(**NIGHT)
     assert supervisor.own.schedule.busy
     assert not supervisor.scheduler.due
@@ -179,11 +190,95 @@ async def unit_that_is_asked_by_everybodys_address() -> None:
         UnitState(key="48", profile=PROFILES["battery"], model=None, unit_id=48)
     )
     supervisor.own.unit_id = 255
-    change = supervisor.write(supervisor.own, [Change("ac_charge_current", 25)])
-    assert await error_of(change) is ErrorCode.WRONG_UNIT
+    change = Change("ac_charge_current", 25)
+    failure = await failure_of(supervisor.write(supervisor.own, [change]))
+    assert (failure.code, failure.stage) == (ErrorCode.WRONG_UNIT, Stage.START)
+    assert failure.message == "the unit ID is that of all units: find it again"
     assert host.write_plans == []
+    # by an address of its own it can be changed, and one that is alone also by everybody's
+    supervisor.own.unit_id = 32
+    await do(host, supervisor.write(supervisor.own, [change]))
+    assert registers(host) == (0, 250)
     supervisor.units.pop()
+    supervisor.own.unit_id = 255
+    await asyncio.gather(supervisor.write(supervisor.own, [change]), return_exceptions=True)
+    assert [plan.unit.unit_id for plan in host.write_plans] == [32, 255]
     await supervisor.stop()
+
+
+async def plan_of_a_change() -> None:
+    """All that is known of the unit, and the time for a connection, also the user's."""
+    for options, seconds in (({}, 25), ({"connect_timeout": 40}, 40)):
+        host = a_host()
+        supervisor = await begin(host, **options)
+        changes = (Change("ac_charge_current", 25), Change("beeper", False))
+        await do(host, supervisor.write(supervisor.own, changes))
+        unit = UnitPlan(
+            key="", profile=supervisor.own.profile, model=supervisor.own.model, unit_id=UNIT
+        )
+        assert host.write_plans == [WritePlan(unit=unit, changes=changes, connect_timeout=seconds)]
+        await supervisor.stop()
+
+
+async def change_of_another_unit() -> None:
+    """Behind the same module: it is asked under its own unit ID, and the own unit is left alone."""
+    charger = VirtualDevice(kind="controller", model=controller.MODEL, unit_id=controller.UNIT)
+    host = a_host()
+    host.others.append(charger)
+    unit = UnitState(key="1", profile=PROFILES["controller"], model=None, unit_id=1)
+    supervisor = await begin(host, others=[unit])
+    report = await do(host, supervisor.write(unit, [Change("boost_time", 60)]))
+    assert [item.outcome for item in report.settings] == [Outcome.WRITTEN]
+    assert (host.write_plans[0].unit.key, host.write_plans[0].unit.unit_id) == ("1", 1)
+    assert len(charger.writes.seen) == 1
+    assert host.device.writes.seen == []
+    assert unit.setting("boost_time") == 60
+    await supervisor.stop()
+
+
+async def change_that_nobody_heard_of() -> None:
+    """It is told as such, with its cause, and counts for the day of the place."""
+    host = a_host("2026-11-22T00:30:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    host.loses_reports = True
+    failure = await failure_of(do(host, supervisor.write(unit, [Change("ac_charge_current", 25)])))
+    assert isinstance(failure, ChangeUnknown)
+    assert (failure.code, failure.stage) == (ErrorCode.READER_CRASHED, Stage.WRITE)
+    assert failure.message == "scripted crash"
+    assert unit.setting("ac_charge_current") is None
+    today = date(2026, 11, 22)
+    assert (unit.settings.writes.day, unit.settings.writes.counts) == (
+        today,
+        {"ac_charge_current": 1},
+    )
+    host.loses_reports = False
+    await do(host, supervisor.write(unit, [Change("ac_charge_current", 30)]))
+    assert (unit.settings.writes.day, unit.settings.writes.counts) == (
+        today,
+        {"ac_charge_current": 2},
+    )
+    await supervisor.stop()
+
+
+async def change_of_a_unit_that_does_not_answer() -> None:
+    """While others do: the cause is the unit's own. Once all is over there is none."""
+    device = Refusing(kind="riv4835", model=RIV4835_MODEL, unit_id=UNIT, refused={4000})
+    host = Host(
+        device=device, others=[VirtualDevice(kind="battery", model=battery.MODEL, unit_id=48)]
+    )
+    other = UnitState(key="48", profile=PROFILES["battery"], model=None, unit_id=48)
+    supervisor = await begin(host, others=[other])
+    change = [Change("ac_charge_current", 25)]
+    failure = await failure_of(do(host, supervisor.write(supervisor.own, change)))
+    assert failure.code is ErrorCode.MODBUS_EXCEPTION
+    assert failure.message == "the unit does not answer"
+    await supervisor.stop()
+    supervisor = await begin(a_host())
+    await supervisor.stop()
+    supervisor.own.verified = False
+    failure = await failure_of(supervisor.write(supervisor.own, change))
+    assert (failure.code, failure.message) == (ErrorCode.NO_RESPONSE, "the unit does not answer")
 
 
 if __name__ == "__main__":
