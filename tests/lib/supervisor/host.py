@@ -311,7 +311,8 @@ class Host:
         self.events.append((event, facts))
 
     def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
-        """Note it."""
+        """Note it; only the own unit has a schedule."""
+        assert unit is self.unit
         self.schedule_events.append((event, facts))
 
     async def save(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, override
 from zoneinfo import ZoneInfo
 
 from blupow_ble.profiles import PROFILES
-from blupow_ble.profiles.setting_rules import Reason, SettingRefused
+from blupow_ble.profiles.setting_rules import SettingRefused
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
 from blupow_ble.reader import writing
 from blupow_ble.supervisor.protocols import ScheduleEvent
@@ -106,12 +106,12 @@ async def error_of(work: Awaitable[Any]) -> ErrorCode:
     return (await failure_of(work)).code
 
 
-async def refusal_of(work: Awaitable[Any]) -> Reason:
+async def refusal_of(work: Awaitable[Any]) -> SettingRefused:
     """Return why something is refused."""
     try:
         await work
     except SettingRefused as err:
-        return err.reason
+        return err
     raise AssertionError("it was taken")
 
 

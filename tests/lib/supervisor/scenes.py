@@ -456,7 +456,7 @@ async def fault_of_our_own() -> None:
 
 
 async def start_after_a_while() -> None:
-    """The first poll comes after the delay; a stop before it leaves no timer."""
+    """The first poll comes after the delay; a stop before it leaves no timer, a second one does nothing."""
     host = Host()
     supervisor = host.supervisor()
     supervisor.start(20)
@@ -470,6 +470,7 @@ async def start_after_a_while() -> None:
     supervisor.start(20)
     await supervisor.stop()
     assert host.clock.pending == 0
+    await supervisor.stop()
 
 
 async def what_is_noted_of_each_poll() -> None:

@@ -1,9 +1,10 @@
 """Scenes of a schedule without Home Assistant; each runs in a process of its own."""
 
 import asyncio
-from datetime import time
+from datetime import time, timedelta
 import sys
 
+from blupow_ble.connection_log import Topic
 from blupow_ble.profiles.setting_rules import Reason
 from blupow_ble.protocol.errors import ErrorCode
 from blupow_ble.reader.plan import Change
@@ -165,7 +166,11 @@ async def change_that_is_not_kept() -> None:
     host.device.writes.habit = Habit.FORGETS
     await host.clock.pass_time(180)
     assert told(host) == [ScheduleEvent.FAILED]
-    assert "not_kept" in host.schedule_events[0][1]["why"]
+    assert host.schedule_events[0][1]["why"] == (
+        "output_priority from solar_first to grid_first: unconfirmed (not_kept); "
+        "it is solar_first now; "
+        "ac_charge_current from 10.0 to 20.0: refused (earlier_failed); it is 10.0 now"
+    )
     assert len(host.device.writes.seen) == 1
     await host.clock.pass_time(480)
     assert len(host.device.writes.seen) == 1
@@ -236,6 +241,8 @@ async def schedule_that_is_set_again() -> None:
     await host.clock.pass_time(700)
     assert registers(host) == (2, 200)
     assert unit.schedule.manual
+    assert unit.schedule.before == {"output_priority": "solar_first", "ac_charge_current": 10.0}
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED, ScheduleEvent.MANUAL_CHANGE]
     await supervisor.stop()
 
 
@@ -277,13 +284,20 @@ async def what_can_never_be() -> None:
     """A current off its step, a minimum too high: refused at once, nothing is kept."""
     host = a_host()
     supervisor = await begin(host)
-    for wanted, reason in (
-        ({"charge_window_current": 12.0}, Reason.OFF_STEP),
-        ({"minimum_soc": 96}, Reason.OUT_OF_RANGE),
+    limits = {"low": "0", "high": "95"}
+    for wanted, reason, facts in (
+        ({"charge_window_current": 12.0}, Reason.OFF_STEP, {"step": "5", "low": "0"}),
+        ({"charge_window_current": 45.0}, Reason.OUT_OF_RANGE, {"low": "0", "high": "40"}),
+        ({"minimum_soc": 96}, Reason.OUT_OF_RANGE, limits),
+        ({"minimum_soc": -1}, Reason.OUT_OF_RANGE, limits),
     ):
-        assert await refusal_of(supervisor.scheduler.set(supervisor.own, **wanted)) is reason
+        refused = await refusal_of(supervisor.scheduler.set(supervisor.own, **wanted))
+        assert (refused.reason, [refused.key]) == (reason, list(wanted))
+        assert refused.facts == facts
     assert supervisor.own.schedule.schedule == Schedule()
     assert host.saved is None
+    await do(host, supervisor.scheduler.set(supervisor.own, minimum_soc=95))
+    assert supervisor.own.schedule.schedule == Schedule(minimum_soc=95)
     await supervisor.stop()
 
 
@@ -389,6 +403,9 @@ async def manual_change_while_the_end_waits() -> None:
     await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
     await host.clock.pass_time(1200)
     assert registers(host) == (2, 100)
+    assert (unit.schedule.mode, unit.schedule.target) == (Mode.NONE, None)
+    assert unit.schedule.traces == {}
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED, ScheduleEvent.MANUAL_CHANGE]
     await supervisor.stop()
 
 
@@ -424,6 +441,183 @@ async def percentage_that_is_too_old() -> None:
     await supervisor.stop()
 
 
+async def percentage_that_is_as_old_as_it_may_be() -> None:
+    """It counts at the end of the grace, and not a second later."""
+    for seconds, mode in ((600, Mode.HOLD), (601, Mode.NONE)):
+        host = a_host()
+        supervisor = await begin(host, update_interval=3600)
+        supervisor.own.grace = 600
+        await host.clock.pass_time(seconds)
+        await do(host, supervisor.scheduler.set(supervisor.own, minimum_soc=85))
+        assert supervisor.own.schedule.mode is mode
+        await supervisor.stop()
+
+
+async def setting_that_is_not_known() -> None:
+    """Nothing is done, and it is said that it waits; then it is done, and nothing is said any more."""
+    host = a_host("2026-11-21T23:30:00+01:00")
+    supervisor = await begin(host)
+    supervisor.own.settings.forget()
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    assert supervisor.scheduler.waits == {"": Wait.UNKNOWN}
+    assert host.write_plans == []
+    await host.clock.pass_time(61)
+    assert registers(host) == (1, 200)
+    assert supervisor.scheduler.waits == {}
+    await supervisor.stop()
+
+
+async def what_is_told() -> None:
+    """Each step, to the log and to the host: what has changed from what to what, or why it has not."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    at_the_end = host.clock.now() + timedelta(minutes=42)
+    night = NIGHT | {"charge_end_time": time(23, 40)}
+    await do(host, supervisor.scheduler.set(unit, **night))
+    await host.clock.pass_time(180)
+    assert (unit.schedule.manual, unit.schedule.tries) == (False, 0)
+    await do(host, supervisor.scheduler.set(unit, charge_window_current=30.0))
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(2310)
+    host.loses_reports = True
+    host.device.writes.habit = Habit.FORGETS
+    await host.clock.pass_time(60)
+    assert (unit.schedule.tried_at, unit.schedule.tries) == (at_the_end, 1)
+    host.loses_reports = False
+    host.device.writes.habit = Habit.KEEPS
+    await host.clock.pass_time(660)
+    assert registers(host) == (0, 100)
+    both = {
+        "output_priority": {"from": "solar_first", "to": "grid_first"},
+        "ac_charge_current": {"from": 10.0, "to": 20.0},
+    }
+    current = {"ac_charge_current": {"from": 20.0, "to": 30.0}}
+    ended = {
+        "output_priority": {"from": "battery_first", "to": "solar_first"},
+        "ac_charge_current": {"from": 30.0, "to": 10.0},
+    }
+    lost = "reader_crashed: scripted crash"
+    assert host.schedule_events == [
+        (ScheduleEvent.CHARGE_STARTED, {"mode": "charge", "settings": both}),
+        (ScheduleEvent.CHARGE_STARTED, {"mode": "charge", "settings": current}),
+        (ScheduleEvent.MANUAL_CHANGE, {"mode": "charge", "settings": {}}),
+        (ScheduleEvent.FAILED, {"mode": "none", "settings": {}, "why": lost}),
+        (ScheduleEvent.ENDED, {"mode": "none", "settings": ended}),
+    ]
+    logged = [line.text for line in supervisor.link.log.lines if line.topic is Topic.SCHEDULE]
+    begun = "output_priority solar_first -> grid_first, ac_charge_current 10.0 -> 20.0"
+    over = "output_priority battery_first -> solar_first, ac_charge_current 30.0 -> 10.0"
+    assert logged == [
+        f"charge_started, mode charge: {begun}",
+        "charge_started, mode charge: ac_charge_current 20.0 -> 30.0",
+        "manual_change, mode charge",
+        f"failed, mode none: {lost}",
+        f"ended, mode none: {over}",
+    ]
+    await supervisor.stop()
+
+
+async def current_that_is_changed_soon_after_the_source() -> None:
+    """However that ends, the pause between two changes of the source counts from the last one."""
+    for sent, lost in ((True, False), (True, True), (False, False)):
+        host = a_host("2026-11-21T22:58:00+01:00")
+        supervisor = await begin(host)
+        unit = supervisor.own
+        await do(host, supervisor.scheduler.set(unit, **NIGHT | {"charge_end_time": time(23, 8)}))
+        await host.clock.pass_time(150)
+        assert registers(host) == (1, 200)
+        changed_at = unit.schedule.source_changed_at
+        await host.clock.pass_time(270)
+        host.loses_reports = lost
+        host.write_error = None if sent else ErrorCode.CONNECT_FAILED
+        await do(host, supervisor.scheduler.set(unit, charge_window_current=30.0))
+        assert registers(host) == (1, 300 if sent else 200)
+        assert unit.schedule.source_changed_at == changed_at
+        assert not unit.schedule.manual
+        assert supervisor.scheduler.waits == ({} if sent else {"": Wait.UNKNOWN})
+        host.loses_reports, host.write_error = False, None
+        await host.clock.pass_time(240)  # 23:09
+        assert registers(host)[0] == 1
+        assert supervisor.scheduler.waits == {"": Wait.DWELL}
+        await host.clock.pass_time(120)  # 23:11
+        assert registers(host) == (0, 100)
+        await supervisor.stop()
+
+
+async def current_that_the_device_does_not_tell() -> None:
+    """The window begins all the same, and does not touch it."""
+    host = a_host("2026-11-21T23:30:00+01:00")
+    host.device.overrides[CURRENT] = 0xFFFF
+    supervisor = await begin(host)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    assert registers(host) == (1, 0xFFFF)
+    assert told(host) == [ScheduleEvent.CHARGE_STARTED]
+    await supervisor.stop()
+
+
+async def current_that_is_set_at_the_device() -> None:
+    """In a window, to what could not be written: what was before is put back all the same."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host, update_interval=600)
+    await do(
+        host, supervisor.scheduler.set(supervisor.own, **NIGHT | {"charge_end_time": time(23, 30)})
+    )
+    await host.clock.pass_time(180)
+    assert registers(host) == (1, 200)
+    host.device.overrides[CURRENT] = 120  # off the step
+    await host.clock.pass_time(1500)
+    assert supervisor.own.setting("ac_charge_current") == 12
+    await host.clock.pass_time(600)
+    assert registers(host) == (0, 100)
+    await supervisor.stop()
+
+
+async def manual_change_to_what_the_schedule_had_set() -> None:
+    """After the end, while that waits: it cannot be told from the schedule's own, and is put back."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host)
+    unit = supervisor.own
+    await do(host, supervisor.scheduler.set(unit, **NIGHT | {"charge_end_time": time(23, 5)}))
+    await host.clock.pass_time(180)
+    await do(host, supervisor.write(unit, [Change("output_priority", "battery_first")]))
+    await host.clock.pass_time(300)
+    assert supervisor.scheduler.waits[""] is Wait.DWELL
+    await do(host, supervisor.write(unit, [Change("output_priority", "grid_first")]))
+    await host.clock.pass_time(600)
+    assert registers(host) == (0, 100)
+    assert told(host).count(ScheduleEvent.MANUAL_CHANGE) == 1
+    await supervisor.stop()
+
+
+async def tries_are_counted_anew() -> None:
+    """After one that went well, for another wish, and in another mode: ten minutes again."""
+    for what in ("went well", "another wish", "another mode"):
+        host = a_host("2026-11-21T23:30:00+01:00")
+        supervisor = await begin(host)
+        unit = supervisor.own
+        host.device.writes.habit = Habit.FORGETS
+        night = NIGHT | {"charge_end_time": time(23, 50), "minimum_soc": 90}
+        await do(host, supervisor.scheduler.set(unit, **NIGHT if what == "went well" else night))
+        await host.clock.pass_time(610)
+        assert (unit.schedule.tries, unit.schedule.tried_mode) == (2, Mode.CHARGE)
+        if what == "went well":
+            host.device.writes.habit = Habit.KEEPS
+            await host.clock.pass_time(1260)
+            assert registers(host) == (1, 200)
+            assert unit.schedule.tries == 0
+        elif what == "another wish":
+            night = {"charge_end_time": time(6), "charge_window_current": 30.0}
+            await do(host, supervisor.scheduler.set(unit, **night))
+            await host.clock.pass_time(610)
+            assert (unit.schedule.tries, unit.schedule.tried_mode) == (1, Mode.CHARGE)
+        else:
+            await host.clock.pass_time(610)
+            assert (unit.schedule.tries, unit.schedule.tried_mode) == (1, Mode.HOLD)
+        assert not unit.schedule.manual
+        await supervisor.stop()
+
+
 async def wish_that_is_so_already() -> None:
     """Nothing is sent, and nothing is told; a mode without anything to put back just ends."""
     host = a_host("2026-11-21T23:30:00+01:00")
@@ -438,8 +632,20 @@ async def wish_that_is_so_already() -> None:
     assert len(host.device.writes.seen) == 1
     unit.schedule.before = {}
     await do(host, supervisor.scheduler.set(unit, charge_window=False, discharge_window=False))
-    assert unit.schedule.mode is Mode.NONE
+    assert (unit.schedule.mode, unit.schedule.target) == (Mode.NONE, None)
     await supervisor.stop()
+
+
+async def edge_between_two_readings() -> None:
+    """The clock is looked at each minute, however seldom the device is read."""
+    host = a_host("2026-11-21T22:58:00+01:00")
+    supervisor = await begin(host, update_interval=3600)
+    await do(host, supervisor.scheduler.set(supervisor.own, **NIGHT))
+    await host.clock.pass_time(180)
+    assert registers(host) == (1, 200)
+    assert len(host.plans) == 1
+    await supervisor.stop()
+    assert host.clock.pending == 0
 
 
 async def window_that_asks_for_what_is() -> None:
