@@ -195,6 +195,7 @@ class Host:
         *,
         polling: bool = True,
         virtual: bool = False,
+        remote: bool = False,
         model: str | None = None,
         others: Sequence[UnitState] = (),
         **options: Any,
@@ -214,8 +215,9 @@ class Host:
             options=Options(**options),
             clock=self.clock,
             reader=self,
-            remedies=None if virtual else self,
+            remedies=None if virtual or remote else self,
             virtual=virtual,
+            remote=remote,
             listener=self,
             polling=polling,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from datetime import time, timedelta
 from itertools import pairwise
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 
 from blupow_ble.profiles.declaration import Span
 from blupow_ble.protocol.errors import ErrorCode, ReaderError
-from blupow_ble.reader.plan import FindPlan
+from blupow_ble.reader.plan import FindPlan, ReadPlan, UnitPlan
 from blupow_ble.reader.result import Finding, Timings
 from blupow_ble.supervisor.exclusive import Interrupted
 from blupow_ble.supervisor.link_state import Poll
@@ -439,6 +440,7 @@ async def fault_of_our_own() -> None:
         assert error is not None
         assert error.code is ErrorCode.READER_CRASHED
         assert error.message.startswith("a fault of BluPow itself: AttributeError(")
+        assert supervisor.link.polls[-1].seconds == 0
         polls = len(host.plans)
         await host.clock.pass_time(31)
         assert len(host.plans) == polls + 1
@@ -534,6 +536,60 @@ async def unit_id_that_is_looked_at() -> None:
         assert (looks[10] is None) is virtual
         assert looks[11] is None
         await supervisor.stop()
+
+
+async def device_that_another_machine_reads() -> None:
+    """What it sends is kept as of when it was read; it is asked when nothing comes, and recovers by itself."""
+    host = Host()
+    supervisor = host.supervisor(remote=True)
+    link, clock, unit = supervisor.link, host.clock, supervisor.own
+    plan = ReadPlan(units=(UnitPlan(profile=unit.profile, unit_id=32),), connect_timeout=25)
+    route, reading = await host.read(plan)
+    host.plans.clear()
+    supervisor.start(supervisor.pause)
+    await clock.pass_time(20)
+    assert supervisor.is_newer(reading)
+    updates = host.updates
+    supervisor.take(route, replace(reading, age=10), 4)
+    assert host.updates == updates + 1
+    assert list(link.polls) == [Poll(at=START + timedelta(seconds=20), seconds=4)]
+    assert link.snapshot is not None
+    assert unit.snapshot is not None
+    taken = (START + timedelta(seconds=10), 1010)
+    assert (link.snapshot.taken_at, link.snapshot.taken_at_monotonic) == taken
+    assert (unit.snapshot.taken_at, unit.snapshot.taken_at_monotonic) == taken
+    assert supervisor.health.status is ConnectionStatus.CONNECTED
+    # the same one once more, as the network took longer
+    assert not supervisor.is_newer(replace(reading, age=9.5))
+    supervisor.take(route, replace(reading, age=9.5), 4)
+    assert supervisor.fresh_readings == 1
+    assert supervisor.is_newer(replace(reading, age=9.4))
+    await clock.pass_time(29)
+    assert host.plans == []
+    updates = host.updates
+    error = ReaderError(ErrorCode.NO_RESPONSE, "nothing came")
+    supervisor.note_failure(error, 2)
+    assert host.updates == updates + 1
+    assert link.polls[-1] == Poll(at=START + timedelta(seconds=49), seconds=2, error=error)
+    assert supervisor.health.status is ConnectionStatus.OFFLINE
+    await clock.pass_time(29)
+    assert host.plans == []
+    host.error = ErrorCode.NO_RESPONSE
+    await clock.pass_time(1)
+    assert len(host.plans) == 1
+    await clock.pass_time(3600)
+    assert len(host.plans) == 121
+    assert (supervisor.health.status, supervisor.pause) == (ConnectionStatus.LOST, 30)
+    host.error = None
+    await clock.pass_time(600)
+    assert {plan.look_at for plan in host.plans} == {None}
+    assert not any(plan.bypass_service_cache for plan in host.plans)
+    await supervisor.stop()
+    polls = len(link.polls), link.polls[-1]
+    supervisor.take(route, reading, 4)
+    supervisor.note_failure(error, 2)
+    assert (len(link.polls), link.polls[-1]) == polls
+    assert clock.pending == 0
 
 
 async def unit_id_in_a_recovery() -> None:

@@ -86,6 +86,7 @@ HERE = Path(__file__).parent
         "what_is_noted_of_each_poll",
         "search",
         "unit_id_that_is_looked_at",
+        "device_that_another_machine_reads",
         "unit_id_in_a_recovery",
         "device_that_is_heard_after_a_silence",
         "device_that_is_heard_all_the_time",
