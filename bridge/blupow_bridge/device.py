@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import json
 import logging
 from pathlib import Path
+import secrets
 from typing import Any, Final
 
 from blupow_ble.bridge_messages import (
@@ -46,12 +47,20 @@ class LastReading:
 
     reader: Reader
     reading: Reading | None = None
+    instance: str = field(default_factory=lambda: secrets.token_hex(8))
+    count: int = 0
+
+    @property
+    def id(self) -> str:
+        """What the last reading is told from others by."""
+        return f"{self.instance}-{self.count}"
 
     async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
         """Take one reading; return it with its route. Raises ReaderError."""
         route, reading = await self.reader.read(plan, elsewhere=elsewhere)
         if not plan.spans:
             self.reading = reading
+            self.count += 1
         return route, reading
 
     async def write(self, plan: WritePlan) -> WriteReport:
@@ -161,7 +170,8 @@ class BridgeDevice:
         if link.snapshot is not None and self._reader.reading is not None:
             age = now - link.snapshot.taken_at_monotonic
             source, seconds = link.snapshot.route.source, link.last_duration or 0.0
-            reading = reading_message(replace(self._reader.reading, age=age), source, seconds)
+            aged = replace(self._reader.reading, age=age)
+            reading = reading_message(aged, self._reader.id, source, seconds)
         if link.polls and (error := link.polls[-1].error) is not None:
             failure = failure_message(error, link.polls[-1].seconds, now - self._polled_at)
         return {
@@ -197,7 +207,9 @@ class BridgeDevice:
             assert snapshot is not None
             assert self._reader.reading is not None
             source = snapshot.route.source
-            message["reading"] = reading_message(self._reader.reading, source, poll.seconds)
+            message["reading"] = reading_message(
+                self._reader.reading, self._reader.id, source, poll.seconds
+            )
             self._publish(MessageType.READING, message)
             self._on_reading(self)
 

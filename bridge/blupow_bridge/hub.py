@@ -54,8 +54,7 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to read all devices. Raises StoreError."""
-        await self.store.start()
+        """Begin to read all devices; their readings wait until the store is started."""
         await self._serve(self.config.devices)
         self._start_task(self._save_now_and_then(), "save")
 

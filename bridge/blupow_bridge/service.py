@@ -63,14 +63,18 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
 
 
 async def _start(hub: Hub, server: WebServer, config: Config) -> int:
-    """Start the hub and the web server; return the port. Raises CannotStart."""
+    """Start the hub and the web server; return the port. Raises CannotStart.
+
+    Who asks for the devices gets all of them, from the first moment on.
+    """
+    await hub.start()
     try:
         port = await server.start()
     except (OSError, ssl.SSLError) as err:
         where = f"{config.http.host}:{config.http.port}"
         raise CannotStart(f"the web server cannot listen at {where}: {_sentence(err)}") from err
     try:
-        await hub.start()
+        await hub.store.start()
     except StoreError as err:
         raise CannotStart(_sentence(err)) from err
     return port

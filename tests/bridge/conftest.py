@@ -136,8 +136,9 @@ async def serve(
     token = Token(config.data)
     secret = token.make()
     server = WebServer(hub, token, config.http)
-    port = await server.start()
     await hub.start()
+    port = await server.start()
+    await hub.store.start()
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             yield Served(hub, token, secret, port, session)

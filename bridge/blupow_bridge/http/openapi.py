@@ -79,6 +79,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "found": _list(_ref("Finding")),
             "timings": _object({"connect": SECONDS, "read": SECONDS}),
             "attempts": WHOLE,
+            "reading_id": TEXT,
             "source": TEXT,
             "seconds": SECONDS,
             "age": SECONDS,

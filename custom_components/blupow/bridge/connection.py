@@ -45,6 +45,9 @@ class RemoteDevice(Protocol):
     def bridge_lost(self) -> None:
         """Note that nothing is pushed any more."""
 
+    def bridge_back(self) -> None:
+        """Note that pushes go on where they were."""
+
 
 class BridgeListener(Protocol):
     """What is done about what concerns the bridge as a whole."""
@@ -184,6 +187,9 @@ class BridgeConnection:
         if self.problem is not None or self.connections == 1:
             self.problem = None
             _LOGGER.info("[push] %s: connected, readings are pushed", self.name)
+        if info.resumed:
+            for device in self.devices.values():
+                device.bridge_back()
 
     @callback
     def _take(self, text: str) -> None:

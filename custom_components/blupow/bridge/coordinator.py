@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final, override
+from typing import Any, override
 
 from homeassistant.core import HomeAssistant, callback
 
@@ -16,7 +16,7 @@ from ..lib.blupow_ble.bridge_messages import (
     RemoteState,
 )
 from ..lib.blupow_ble.connection_log import Topic
-from ..lib.blupow_ble.reader.result import Finding, Reading, UnitReading
+from ..lib.blupow_ble.reader.result import Finding, UnitReading
 from ..lib.blupow_ble.supervisor.policies import RecoveryStep
 from ..lib.blupow_ble.supervisor.protocols import LinkEvent
 from ..lib.blupow_ble.supervisor.unit_state import UnitState
@@ -24,10 +24,7 @@ from ..lib.blupow_ble.supervisor.watchdog import Recovery
 from ..options import EntryOptions
 from .client import BridgeError
 from .connection import BridgeConnection
-from .reader import BridgeReader, unreachable
-
-INTERVALS_WITHOUT_PUSH: Final = 2
-"""A device is asked for when nothing was pushed for so many of its update intervals."""
+from .reader import LATE_INTERVALS, BridgeReader, unreachable
 
 
 def bridge_options(entry: BluPowConfigEntry, device: DeviceDescription) -> EntryOptions:
@@ -35,7 +32,7 @@ def bridge_options(entry: BluPowConfigEntry, device: DeviceDescription) -> Entry
     options = EntryOptions.from_options(entry.options)
     return replace(
         options,
-        update_interval=INTERVALS_WITHOUT_PUSH * device.update_interval,
+        update_interval=LATE_INTERVALS * device.update_interval,
         may_be_off=device.may_be_off,
         allow_changes=options.allow_changes and device.allow_changes,
     )
@@ -55,7 +52,7 @@ class BridgeCoordinator(BluPowCoordinator):
         self._bridge = bridge
         self._device = device
         self._state: RemoteState | None = None
-        self._reader = BridgeReader(bridge.client, device, entry.title, self._is_newer)
+        self._reader = BridgeReader(bridge.client, device, entry.title)
         link = LinkSetup(
             key=device_key(entry.entry_id, device.id),
             base_id=base_id_of(bridge.id, device),
@@ -100,9 +97,6 @@ class BridgeCoordinator(BluPowCoordinator):
             seconds=float(answer.get("seconds", 0.0)),
         )
 
-    def _is_newer(self, reading: Reading) -> bool:
-        return self.supervisor.is_newer(reading)
-
     # What the bridge tells
 
     @callback
@@ -113,7 +107,7 @@ class BridgeCoordinator(BluPowCoordinator):
         if reading is not None:
             self._take(reading)
         if failure is not None and (reading is None or failure.age <= reading.reading.age):
-            self.supervisor.note_failure(failure.error, failure.seconds)
+            self.supervisor.note_failure(failure.error, failure.seconds, failure.age)
         self.async_update_listeners()
 
     @callback
@@ -124,7 +118,8 @@ class BridgeCoordinator(BluPowCoordinator):
         if push.reading is not None:
             self._take(push.reading)
         elif push.failure is not None:
-            self.supervisor.note_failure(push.failure.error, push.failure.seconds)
+            failure = push.failure
+            self.supervisor.note_failure(failure.error, failure.seconds, failure.age)
         elif push.type is MessageType.EVENT and push.event == LinkEvent.RECOVERY:
             # a loss and its end are told by what is seen here
             self.event(
@@ -138,12 +133,20 @@ class BridgeCoordinator(BluPowCoordinator):
         """Ask for the device once: it may be reached all the same, or the user sees why not."""
         self.supervisor.start_task(self.supervisor.poll())
 
+    @callback
+    def bridge_back(self) -> None:
+        """Ask for the device where a poll has failed meanwhile: there may be nothing new to push."""
+        if self.supervisor.link.failures:
+            self.supervisor.start_task(self.supervisor.poll())
+
     def _take_state(self, state: RemoteState) -> None:
         self._state = state
         link = self.supervisor.link
         link.recoveries, link.failed_recoveries = state.recoveries, state.failed_recoveries
 
     def _take(self, reading: RemoteReading) -> None:
+        if reading.id == self._reader.last_id and not self.supervisor.link.failures:
+            return
         if self._reader.polled:
             self._reader.polled = False
             self.supervisor.link.log.info(Topic.PUSH, "readings are pushed again")

@@ -1,6 +1,5 @@
 """Reads a device by asking its bridge."""
 
-from collections.abc import Callable
 from typing import Final
 
 from ..lib.blupow_ble.bridge_messages import DeviceDescription, RemoteReading
@@ -12,6 +11,9 @@ from ..lib.blupow_ble.reader.result import Finding, Reading, WriteReport
 from ..lib.blupow_ble.reader.route import Route, RouteKind
 from .client import BridgeClient, BridgeError, CannotConnect
 
+LATE_INTERVALS: Final = 2
+"""A reading is new enough for so many update intervals of the device."""
+
 
 class BridgeReader:
     """Asks a bridge for the last reading of a device, and has it change settings."""
@@ -21,13 +23,13 @@ class BridgeReader:
         client: BridgeClient,
         device: DeviceDescription,
         bridge_name: str,
-        is_newer: Callable[[Reading], bool],
     ) -> None:
-        """Prepare to ask; `is_newer` tells whether a reading is newer than the last one that is known."""
+        """Prepare to ask."""
         self._client = client
         self._device = device
         self._bridge_name = bridge_name
-        self._is_newer = is_newer
+        self.last_id: str | None = None
+        """Of the last reading that was taken."""
         self.polled = False
         """The last reading was asked for, not pushed."""
 
@@ -52,14 +54,15 @@ class BridgeReader:
         reading, failure = report.reading, report.failure
         if failure is not None and (reading is None or failure.age <= reading.reading.age):
             raise failure.error
-        if reading is None or not self._is_newer(reading.reading):
-            text = "the bridge has no newer reading"
+        if reading is None or reading.reading.age > LATE_INTERVALS * self._device.update_interval:
+            text = "the bridge has no reading that is new enough"
             raise ReaderError(ErrorCode.READER_TIMEOUT, text, stage=Stage.START)
-        self.polled = True
+        self.polled = self.polled or reading.id != self.last_id
         return self.taken(reading), reading.reading
 
     def taken(self, reading: RemoteReading) -> Route:
-        """Return the route that a reading has taken."""
+        """Note that a reading is taken, and return the route that it came by."""
+        self.last_id = reading.id
         return self.route(reading.source)
 
     async def _read_registers(self, plan: ReadPlan) -> Reading:

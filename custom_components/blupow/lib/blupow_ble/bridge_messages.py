@@ -99,6 +99,8 @@ class RemoteState:
 class RemoteReading:
     """A fresh reading, as a bridge tells of it."""
 
+    id: str
+    """The same one is told of once: pushed, with all devices, and when it is asked for."""
     reading: Reading
     """With its age."""
     source: str
@@ -199,12 +201,18 @@ def state_message(link: LinkState, status: str, rssi: int | None) -> Message:
     }
 
 
-def reading_message(reading: Reading, source: str, seconds: float) -> Message:
+def reading_message(reading: Reading, reading_id: str, source: str, seconds: float) -> Message:
     """Return a fresh reading as JSON knows it, with its age as it is now: `reading.age`."""
     body = answers.result(0, reading)
     for key in ("v", "event", "id"):
         del body[key]
-    return {**body, "source": source, "seconds": seconds, "age": reading.age}
+    return {
+        **body,
+        "reading_id": reading_id,
+        "source": source,
+        "seconds": seconds,
+        "age": reading.age,
+    }
 
 
 def failure_message(error: ReaderError, seconds: float, age: float) -> Message:
@@ -338,6 +346,7 @@ def _state(message: Message) -> RemoteState:
 def _reading(message: Message) -> RemoteReading:
     reading = answers.parse_result(message)
     return RemoteReading(
+        id=str(message["reading_id"]),
         reading=replace(reading, age=_age(message)),
         source=str(message["source"]),
         seconds=float(message["seconds"]),

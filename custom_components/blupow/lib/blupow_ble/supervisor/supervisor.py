@@ -33,8 +33,8 @@ _LOGGER = logging.getLogger(__name__)
 
 ADVERT_POLL_PAUSE: Final = 10.0
 """An advertisement of a device that had vanished brings a poll, at most once in so many seconds."""
-SAME_READING: Final = 0.5
-"""Seconds within which two readings of a remote device are the same one: what the network takes differs."""
+NETWORK_JITTER: Final = 1.0
+"""Seconds by which the age of the same reading may differ from one time to the next."""
 UNHEARD_TIME: Final = 30.0
 """An advertisement after so many seconds without one tells that the device is back."""
 
@@ -207,26 +207,29 @@ class Supervisor:
 
     def take(self, route: Route, reading: Reading, seconds: float) -> None:
         """Keep a reading that came without a poll, and took so many seconds; an older one is dropped."""
-        if self._access.closed or not self.is_newer(reading):
+        if self._access.closed or self._is_old_news(reading.age):
             return
         self._keep(route, reading, seconds)
         self._schedule_poll()
         self._updated()
 
-    def note_failure(self, err: ReaderError, seconds: float) -> None:
-        """Note that a poll of the machine that reads the device has failed, after so many seconds."""
-        if self._access.closed:
+    def note_failure(self, err: ReaderError, seconds: float, age: float = 0.0) -> None:
+        """Note that a poll of the machine that reads the device has failed, after so many seconds.
+
+        That was `age` seconds ago; nothing is noted where a newer reading is known.
+        """
+        if self._access.closed or self._is_old_news(age):
             return
         self._failed(err, seconds)
         self._schedule_poll()
         self._updated()
 
-    def is_newer(self, reading: Reading) -> bool:
-        """Whether a reading was taken after the last one that is known."""
+    def _is_old_news(self, age: float) -> bool:
+        """Whether something so many seconds old came before the last fresh reading."""
         snapshot = self.link.snapshot
         if snapshot is None:
-            return True
-        return self._clock.monotonic() - reading.age - snapshot.taken_at_monotonic > SAME_READING
+            return False
+        return self._clock.monotonic() - age < snapshot.taken_at_monotonic - NETWORK_JITTER
 
     def heard(self) -> None:
         """Note an advertisement by a scanner that can connect; poll when the device was not heard before."""
