@@ -173,14 +173,14 @@ export class Device {
   }
 
   get #freshness() {
-    const { state: link, reading, failure, update_interval: interval } = this.#report;
+    const { state: link, reading, update_interval: interval } = this.#report;
     if (!reading) {
       return "absent";
     }
     // the wall clock: it goes on while the computer sleeps
     const late = Date.now() - this.#readAt > (2 * interval + LATE) * 1000;
     if (GOOD.has(link.status)) {
-      return failure || late || this.#bridgeLost ? "stale" : "fresh";
+      return late || this.#bridgeLost ? "stale" : "fresh";
     }
     return SERVED.has(link.status) ? "stale" : "absent";
   }
