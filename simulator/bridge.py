@@ -29,13 +29,14 @@ class BridgeFailed(Exception):
 
 def configuration(folder: Path, port: int, devices: Sequence[Device], **sections: Any) -> str:
     """Return the configuration of a bridge as TOML. `sections` are tables or values at the top."""
-    lines = [f"name = {json.dumps('Van')}", f"data = {json.dumps(str(folder / 'data'))}"]
-    tables = {"http": {"port": port}}
+    top: dict[str, Any] = {"name": "Van", "data": str(folder / "data")}
+    tables: dict[str, dict[str, Any]] = {"http": {"port": port}}
     for name, value in sections.items():
         if isinstance(value, dict):
             tables[name] = tables.get(name, {}) | value
         else:
-            lines.append(f"{name} = {json.dumps(value)}")
+            top[name] = value
+    lines = [f"{name} = {json.dumps(value)}" for name, value in top.items()]
     for name, table in tables.items():
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
     for device in devices:

@@ -18,7 +18,7 @@ from blupow_ble.protocol.errors import ErrorCode, ReaderError, Stage
 from blupow_ble.protocol.radio import RADIO_ERRORS
 from blupow_ble.reader import bluez, link_claim
 from blupow_ble.reader.discovery import object_path_of
-from blupow_ble.reader.link_errors import explain
+from blupow_ble.reader.link_errors import explain, no_adapter
 from blupow_ble.reader.messages import Device
 from blupow_ble.reader.route import Route, RouteKind
 
@@ -34,7 +34,7 @@ FIRST_LISTEN: Final = 10.0
 """Seconds after the begin of a scan in which a device that was not heard yet is waited for."""
 LOOK_PAUSE: Final = 0.25
 CHECK_PAUSE: Final = 5.0
-LONGEST_PAUSE: Final = 300.0
+LONGEST_PAUSE: Final = 60.0
 """Between two tries to scan, where there is no adapter."""
 CONNECTABLE_LIMIT: Final = 15.0
 """A device that BlueZ has just forgotten is waited for so long."""
@@ -117,6 +117,8 @@ class Radio:
             return _route(address, name, closed[0], reason)
         if self._problem is not None:
             raise self._problem
+        if not await bluez.has_adapter():
+            raise no_adapter()
         text = f"not heard by the bridge within {HEARD_LATELY:g} s"
         raise ReaderError(ErrorCode.NOT_ADVERTISING, text, stage=Stage.START)
 
@@ -231,6 +233,8 @@ class Radio:
                 self._note_problem(
                     ReaderError(ErrorCode.ADAPTER_UNAVAILABLE, text, stage=Stage.START)
                 )
+            except ReaderError as err:
+                self._note_problem(err)
             except RADIO_ERRORS as err:
                 self._note_problem(explain(err))
             if self._problem is not None:
@@ -238,9 +242,14 @@ class Radio:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _until_silent(self) -> None:
-        """Wait while something is heard, and the scan is not to begin anew."""
+        """Wait while something is heard, and the scan is not to begin anew.
+
+        Raises ReaderError when the adapter is gone, of which a scan says nothing.
+        """
         while not self._again.is_set() and monotonic() - self._heard_at < SILENCE_LIMIT:
             await _wait_at_most(self._again, CHECK_PAUSE)
+            if not await bluez.has_adapter():
+                raise no_adapter()
 
     def _note_problem(self, problem: ReaderError | None) -> None:
         """Log each change once."""

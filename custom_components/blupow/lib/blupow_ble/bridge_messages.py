@@ -362,7 +362,7 @@ def _failure(message: Message) -> RemoteFailure:
 
 def _age(message: Message) -> float:
     age = float(message["age"])
-    if age < 0:
+    if not age >= 0:
         raise ValueError("an age is negative")
     return age
 
