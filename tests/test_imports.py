@@ -13,6 +13,7 @@ from custom_components.blupow.lib.blupow_ble.reader.process import LIB
 ROOT = Path(__file__).resolve().parent.parent
 COMPONENT = ROOT / "custom_components" / "blupow"
 LIBRARY = LIB / "blupow_ble"
+BRIDGE = ROOT / "bridge" / "blupow_bridge"
 
 FLOORS = (
     ("output", "text"),
@@ -81,6 +82,17 @@ def test_library_knows_no_home_assistant() -> None:
             assert not name.startswith("..")
 
 
+def test_bridge_knows_the_library_alone() -> None:
+    """It runs where there is no Home Assistant; its parts beside the web server know nothing of that."""
+    for path in files(BRIDGE):
+        for name, _ in imports_of(path, BRIDGE):
+            assert name.split(".")[0] not in {"homeassistant", "custom_components", "simulator"}, (
+                path
+            )
+            if path.parent.name == "store":
+                assert name.startswith((".store", ".migrations")) or not name.startswith("."), path
+
+
 def test_no_room_imports_one_above() -> None:
     """Protocol, profiles, reader, supervisor: each knows those below it alone."""
     floor = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -133,7 +145,7 @@ def test_bluetooth_knows_nothing_of_entries_and_entities() -> None:
                 assert name.split(".")[1] in BLUETOOTH_MAY_USE, f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("top", [COMPONENT, LIBRARY, ROOT / "simulator"])
+@pytest.mark.parametrize("top", [COMPONENT, LIBRARY, BRIDGE, ROOT / "simulator"])
 def test_no_import_circles(top: Path) -> None:
     """What is imported for the type checker alone does not count."""
     modules = {

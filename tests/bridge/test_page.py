@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import json
 from pathlib import Path
 import re
+import shutil
 import subprocess
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,7 +30,10 @@ import pytest
 
 from .conftest import Served, serve
 
-BROWSER: Final = "/usr/bin/chromium"
+BROWSER: Final = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    "chromium",
+)
 ARGUMENTS: Final = (
     "--headless=new",
     "--no-sandbox",

@@ -56,7 +56,7 @@ def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
 
 
 async def _page(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+    return web.FileResponse(PAGE / "index.html")
 
 
 async def _icon(_: web.Request) -> web.FileResponse:

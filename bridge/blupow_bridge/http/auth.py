@@ -50,12 +50,6 @@ class Token:
         self._look()
         return bool(self._hash) and hmac.compare_digest(_hash(token), self._hash)
 
-    @property
-    def version(self) -> str:
-        """Another text after each new token: what was allowed before is not any more."""
-        self._look()
-        return self._hash[:16]
-
     def allows(self, request: web.Request) -> bool:
         """Whether a request may be answered."""
         given = request.headers.get("Authorization", "")

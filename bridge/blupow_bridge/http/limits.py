@@ -90,6 +90,11 @@ def error_response(status: int, code: str, message: str, **facts: Any) -> web.Re
     return web.json_response(body, status=status, headers=headers)
 
 
+def public_page(request: web.Request) -> bool:
+    """Whether a part of the page is asked for."""
+    return request.path == "/" or request.path.startswith(PUBLIC_FOLDER)
+
+
 _CODES: Final = {
     400: ("bad_request", "the request is malformed"),
     404: ("not_found", "there is nothing at this address"),
@@ -109,6 +114,8 @@ def middlewares(token: Token, per_minute: int) -> list[Any]:
             response.headers.update(HEADERS)
             if request.path.startswith("/api/"):
                 response.headers["Cache-Control"] = "no-store"
+            elif public_page(request):
+                response.headers["Cache-Control"] = "no-cache"  # its parts belong together
         return response
 
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -116,7 +123,7 @@ def middlewares(token: Token, per_minute: int) -> list[Any]:
         if not limit.take(client):
             text = f"more than {per_minute} requests within a minute"
             return error_response(429, "too_many_requests", text)
-        public = request.path in PUBLIC or request.path.startswith(PUBLIC_FOLDER)
+        public = request.path in PUBLIC or public_page(request)
         if not public and not token.allows(request):
             if not failures.take(client):
                 text = "too many requests without a token that is right"

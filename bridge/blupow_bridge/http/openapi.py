@@ -223,6 +223,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "api": WHOLE,
             "started": {"type": "string", "format": "date-time"},
             "uptime": WHOLE,
+            "time_zone": TEXT,
             "devices": WHOLE,
             "bluetooth": _maybe(TEXT),
             "store": _object(

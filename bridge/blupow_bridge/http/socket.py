@@ -32,13 +32,12 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     )
     await socket.prepare(request)
     subscriber = hub.push.subscribe()
-    version = request.app[TOKEN].version
     tasks = [
         asyncio.create_task(work, name=f"push {name}")
         for name, work in (
             ("in", _receive(socket)),
             ("out", _send(request, socket, hub, subscriber)),
-            ("token", _check_token(request, version)),
+            ("token", _check_token(request)),
         )
     ]
     try:
@@ -105,8 +104,8 @@ async def _send_one(socket: web.WebSocketResponse, text: str) -> None:
         await socket.send_str(text)
 
 
-async def _check_token(request: web.Request, version: str) -> int:
-    """Wait until the token is no longer good; return the code to close with."""
-    while request.app[TOKEN].version == version:
+async def _check_token(request: web.Request) -> int:
+    """Wait until the token is no longer good, or the session closed; return the code to close with."""
+    while request.app[TOKEN].allows(request):
         await asyncio.sleep(TOKEN_CHECK)
     return TOKEN_CHANGED

@@ -61,6 +61,7 @@ async def get_stats(request: web.Request) -> web.Response:
             **identity(hub),
             "started": hub.started.isoformat(timespec="seconds"),
             "uptime": round(hub.uptime),
+            "time_zone": hub.config.time_zone,
             "devices": len(hub.devices),
             "bluetooth": None if problem is None else problem.message,
             "store": {

@@ -68,7 +68,7 @@ def test_input_that_is_no_parent(redirection: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout == b""
-    assert b"usage: blupow_ble" in done.stderr
+    assert b"usage: blupow" in done.stderr
     assert b"Traceback" not in done.stderr
 
 

@@ -77,7 +77,7 @@ def _seconds(text: str) -> float:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="blupow_ble",
+        prog="blupow",
         description="Find and read Renogy power devices over Bluetooth LE, and decode captured frames.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -145,6 +145,11 @@ def build_parser() -> argparse.ArgumentParser:
     frames.add_argument("hex", nargs="+", metavar="HEX", help="the frame, as hexadecimal digits")
     frames.set_defaults(run=run_decode)
     return parser
+
+
+def command() -> int:
+    """Run the command line as it was typed; return the exit code."""
+    return main(sys.argv[1:])
 
 
 def main(arguments: Sequence[str]) -> int:
