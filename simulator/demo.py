@@ -2,16 +2,23 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 import shutil
 import signal
 import sys
+from typing import Final
+
+from blupow_ble.profiles import profile_for_name
 
 from .__main__ import ADAPTER_ADDRESS, OTHERS, names_of
+from .bridge import Bridge, BridgeFailed, bridge
 from .bus import BusError
 from .home_assistant import USER, HomeAssistant, HomeAssistantError, home_assistant, port_is_free
-from .process import simulator
+from .process import Running, simulator
+
+BRIDGE_PORT: Final = 8126
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,6 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KIND",
         help="another device too: " + ", ".join(OTHERS),
     )
+    parser.add_argument(
+        "--bridge",
+        action="store_true",
+        help="have a bridge read the devices, and Home Assistant take them from it",
+    )
     parser.add_argument("--new", action="store_true", help="forget what earlier runs have set up")
     parser.add_argument(
         "--folder", type=Path, default=Path(".demo"), help="where everything is kept (.demo)"
@@ -59,6 +71,60 @@ async def add_discovered(running: HomeAssistant, names: Sequence[str]) -> None:
         print(f"added: {result['title']}", flush=True)
 
 
+async def add_bridge(running: HomeAssistant, found: Bridge) -> None:
+    """Add a bridge, unless an earlier run did."""
+    if await running.call("config_entries/get", domain="blupow"):
+        print("already added: the bridge", flush=True)
+        return
+    flow = await running.post("/api/config/config_entries/flow", {"handler": "blupow"})
+    await running.answer_flow(flow["flow_id"], {"next_step_id": "bridge"})
+    where = {"host": "127.0.0.1", "port": found.port, "ssl": False, "verify_ssl": True}
+    result = await running.answer_flow(flow["flow_id"], where | {"token": found.token})
+    if result["type"] != "create_entry":
+        raise HomeAssistantError(f"the bridge could not be added: {result.get('errors')}")
+    print(f"added: the bridge {result['title']}", flush=True)
+
+
+@asynccontextmanager
+async def demo_bridge(
+    options: argparse.Namespace, devices: Running
+) -> AsyncIterator[Bridge | None]:
+    """Run a bridge that reads all simulated devices, if it is wanted."""
+    if not options.bridge:
+        yield None
+        return
+    if not port_is_free(BRIDGE_PORT):
+        raise HomeAssistantError(f"port {BRIDGE_PORT} is in use")
+    wanted = [
+        {
+            "name": name,
+            "address": address,
+            "profile": profile.key,
+            "update_interval": 10,
+            "allow_changes": True,
+        }
+        for address, name in devices.devices.items()
+        if (profile := profile_for_name(name)) is not None
+    ]
+    folder = options.folder.absolute() / "bridge"
+    token = folder / "token"
+    async with bridge(
+        folder,
+        wanted,
+        bus_address=devices.bus_address,
+        port=BRIDGE_PORT,
+        start=False,
+        http={"announce": False},
+    ) as found:
+        if token.exists():
+            found.token = token.read_text().strip()
+        await found.start()
+        token.touch(mode=0o600)
+        token.write_text(found.token)
+        print(f"\n  bridge: {found.url}      token {found.token}", flush=True)
+        yield found
+
+
 async def run(options: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     stop = asyncio.Event()
@@ -71,15 +137,20 @@ async def run(options: argparse.Namespace) -> int:
         raise HomeAssistantError(f"port {options.port} is in use; choose another with --port")
     also = [option for kind in options.also for option in ("--also", kind)]
     inverters = ("--inverters", str(options.inverters))
-    async with simulator(folder / "bus", *inverters, *also) as devices:
+    async with (
+        simulator(folder / "bus", *inverters, *also) as devices,
+        demo_bridge(options, devices) as found,
+    ):
         print("starting Home Assistant (the first start takes a minute) ...", flush=True)
         async with home_assistant(
             folder / "config",
             devices.bus_address,
             options.port,
-            adapters=[ADAPTER_ADDRESS.format(0x13)],
+            adapters=[] if options.bridge else [ADAPTER_ADDRESS.format(0x13)],
         ) as running:
-            if options.add:
+            if found is not None:
+                await add_bridge(running, found)
+            elif options.add:
                 names = names_of(options.inverters, options.also)
                 await add_discovered(running, names if options.add == "all" else names[:1])
             print(f"\n  {running.url}      user {USER}, password {USER}", flush=True)
@@ -106,7 +177,7 @@ def main() -> int:
     options = build_parser().parse_args()
     try:
         return asyncio.run(run(options))
-    except (BusError, HomeAssistantError) as err:
+    except (BridgeFailed, BusError, HomeAssistantError) as err:
         print(f"develop: {err}", file=sys.stderr)
         return 1
 

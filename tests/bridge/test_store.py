@@ -227,7 +227,7 @@ async def test_rollup_goes_on_after_a_crash(store_url: str, tmp_path: Path) -> N
     """Hours that were not worked out before the bridge died are found at its next start."""
     before = make_store(store_url, tmp_path)
     await migrate(before.engine)
-    await before.writer._write(rows(130))
+    await before.writer.write(rows(130))
     await before.engine.dispose()
     after = make_store(store_url, tmp_path)
     await after.start()
@@ -427,7 +427,7 @@ async def test_migrations_up_and_down(store_url: str, tmp_path: Path) -> None:
     engine = open_engine(store_url, tmp_path)
     await migrate(engine, "0001")
     old = make_store(store_url, tmp_path)
-    await old.writer._write(rows(61))
+    await old.writer.write(rows(61))
     await old.engine.dispose()
     new = make_store(store_url, tmp_path)
     await new.start()

@@ -129,14 +129,15 @@ class Writer:
     async def _write_batch(self, batch: Sequence[Row]) -> None:
         """Write rows, less those that the database refuses. Raises one of DATABASE_ERRORS."""
         try:
-            await self._write(batch)
+            await self.write(batch)
         except DATABASE_ERRORS as err:
             if not refuses_data(err):
                 raise
             for row in batch:
                 await self._write_one(row)
 
-    async def _write(self, rows: Sequence[Row]) -> None:
+    async def write(self, rows: Sequence[Row]) -> None:
+        """Write rows at once; those that are there already stay. Raises one of DATABASE_ERRORS."""
         statement = insert_into(self._engine, READINGS).on_conflict_do_nothing()
         async with self._engine.begin() as connection:
             await connection.execute(
@@ -150,7 +151,7 @@ class Writer:
     async def _write_one(self, row: Row) -> None:
         """Write a row, or leave it out. Raises one of DATABASE_ERRORS."""
         try:
-            await self._write([row])
+            await self.write([row])
         except DATABASE_ERRORS as err:
             if not refuses_data(err):
                 raise
