@@ -26,6 +26,7 @@ def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
         client_max_size=LARGEST_BODY, middlewares=middlewares(token, http.requests_per_minute)
     )
     app[HUB], app[TOKEN] = hub, token
+    app.on_shutdown.append(_let_go)
     of_device = "/api/v1/devices/{device}"
     app.add_routes(
         [
@@ -53,6 +54,11 @@ def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
         ]
     )
     return app
+
+
+async def _let_go(app: web.Application) -> None:
+    """Tell the clients of the WebSocket that the bridge stops: it waits for all requests."""
+    app[HUB].push.close()
 
 
 async def _page(_: web.Request) -> web.FileResponse:
