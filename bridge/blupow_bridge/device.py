@@ -50,6 +50,10 @@ class LastReading:
     instance: str = field(default_factory=lambda: secrets.token_hex(8))
     count: int = 0
 
+    def go_on_from(self, before: LastReading) -> None:
+        """Take over the last reading of a reader that has stopped."""
+        self.reading, self.instance, self.count = before.reading, before.instance, before.count
+
     @property
     def id(self) -> str:
         """What the last reading is told from others by."""
@@ -89,12 +93,12 @@ class BridgeDevice:
         publish: Publish,
         on_reading: OnReading,
         on_model: OnReading,
-        kept: LinkState | None = None,
+        before: BridgeDevice | None = None,
     ) -> None:
         """Prepare to read a device.
 
-        `kept` is what was known before its options changed; `on_model` is called when the device has
-        named its model for the first time, which changes what is read.
+        `before` is the same device with other options, which has stopped; `on_model` is called when the
+        device has named its model for the first time, which changes what is read.
         """
         self.config: Final = config
         self._path = folder / f"{config.id}.json"
@@ -107,16 +111,20 @@ class BridgeDevice:
         self._on_reading = on_reading
         self._on_model = on_model
         self._clock = clock
-        self._poll: Poll | None = None
-        self._polled_at = clock.monotonic()
         self._told_state: Message = {}
         address = self.description.address
         self._reader = LastReading(DeviceReader(radio, address, config.name))
         units = [unit.state() for unit in self.description.units]
+        kept = None if before is None else before.supervisor.link
         link = continued(kept, units, name=config.name, now=clock.monotonic())
         if kept is None and "link" in self._stored:
             self._restore(link)
-        self.supervisor: Final = Supervisor(
+        self._polled_at = clock.monotonic()
+        if before is not None and link is kept:
+            self._polled_at = before.hand_over(self._reader)
+        self._poll: Poll | None = link.polls[-1] if link.polls else None
+        """The last poll that was told."""
+        self.supervisor: Final[Supervisor] = Supervisor(
             link=link,
             options=config.options,
             clock=clock,
@@ -145,6 +153,11 @@ class BridgeDevice:
         self._end_listening()
         await self.supervisor.stop()
         await self.save()
+
+    def hand_over(self, reader: LastReading) -> float:
+        """Give the last reading to the reader of the same device; return when it was polled last."""
+        reader.go_on_from(self._reader)
+        return self._polled_at
 
     @property
     def status(self) -> str:
@@ -237,11 +250,13 @@ class BridgeDevice:
             if finding.unit_id not in known:
                 name = finding.model_text or finding.profile
                 _LOGGER.info(
-                    "[poll] %s: unit %s answers too (%s); add it to the configuration: "
-                    "`blupow-bridge discover` prints the lines",
+                    "[poll] %s: unit %s answers too (%s); to read it, add to the device: "
+                    '[[devices.units]] unit_id = %s, profile = "%s"',
                     self.config.name,
                     finding.unit_id,
                     name,
+                    finding.unit_id,
+                    finding.profile,
                 )
                 self.found = (*self.found, finding)
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from blupow_ble.bridge_messages import MessageType
 from blupow_ble.profiles.declaration import Counter
-from blupow_ble.supervisor.link_state import LinkState
 
 from .clock import LoopClock
 from .config import Config, DeviceConfig
@@ -64,11 +63,16 @@ class Hub:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        async with self._changing:
-            await asyncio.gather(*(device.stop() for device in self.devices.values()))
-        self.push.close()
-        await self.radio.stop()
-        await self.store.stop()
+        try:
+            async with self._changing:
+                stops = (device.stop() for device in self.devices.values())
+                for fault in await asyncio.gather(*stops, return_exceptions=True):
+                    if isinstance(fault, BaseException):
+                        _LOGGER.error("[route] a device could not be stopped", exc_info=fault)
+        finally:
+            self.push.close()
+            await self.radio.stop()
+            await self.store.stop()
 
     async def reload(self, config: Config) -> None:
         """Serve the devices of a new configuration; those that did not change go on undisturbed.
@@ -86,20 +90,22 @@ class Hub:
         async with self._changing:
             before = [device.config for device in self.devices.values()]
             by_id = {item.id: item for item in wanted}
-            kept: dict[str, LinkState] = {}
-            for device in tuple(self.devices.values()):
-                if by_id.get(device.id) != device.config:
-                    del self.devices[device.id]
-                    await device.stop()
-                    kept[device.id] = device.supervisor.link
+            # who asks meanwhile still gets the devices as they were
+            ended = {
+                device.id: device
+                for device in self.devices.values()
+                if by_id.get(device.id) != device.config
+            }
+            await asyncio.gather(*(device.stop() for device in ended.values()))
             new = 0
             devices: dict[str, BridgeDevice] = {}
             for item in wanted:
-                device = self.devices.get(item.id) or self._device(item, kept.get(item.id))
-                devices[item.id] = device
-                if item.id not in self.devices:
+                device = self.devices.get(item.id)
+                if device is None or item.id in ended:
+                    device = self._device(item, ended.get(item.id))
                     device.start(0.0 if item.virtual else START_SPREAD * new)
                     new += 0 if item.virtual else 1
+                devices[item.id] = device
             self.devices = devices
             if any(not item.virtual for item in wanted):
                 self.radio.start()
@@ -109,7 +115,7 @@ class Hub:
                 _LOGGER.info("[route] the configuration has changed: devices now %d", len(wanted))
             self._tell_devices()
 
-    def _device(self, config: DeviceConfig, kept: LinkState | None) -> BridgeDevice:
+    def _device(self, config: DeviceConfig, before: BridgeDevice | None) -> BridgeDevice:
         return BridgeDevice(
             config,
             radio=self.radio,
@@ -118,7 +124,7 @@ class Hub:
             publish=self.push.publish,
             on_reading=self._store_reading,
             on_model=self._on_model,
-            kept=kept,
+            before=before,
         )
 
     def _on_model(self, device: BridgeDevice) -> None:
@@ -130,7 +136,7 @@ class Hub:
             if self.devices.get(device.id) is not device:
                 return
             await device.stop()
-            new = self._device(device.config, device.supervisor.link)
+            new = self._device(device.config, device)
             self.devices[device.id] = new
             new.start()
             self._tell_devices()

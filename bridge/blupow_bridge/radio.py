@@ -58,7 +58,7 @@ class Radio:
     def __init__(self) -> None:
         """Hear nothing yet."""
         self.heard: dict[str, Heard] = {}
-        """By address."""
+        """Devices that are listened to, by address."""
         self._listeners: dict[str, OnHeard] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._heard_at = 0.0
@@ -237,6 +237,13 @@ class Radio:
                 self._note_problem(err)
             except RADIO_ERRORS as err:
                 self._note_problem(explain(err))
+            except Exception as err:
+                # a fault of the bridge: it must not end the scan for good
+                _LOGGER.exception("[route] Bluetooth: a fault of the bridge itself")
+                text = f"a fault of the bridge itself: {err!r}"
+                self._note_problem(
+                    ReaderError(ErrorCode.ADAPTER_UNAVAILABLE, text, stage=Stage.START)
+                )
             if self._problem is not None:
                 await _wait_at_most(self._again, pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -262,14 +269,15 @@ class Radio:
     def _on_advertisement(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         self._heard_at = monotonic()
         address = device.address.upper()
+        if (listener := self._listeners.get(address)) is None:
+            return  # phones change their addresses all day
         self.heard[address] = Heard(
             name=advertisement.local_name or device.name or "",
             rssi=advertisement.rssi,
             at=self._heard_at,
             object_path=object_path_of(device),
         )
-        if (listener := self._listeners.get(address)) is not None:
-            listener()
+        listener()
 
 
 def _route(address: str, name: str, object_path: str, reason: str) -> Route:

@@ -47,7 +47,7 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
         port = await _start(hub, server, config)
         announcement = Announcement(hub, config.http.host, port, tls=config.http.key is not None)
         if config.http.announce:
-            await announcement.start()
+            announcement.start()
         try:
             _log_start(config, port)
             on_ready(port)
@@ -111,16 +111,17 @@ def offer_token(token: Token) -> None:
 
 async def _watch(path: Path, hub: Hub, again: asyncio.Event) -> None:
     """Load the configuration again on SIGHUP, or when the file has changed."""
-    stamp = _stamp(path)
+    known = seen = _stamp(path)
     while True:
         try:
             async with asyncio.timeout(LOOK_PAUSE):
                 await again.wait()
         except TimeoutError:
-            if _stamp(path) == stamp:
-                continue
+            before, seen = seen, _stamp(path)
+            if seen in (known, None) or seen != before:
+                continue  # it may be half written: it must be the same twice
         again.clear()
-        stamp = _stamp(path)
+        known = seen = _stamp(path)
         try:
             config = await asyncio.to_thread(load, path)
         except ConfigError as err:
@@ -131,12 +132,12 @@ async def _watch(path: Path, hub: Hub, again: asyncio.Event) -> None:
         await hub.reload(config)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_ino
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 def set_up_logging(config: Config) -> None:

@@ -25,6 +25,7 @@ from homeassistant.helpers.selector import (
     TextSelectorType,
 )
 from homeassistant.helpers.service_info.zeroconf import ZeroconfServiceInfo
+from homeassistant.util.network import is_ip_address
 
 from .bridge.client import (
     BridgeAddress,
@@ -79,8 +80,12 @@ class BridgeSteps(DeviceFlow):
         if not bridge_id or not api.isdecimal() or int(api) > API_VERSION:
             return self.async_abort(reason="bridge_newer" if bridge_id else "not_supported")
         where = {CONF_HOST: discovery_info.host, CONF_PORT: discovery_info.port}
-        await self.async_set_unique_id(bridge_id)
-        self._abort_if_unique_id_configured(updates=where)
+        known = await self.async_set_unique_id(bridge_id)
+        # a name that somebody typed, or a certificate for it, is worth more than an address
+        follows = known is None or (
+            is_ip_address(known.data.get(CONF_HOST, "")) and not known.data.get(CONF_SSL)
+        )
+        self._abort_if_unique_id_configured(updates=where if follows else None)
         self._found = {
             **where,
             CONF_SSL: said.get("tls") == "1",

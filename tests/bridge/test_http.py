@@ -50,7 +50,7 @@ async def nobody_without_token(served: Served) -> None:
             assert (status, body["error"]["code"]) == (401, "unauthorized"), path
     for path in OPEN:
         status, _ = await served.ask("GET", path, token=None)
-        assert status == 200
+        assert status in (200, 503), path
 
 
 async def test_token_in_an_address_is_none(served: Served) -> None:
@@ -107,7 +107,7 @@ def test_sessions_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     now = 0.0
     monkeypatch.setattr(auth, "monotonic", lambda: now)
     token = Token(tmp_path)
-    token.make()
+    assert token.is_good(token.make())
     first = token.open_session()
     now = 1.0
     others = [token.open_session() for _ in range(auth.MOST_SESSIONS)]
@@ -266,6 +266,10 @@ async def test_history_without_a_database(tmp_path: Path) -> None:
         ("\udcff", "application/json; charset=nonsense", 400, "bad_request"),
         ('{"changes": {"a": 1}}', "text/plain", 415, "unsupported_media_type"),
         ("x" * (LARGEST_BODY + 1), "application/json", 413, "too_large"),
+    ],
+    ids=[
+        *("cut", "list", "null", "no_change", "list_as_value", "unknown_name", "long_value"),
+        *("deep", "no_text", "other_type", "large"),
     ],
 )
 async def test_malformed_bodies(

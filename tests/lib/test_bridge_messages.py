@@ -162,6 +162,22 @@ def test_all_devices() -> None:
         assert push.device_id is None
 
 
+def test_message_of_a_newer_bridge() -> None:
+    """It is left aside, whatever it holds; its number counts."""
+    push = parse_push({"type": "weather", "sequence": 9, "state": 1})
+    assert (push.type, push.sequence, push.device_id) == (MessageType.OTHER, 9, None)
+
+
+def test_ages_of_all_devices() -> None:
+    """Those in a list go on too."""
+    error = ReaderError(ErrorCode.NO_SLOT, "none free")
+    message = {"type": "devices", "sequence": 1, "devices": [report()]}
+    message["devices"][0]["failure"] = failure_message(error, 1.0, 2.0)
+    (found,) = parse_push(aged(message, 300.0)).reports
+    assert found.failure is not None
+    assert found.failure.age == 302.0
+
+
 def test_info() -> None:
     """Which bridge it is; what a newer one says beside that is left aside."""
     info = parse_info({"id": "a", "name": "Van", "version": "4", "api": 2, "more": 1})
@@ -195,7 +211,6 @@ def test_device_that_is_none(changes: dict[str, Any]) -> None:
     [
         None,
         [],
-        {"type": "other", "sequence": 1},
         {"type": "hello"},
         {"type": "reading", "sequence": 1, "device": "a", "reading": {}},
         {"type": "failure", "sequence": 1, "device": "a", "failure": {"code": "new_code"}},

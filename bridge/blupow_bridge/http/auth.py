@@ -5,12 +5,16 @@ The token itself is stored nowhere, only its hash. It stands in no address and i
 
 import hashlib
 import hmac
+import logging
+import os
 from pathlib import Path
 import secrets
 from time import monotonic
 from typing import Final
 
 from aiohttp import web
+
+_LOGGER = logging.getLogger(__name__)
 
 TOKEN_FILE: Final = "token.sha256"
 COOKIE: Final = "blupow_session"
@@ -27,6 +31,7 @@ class Token:
         self._path = folder / TOKEN_FILE
         self._stamp: tuple[int, int] | None = None
         self._hash = ""
+        self._problem: int | None = None
         self._sessions: dict[str, float] = {}
         """The hashes of sessions, with when they end (seconds of the monotonic clock)."""
 
@@ -42,6 +47,9 @@ class Token:
         new.unlink(missing_ok=True)
         new.touch(mode=0o600)
         new.write_text(_hash(token))
+        owner = self._path.parent.stat()
+        if os.geteuid() == 0:  # the bridge itself must be able to read it
+            os.chown(new, owner.st_uid, owner.st_gid)
         new.replace(self._path)
         return token
 
@@ -86,13 +94,20 @@ class Token:
                 self._hash = self._path.read_text().strip()
                 self._stamp = stamp
                 self._sessions.clear()
-        except OSError:
+            self._problem = None
+        except FileNotFoundError:
             self._hash, self._stamp = "", None
             self._sessions.clear()
+        except OSError as err:  # the one that is known stays good
+            if self._problem != err.errno:
+                self._problem = err.errno
+                _LOGGER.warning(
+                    "[route] the token cannot be read: %s: %s", self._path, err.strerror
+                )
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def _same_origin(request: web.Request) -> bool:

@@ -31,6 +31,8 @@ class SettingsBody(_Body):
     """Change settings of a unit."""
 
     unit: Annotated[str, Field(max_length=32)] = ""
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
     changes: Annotated[
         dict[str, bool | int | float | str], Field(min_length=1, max_length=MOST_CHANGES)
     ]

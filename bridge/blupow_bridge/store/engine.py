@@ -52,6 +52,10 @@ def open_engine(url: str | None, folder: Path) -> AsyncEngine:
         )
         event.listen(engine.sync_engine, "connect", _set_pragmas)
         return engine
+    if (mode := parsed.query.get("sslmode")) is not None:  # as other programs spell it
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": str(mode)})
+    if not 0 < (parsed.port or 5432) < 65_536:
+        raise StoreError(f"store.url: {parsed.port} is no port")
     return create_async_engine(
         parsed.set(drivername="postgresql+asyncpg"),
         pool_pre_ping=True,
@@ -79,8 +83,11 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 
 async def migrate(engine: AsyncEngine, revision: str = "head") -> None:
     """Bring the tables to a revision. Raises StoreError, or one of DATABASE_ERRORS."""
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade, revision)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade, revision)
+    except TypeError as err:  # of a parameter that the driver does not know
+        raise StoreError(f"store.url cannot be used: {err}") from err
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import DATABASE_ERRORS, first_line, migrate, open_engine
+from .engine import DATABASE_ERRORS, StoreError, first_line, migrate, open_engine
 from .history import History
 from .rollup import Counters, Rollup
 from .writer import FIRST_PAUSE, LONGEST_PAUSE, Row, Writer
@@ -87,7 +87,13 @@ class Store:
         while True:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            if await self._open():
+            try:
+                opened = await self._open()
+            except StoreError as err:
+                self.writer.problem = str(err)
+                _LOGGER.warning("[store] %s", err)
+                return
+            if opened:
                 self.writer.problem = None
                 _LOGGER.info("[store] the database is there")
                 return

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 import json
 import logging
@@ -21,6 +22,8 @@ _LOGGER = logging.getLogger(__name__)
 MOST_WAITING: Final = 10_000
 BATCH: Final = 500
 FIRST_PAUSE: Final = 1.0
+LAST_TRY: Final = 5.0
+"""Seconds that the last try to write may take before the bridge ends."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds between two tries to reach a database that is away."""
 
@@ -44,6 +47,8 @@ class Writer:
         """Prepare to write. `spool` keeps over a restart what could not be written."""
         self._engine = engine
         self._spool = spool
+        self._spooled = 0
+        """Readings of an earlier run that are still to be written."""
         self._on_written = on_written
         self._waiting: deque[Row] = deque()
         self._there = asyncio.Event()
@@ -52,6 +57,7 @@ class Writer:
         """Since the start."""
         self.lost = 0
         """Readings that were dropped, because too many waited or the database refused them."""
+        self._told_lost = False
         self.problem: str | None = None
         """Why nothing can be written; None if it can."""
 
@@ -64,6 +70,7 @@ class Writer:
         """Take what an earlier run has left: it is written first."""
         for row in await asyncio.to_thread(_read_spool, self._spool):
             self.add(row)
+        self._spooled = self.waiting
 
     def start(self) -> None:
         """Begin to write."""
@@ -75,15 +82,20 @@ class Writer:
             self._task.cancel()
             await asyncio.wait((self._task,))
             self._task = None
-        await self._write_waiting()
+        # first: a database that is away may take longer than the bridge has
         await asyncio.to_thread(_write_spool, self._spool, tuple(self._waiting))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_TRY):
+                if await self._write_waiting():
+                    self._spool.unlink(missing_ok=True)
 
     def add(self, row: Row) -> None:
         """Take a reading to be written; the oldest is dropped when too many wait."""
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.popleft()
             self.lost += 1
-            if self.lost == 1:
+            if not self._told_lost:
+                self._told_lost = True
                 _LOGGER.warning(
                     "[store] %d readings wait for the database; from now on the oldest are lost",
                     MOST_WAITING,
@@ -121,8 +133,12 @@ class Writer:
         while self._waiting and id(self._waiting[0]) in done:
             self._waiting.popleft()
         self.written += len(batch)
+        if self._spooled:
+            self._spooled = max(self._spooled - len(batch), 0)
+            if not self._spooled:
+                self._spool.unlink(missing_ok=True)
         if self.problem is not None:
-            self.problem = None
+            self.problem, self._told_lost = None, False
             _LOGGER.info("[store] the database takes readings again; %d are left", self.waiting)
         self._on_written(batch)
 
@@ -182,7 +198,6 @@ def _read_spool(path: Path) -> list[Row]:
             rows.append(_row(json.loads(line)))
         except (ValueError, KeyError, TypeError, AttributeError) as err:
             _LOGGER.warning("[store] a line of %s is no reading: %s", path, err)
-    path.unlink(missing_ok=True)
     return rows
 
 
@@ -197,12 +212,15 @@ def _row(found: dict[str, Any]) -> Row:
 def _write_spool(path: Path, rows: Sequence[Row]) -> None:
     """Keep rows for the next start; a failure to do so is logged."""
     if not rows:
+        path.unlink(missing_ok=True)
         return
     lines = (
         json.dumps({"device": row.device, "unit": row.unit, "at": row.at, "values": row.values})
         for row in rows
     )
+    new = path.with_name(f"{path.name}.new")
     try:
-        path.write_text("".join(f"{line}\n" for line in lines))
+        new.write_text("".join(f"{line}\n" for line in lines))
+        new.replace(path)
     except OSError as err:
         _LOGGER.warning("[store] %d readings are lost: %s: %s", len(rows), path, err.strerror)

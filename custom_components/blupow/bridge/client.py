@@ -125,12 +125,15 @@ class BridgeClient:
                 ssl=self.address.verify,
                 allow_redirects=False,
             ) as response:
-                answer = await response.content.read(LARGEST_MESSAGE)
-                status = response.status
+                answer, status = await _whole_body(response), response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             sent = not isinstance(err, aiohttp.ClientConnectorError)
             raise CannotConnect(_reason(err), sent=sent) from err
-        return _answer(status, answer)
+        try:
+            return _answer(status, answer)
+        except CannotConnect as err:
+            err.sent = True  # something has answered: nobody knows what it has done
+            raise
 
     async def open_socket(self, resume: tuple[str, int] | None) -> aiohttp.ClientWebSocketResponse:
         """Open the WebSocket; `resume` is the instance and the last number that was received.
@@ -155,6 +158,18 @@ class BridgeClient:
             raise CannotConnect(f"the bridge answers with status {err.status}") from err
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             raise CannotConnect(_reason(err)) from err
+
+
+async def _whole_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return what is answered. Raises CannotConnect where it is too much."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(65_536):
+        size += len(part)
+        if size > LARGEST_MESSAGE:
+            raise CannotConnect("the answer of the bridge is too large", sent=True)
+        parts.append(part)
+    return b"".join(parts)
 
 
 def check_info(message: object) -> BridgeInfo:

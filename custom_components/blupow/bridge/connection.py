@@ -96,6 +96,8 @@ class BridgeConnection:
         self._resume: tuple[str, int] | None = None
         self._running: asyncio.Task[None] | None = None
         self._retry = asyncio.Event()
+        self._fault: str | None = None
+        """A fault of BluPow's own that was logged already."""
 
     @property
     def url(self) -> str:
@@ -146,6 +148,12 @@ class BridgeConnection:
                 self._listener.bridge_newer(err)
             except BridgeError as err:
                 self._note_lost(str(err))
+            except Exception as err:
+                # a fault of BluPow: it must not end all pushes for good
+                if self._fault != (fault := repr(err)):
+                    self._fault = fault
+                    _LOGGER.exception("[push] %s: a fault of BluPow itself", self.name)
+                self._note_lost(f"a fault of BluPow itself: {fault}")
             if time.monotonic() - started > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             self._retry.clear()
@@ -208,6 +216,8 @@ class BridgeConnection:
                     if (device := self.devices.get(report.device.id)) is not None:
                         device.reported(report)
                 self._listener.devices_listed(push.reports)
+            case MessageType.OTHER:
+                return
             case _:
                 assert push.device_id is not None
                 if (device := self.devices.get(push.device_id)) is not None:

@@ -559,8 +559,9 @@ async def device_that_another_machine_reads() -> None:
     assert (unit.snapshot.taken_at, unit.snapshot.taken_at_monotonic) == taken
     assert supervisor.health.status is ConnectionStatus.CONNECTED
     # the same one once more, as the network took longer
-    supervisor.take(route, replace(reading, age=10.5), 4)
-    assert supervisor.fresh_readings == 1
+    supervisor.take(route, replace(reading, age=11.5), 4)
+    supervisor.note_failure(ReaderError(ErrorCode.NO_SLOT, "long ago"), 2, age=12)
+    assert (supervisor.fresh_readings, link.failures) == (1, 0)
     await clock.pass_time(29)
     assert host.plans == []
     updates = host.updates

@@ -40,8 +40,13 @@ class MessageType(StrEnum):
     STATE = "state"
     """A link whose state has changed otherwise."""
     EVENT = "event"
+    OTHER = "other"
+    """Of a newer bridge; it is left aside."""
     DEVICES = "devices"
     """Other devices are served from now on; all of them as they are."""
+
+
+KNOWN_TYPES: Final = frozenset(MessageType) - {MessageType.HELLO}
 
 
 class Malformed(Exception):
@@ -227,8 +232,10 @@ def failure_message(error: ReaderError, seconds: float, age: float) -> Message:
 
 
 def aged(message: Mapping[str, Any], seconds: float) -> Message:
-    """Return a message whose reading or failure was told so many seconds ago."""
+    """Return a message whose readings and failures were told so many seconds ago."""
     found = dict(message)
+    if "devices" in found:
+        found["devices"] = [aged(device, seconds) for device in found["devices"]]
     for part in ("reading", "failure"):
         if found.get(part) is not None:
             found[part] = {**found[part], "age": found[part]["age"] + seconds}
@@ -280,17 +287,17 @@ def parse_push(message: object) -> Push:
     """Return a message of the WebSocket. Raises Malformed."""
     try:
         found = _object(message)
-        kind = MessageType(found["type"])
+        kind = MessageType(found["type"]) if found["type"] in KNOWN_TYPES else MessageType.OTHER
         reports: Sequence[DeviceReport] = ()
         if kind in (MessageType.SNAPSHOT, MessageType.DEVICES):
             reports = parse_reports(found["devices"])
-        of_device = kind not in (MessageType.SNAPSHOT, MessageType.DEVICES)
+        of_device = kind not in (MessageType.SNAPSHOT, MessageType.DEVICES, MessageType.OTHER)
         return Push(
             type=kind,
             sequence=int(found["sequence"]),
             device_id=str(found["device"]) if of_device else None,
             reports=tuple(reports),
-            state=_state(found["state"]) if "state" in found else None,
+            state=_state(found["state"]) if of_device and "state" in found else None,
             reading=_reading(found["reading"]) if kind is MessageType.READING else None,
             failure=_failure(found["failure"]) if kind is MessageType.FAILURE else None,
             event=str(found["event"]) if kind is MessageType.EVENT else "",
