@@ -405,6 +405,33 @@ async def test_polled_when_nothing_is_pushed(
     assert sum(line.endswith("readings are pushed again") for line in caplog.messages) == 1
 
 
+async def test_answers_in_pieces(hass: HomeAssistant, bridge: TestBridge) -> None:
+    """As any network but this machine's own brings them."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(300):
+            writer.write(data)
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", bridge.port)
+        await asyncio.gather(pump(reader, back), pump(there, writer), return_exceptions=True)
+
+    proxy = await asyncio.start_server(forward, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    result = await hass.config_entries.flow.async_configure(
+        await begin(hass), form(bridge, port=port)
+    )
+    assert result["type"] == "create_entry"
+    entry = result["result"]
+    await until(hass, lambda: state(hass, STATUS) == "connected")
+    await hass.config_entries.async_unload(entry.entry_id)
+    await bridge.stop()
+    proxy.close()
+
+
 async def test_half_open_connection(
     hass: HomeAssistant, bridge: TestBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 import logging
+import os
 from pathlib import Path
 import signal
 import ssl
@@ -18,6 +19,8 @@ from .store.engine import StoreError
 
 _LOGGER = logging.getLogger(__name__)
 
+TOKEN_FILE_VARIABLE: Final = "BLUPOW_FIRST_TOKEN_FILE"
+"""Where the first token is written, for hosts whose users have no shell."""
 LOOK_PAUSE: Final = 2.0
 """Seconds between looks at the file."""
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
@@ -103,7 +106,14 @@ def offer_token(token: Token) -> None:
     if token.exists:
         return
     made = token.make()
-    if sys.stdout.isatty():
+    if (path := os.environ.get(TOKEN_FILE_VARIABLE)) is not None:
+        file = Path(path)
+        file.touch(mode=0o600)
+        file.write_text(f"{made}\n")
+        _LOGGER.info(
+            "[route] the token of this bridge is in %s; delete that file once it is used", path
+        )
+    elif sys.stdout.isatty():
         print(f"The token of this bridge, which is shown only now:\n\n  {made}\n", flush=True)
     else:
         _LOGGER.info("[route] run `blupow-bridge token` to get a token for Home Assistant")

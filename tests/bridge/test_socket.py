@@ -201,3 +201,35 @@ async def test_devices_that_come_and_go(served: Served) -> None:
         ]
     assert hub.devices["virtual_battery"] is battery
     assert (await served.ask("GET", "/api/v1/devices/virtual_inverter"))[0] == 404
+
+
+async def test_devices_while_one_is_replaced(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks meanwhile gets all of them; the one with other options keeps its last reading."""
+    hub = served.hub
+    inverter = hub.devices["virtual_inverter"]
+    before = inverter.report["reading"]
+    stopping, go_on, stop = asyncio.Event(), asyncio.Event(), inverter.stop
+
+    async def slow_stop() -> None:
+        stopping.set()
+        await go_on.wait()
+        await stop()
+
+    monkeypatch.setattr(inverter, "stop", slow_stop)
+    changed = hub.config.devices[0].model_copy(update={"cache_time": 200})
+    devices = (changed, hub.config.devices[1])
+    reloading = asyncio.create_task(hub.reload(hub.config.model_copy(update={"devices": devices})))
+    await stopping.wait()
+    async with served.socket() as client:
+        snapshot = await next_of(client, "snapshot")
+        assert [device["id"] for device in snapshot["devices"]] == list(hub.devices)
+        go_on.set()
+        await reloading
+        message = await next_of(client, "devices")
+    after = message["devices"][0]["reading"]
+    assert after["reading_id"] == before["reading_id"]
+    assert after["age"] >= before["age"]
+    assert hub.devices["virtual_inverter"] is not inverter
+    assert hub.devices["virtual_inverter"].config.cache_time == 200

@@ -558,7 +558,7 @@ async def device_that_another_machine_reads() -> None:
     assert (link.snapshot.taken_at, link.snapshot.taken_at_monotonic) == taken
     assert (unit.snapshot.taken_at, unit.snapshot.taken_at_monotonic) == taken
     assert supervisor.health.status is ConnectionStatus.CONNECTED
-    # the same one once more, as the network took longer
+    # what is older than the last reading says nothing any more
     supervisor.take(route, replace(reading, age=11.5), 4)
     supervisor.note_failure(ReaderError(ErrorCode.NO_SLOT, "long ago"), 2, age=12)
     assert (supervisor.fresh_readings, link.failures) == (1, 0)
