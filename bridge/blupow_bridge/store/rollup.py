@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 import logging
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import Table
 
 from .aggregates import HOUR, Aggregate, of_hours, of_readings
-from .engine import DATABASE_ERRORS, insert_into
+from .engine import DATABASE_ERRORS, LAST_TRY, ended, insert_into, waited_at_most
 from .tables import DAILY, HOURLY, READINGS
 from .writer import Row
 
@@ -55,6 +56,7 @@ class Rollup:
         self._dirty: set[Hour] = set()
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+        self._stop = asyncio.Event()
         self._working = asyncio.Lock()
 
     def start(self) -> None:
@@ -63,11 +65,13 @@ class Rollup:
 
     async def stop(self) -> None:
         """Work out what is new, and stop."""
+        self._stop.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+            await ended(self._task, LAST_TRY)
             self._task = None
-            await self.round()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_TRY):
+                    await self.round()
 
     def note(self, rows: Iterable[Row]) -> None:
         """Note readings that were written."""
@@ -76,14 +80,14 @@ class Rollup:
     async def _run(self) -> None:
         begun, removed_at = False, float("-inf")
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._stop.is_set():
             begun = begun or await self._guarded(self._find_left())
             if begun:
                 await self.round()
                 if loop.time() - removed_at >= RETENTION_PAUSE:
                     removed_at = loop.time()
                     await self._guarded(self.remove_old(time()))
-            await asyncio.sleep(PAUSE)
+            await waited_at_most(self._stop, PAUSE)
 
     async def round(self) -> None:
         """Work out the hours with new readings, and their days; what fails is left for the next round."""

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import DATABASE_ERRORS, StoreError, first_line, migrate, open_engine
+from .engine import (
+    DATABASE_ERRORS,
+    LAST_TRY,
+    StoreError,
+    ended,
+    first_line,
+    migrate,
+    open_engine,
+    waited_at_most,
+)
 from .history import History
 from .rollup import Counters, Rollup
 from .writer import FIRST_PAUSE, LONGEST_PAUSE, Row, Writer
@@ -41,6 +50,7 @@ class Store:
         self.writer: Final = Writer(self.engine, folder / SPOOL, self._written)
         self.ready = False
         """Whether the tables are as they must be."""
+        self._stop = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -51,9 +61,9 @@ class Store:
 
     async def stop(self) -> None:
         """Write what waits, and close."""
+        self._stop.set()
         if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.wait((self._opening,))
+            await ended(self._opening, LAST_TRY)
         await self.writer.stop()
         if self.ready:
             await self._rollup.stop()
@@ -85,7 +95,9 @@ class Store:
     async def _open_later(self) -> None:
         pause = FIRST_PAUSE
         while True:
-            await asyncio.sleep(pause)
+            await waited_at_most(self._stop, pause)
+            if self._stop.is_set():
+                return
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 opened = await self._open()

@@ -14,7 +14,15 @@ from blupow_ble.profiles.declaration import Value
 from blupow_ble.reader.answers import is_value
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import DATABASE_ERRORS, first_line, insert_into, refuses_data
+from .engine import (
+    DATABASE_ERRORS,
+    LAST_TRY,
+    ended,
+    first_line,
+    insert_into,
+    refuses_data,
+    waited_at_most,
+)
 from .tables import READINGS
 
 _LOGGER = logging.getLogger(__name__)
@@ -22,8 +30,6 @@ _LOGGER = logging.getLogger(__name__)
 MOST_WAITING: Final = 10_000
 BATCH: Final = 500
 FIRST_PAUSE: Final = 1.0
-LAST_TRY: Final = 5.0
-"""Seconds that the last try to write may take before the bridge ends."""
 LONGEST_PAUSE: Final = 60.0
 """Seconds between two tries to reach a database that is away."""
 
@@ -52,6 +58,7 @@ class Writer:
         self._on_written = on_written
         self._waiting: deque[Row] = deque()
         self._there = asyncio.Event()
+        self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.written = 0
         """Since the start."""
@@ -78,9 +85,10 @@ class Writer:
 
     async def stop(self) -> None:
         """Write what waits, or keep it for the next start."""
+        self._stop.set()
+        self._there.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+            await ended(self._task, LAST_TRY)
             self._task = None
         # first: a database that is away may take longer than the bridge has
         await asyncio.to_thread(_write_spool, self._spool, tuple(self._waiting))
@@ -108,16 +116,20 @@ class Writer:
         while True:
             await self._there.wait()
             self._there.clear()
+            if self._stop.is_set():
+                return
             if await self._write_waiting():
                 pause = FIRST_PAUSE
                 continue
-            await asyncio.sleep(pause)
+            await waited_at_most(self._stop, pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             self._there.set()
 
     async def _write_waiting(self) -> bool:
         """Write all that waits; return whether the database took it."""
         while self._waiting:
+            if self._stop.is_set() and self._task is not None:
+                return False  # what is left is kept in a file
             batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
             try:
                 await self._write_batch(batch)
