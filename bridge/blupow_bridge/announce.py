@@ -61,9 +61,8 @@ class Announcement:
         """Tell the network; what is in the way is logged once, and tried again."""
         try:
             self._zeroconf = AsyncZeroconf(ip_version=IPVersion.All)
-            await self._zeroconf.async_register_service(
-                self._info(addresses), allow_name_change=True
-            )
+            info = self._info(addresses)
+            await (await self._zeroconf.async_register_service(info, allow_name_change=True))
         except (OSError, ValueError, ZeroconfError) as err:
             text = str(err) or type(err).__name__
             if text != self._problem:
