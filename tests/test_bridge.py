@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from blupow_ble.bridge_messages import MessageType
 from blupow_ble.protocol.errors import ErrorCode as BridgeErrorCode
 from blupow_ble.virtual.device import virtual_bus
 from blupow_bridge.http import socket as socket_module, status as status_module
@@ -867,6 +868,54 @@ async def test_removed(
     await hass.config_entries.async_remove(entry.entry_id)
     assert key not in hass_storage
     await until(hass, lambda: not bridge.hub.push.subscribers)
+
+
+async def test_device_that_is_not_understood(
+    hass: HomeAssistant,
+    bridge: TestBridge,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of a bridge that knows another family: its entities stay, and the other devices go on."""
+    bridge.devices = (*bridge.devices, inverter(name="Second", address="C4:D3:6A:00:00:36"))
+    await bridge.hub.reload(bridge.config)
+    await bridge.wait_read()
+    entry = await add(hass, bridge)
+    await until(hass, lambda: state(hass, "sensor.second_connection_status") == "connected")
+    stored = [dict(device) for device in entry.data["devices"]]
+    stored[1]["units"] = [{"profile": "wind_turbine"}]
+    await hass.config_entries.async_unload(entry.entry_id)
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "devices": stored})
+    device = bridge.hub.devices["c4d36a000036"]
+    report = type(device).report.fget
+
+    def other_family(self: Any) -> dict[str, Any]:
+        found: dict[str, Any] = report(self)
+        return found | ({"units": [{"profile": "wind_turbine"}]} if self is device else {})
+
+    monkeypatch.setattr(type(device), "report", property(other_family))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await until(hass, lambda: entry.runtime_data.bridge.connected)
+    await until(hass, lambda: state(hass, STATUS) == "connected")
+    assert "a device is not understood" in caplog.text
+    assert len(entry.runtime_data.coordinators) == 1
+    assert entry.data["devices"] == stored
+    assert er.async_get(hass).async_get("sensor.second_connection_status") is not None
+
+
+async def test_message_that_is_not_understood(
+    hass: HomeAssistant, bridge: TestBridge, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left aside, and told once; the next one counts."""
+    entry = await add(hass, bridge)
+    await until(hass, lambda: state(hass, STATUS) == "connected")
+    for _ in range(3):
+        bridge.hub.push.publish(MessageType.FAILURE, {"device": "c4d36a000035", "failure": {}})
+    known = entry.runtime_data.only.supervisor.fresh_readings
+    await bridge.poll()
+    await until(hass, lambda: entry.runtime_data.only.supervisor.fresh_readings == known + 1)
+    assert entry.runtime_data.bridge.connections == 1
+    assert sum("a message is not understood" in line for line in caplog.messages) == 1
 
 
 async def test_stored_device_that_is_not_understood(

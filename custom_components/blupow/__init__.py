@@ -76,8 +76,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: BluPowConfigEntry) -> bo
     for coordinator in data.coordinators:
         coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    remove_stale_devices(hass, entry)
-    remove_stale_entities(hass, entry)
+    if data.whole:
+        remove_stale_devices(hass, entry)
+        remove_stale_entities(hass, entry)
     withdraw_offers(hass, entry)
     for coordinator in data.coordinators:
         _attend(hass, entry, coordinator)

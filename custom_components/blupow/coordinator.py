@@ -55,6 +55,8 @@ class BluPowData:
 
     coordinators: tuple[BluPowCoordinator, ...]
     bridge: BridgeConnection | None = None
+    whole: bool = True
+    """All devices of the bridge are understood: what is not known of does not exist."""
 
     @property
     def only(self) -> BluPowCoordinator:

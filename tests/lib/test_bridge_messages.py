@@ -178,6 +178,14 @@ def test_ages_of_all_devices() -> None:
     assert found.failure.age == 302.0
 
 
+def test_device_of_a_newer_bridge() -> None:
+    """The others are understood all the same; it is told apart from one that is gone."""
+    newer = report(id="newer", units=[{"profile": "wind_turbine"}])
+    push = parse_push({"type": "devices", "sequence": 1, "devices": [newer, report()]})
+    assert [item.device.id for item in push.reports] == ["c4d36a000035"]
+    assert push.not_understood == ("newer",)
+
+
 def test_info() -> None:
     """Which bridge it is; what a newer one says beside that is left aside."""
     info = parse_info({"id": "a", "name": "Van", "version": "4", "api": 2, "more": 1})
@@ -217,6 +225,7 @@ def test_device_that_is_none(changes: dict[str, Any]) -> None:
         {"type": "state", "sequence": "x", "device": "a"},
         {"type": "snapshot", "sequence": 1, "devices": {}},
         {"type": "snapshot", "sequence": 1, "devices": [[]]},
+        {"type": "snapshot", "sequence": 1, "devices": [{"id": 1}]},
     ],
 )
 def test_message_that_is_none(message: Any) -> None:

@@ -91,9 +91,10 @@ class BridgeClient:
     async def devices(self) -> tuple[DeviceReport, ...]:
         """Return its devices. Raises BridgeError."""
         try:
-            return parse_reports((await self._ask("GET", "devices"))["devices"])
+            reports, _ = parse_reports((await self._ask("GET", "devices"))["devices"])
         except (Malformed, *MALFORMED) as err:
             raise CannotConnect(f"the bridge's answer is not understood: {err}") from err
+        return reports
 
     async def device(self, device_id: str) -> DeviceReport:
         """Return one device. Raises BridgeError, ReaderError."""

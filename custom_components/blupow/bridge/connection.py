@@ -52,8 +52,10 @@ class RemoteDevice(Protocol):
 class BridgeListener(Protocol):
     """What is done about what concerns the bridge as a whole."""
 
-    def devices_listed(self, reports: tuple[DeviceReport, ...]) -> None:
-        """Take which devices the bridge has."""
+    def devices_listed(
+        self, reports: tuple[DeviceReport, ...], not_understood: tuple[str, ...]
+    ) -> None:
+        """Take which devices the bridge has; others are there, but are not understood."""
 
     def bridge_found(self, info: BridgeInfo) -> None:
         """Take which bridge it is."""
@@ -96,6 +98,7 @@ class BridgeConnection:
         self._resume: tuple[str, int] | None = None
         self._running: asyncio.Task[None] | None = None
         self._retry = asyncio.Event()
+        self._told_malformed = False
         self._fault: str | None = None
         """A fault of BluPow's own that was logged already."""
 
@@ -201,11 +204,14 @@ class BridgeConnection:
 
     @callback
     def _take(self, text: str) -> None:
-        """Take one message; what is malformed ends the connection."""
+        """Take one message; one that is not understood is left aside, and told once."""
         try:
             push = parse_push(json_loads(text))
         except (Malformed, *MALFORMED) as err:
-            raise CannotConnect(f"a message of the bridge is not understood: {err}") from err
+            if not self._told_malformed:
+                self._told_malformed = True
+                _LOGGER.warning("[push] %s: a message is not understood: %s", self.name, err)
+            return
         if self._resume is not None and push.sequence <= self._resume[1]:
             return
         self._resume = (self._instance, push.sequence)
@@ -215,7 +221,7 @@ class BridgeConnection:
                 for report in push.reports:
                     if (device := self.devices.get(report.device.id)) is not None:
                         device.reported(report)
-                self._listener.devices_listed(push.reports)
+                self._listener.devices_listed(push.reports, push.not_understood)
             case MessageType.OTHER:
                 return
             case _:

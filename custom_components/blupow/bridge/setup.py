@@ -66,7 +66,8 @@ def bridge_data(hass: HomeAssistant, entry: BluPowConfigEntry) -> BluPowData:
         _show_read_twice(hass, entry, device, shown=twice)
         if not twice:
             coordinators.append(BridgeCoordinator(hass, entry, bridge, device))
-    return BluPowData(tuple(coordinators), bridge)
+    devices = entry.data.get(CONF_DEVICES, [])
+    return BluPowData(tuple(coordinators), bridge, whole=len(known_devices(entry)) == len(devices))
 
 
 @callback
@@ -108,6 +109,10 @@ def addresses_read_by_bridges(hass: HomeAssistant) -> set[str]:
     }
 
 
+def _id(device: Message) -> str:
+    return str(device.get("id"))
+
+
 class BridgeEntry:
     """Does what concerns the entry of a bridge as a whole."""
 
@@ -117,10 +122,17 @@ class BridgeEntry:
         self._entry = entry
 
     @callback
-    def devices_listed(self, reports: tuple[DeviceReport, ...]) -> None:
-        """Store which devices the bridge has; when they are others, the entry is loaded again."""
+    def devices_listed(
+        self, reports: tuple[DeviceReport, ...], not_understood: tuple[str, ...]
+    ) -> None:
+        """Store which devices the bridge has; when they are others, the entry is loaded again.
+
+        One that is not understood stays as it was known.
+        """
+        stored: list[Message] = self._entry.data.get(CONF_DEVICES, [])
         devices: list[Message] = [device_message(report.device) for report in reports]
-        if devices == self._entry.data.get(CONF_DEVICES):
+        devices += [device for device in stored if device.get("id") in not_understood]
+        if sorted(devices, key=_id) == sorted(stored, key=_id):
             return
         before = {device.id for device in known_devices(self._entry)}
         gone = before - {device["id"] for device in devices}

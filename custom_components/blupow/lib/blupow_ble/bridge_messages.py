@@ -5,7 +5,7 @@ clocks of two machines may differ by hours. Two machines may also have different
 fields that it does not know aside, and a bridge of a newer version is refused as a whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 import re
@@ -159,6 +159,8 @@ class Push:
     sequence: int
     device_id: str | None = None
     reports: tuple[DeviceReport, ...] = ()
+    not_understood: tuple[str, ...] = ()
+    """Devices in the list that this release does not know how to read, by their ids."""
     state: RemoteState | None = None
     reading: RemoteReading | None = None
     failure: RemoteFailure | None = None
@@ -262,11 +264,20 @@ def parse_info(message: object) -> BridgeInfo:
         raise Malformed(f"the bridge does not say what it is: {err!r}") from err
 
 
-def parse_reports(message: object) -> tuple[DeviceReport, ...]:
-    """Return the devices in a list. Raises Malformed."""
+def parse_reports(message: object) -> tuple[tuple[DeviceReport, ...], tuple[str, ...]]:
+    """Return the devices in a list, and the ids of those that are not understood. Raises Malformed."""
     if not isinstance(message, list):
         raise Malformed("the devices are no list")
-    return tuple(parse_report(item) for item in message)
+    reports: list[DeviceReport] = []
+    not_understood: list[str] = []
+    for item in message:
+        try:
+            reports.append(parse_report(item))
+        except Malformed:
+            if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+                raise
+            not_understood.append(item["id"])
+    return tuple(reports), tuple(not_understood)
 
 
 def parse_report(message: object) -> DeviceReport:
@@ -288,15 +299,17 @@ def parse_push(message: object) -> Push:
     try:
         found = _object(message)
         kind = MessageType(found["type"]) if found["type"] in KNOWN_TYPES else MessageType.OTHER
-        reports: Sequence[DeviceReport] = ()
+        reports: tuple[DeviceReport, ...] = ()
+        not_understood: tuple[str, ...] = ()
         if kind in (MessageType.SNAPSHOT, MessageType.DEVICES):
-            reports = parse_reports(found["devices"])
+            reports, not_understood = parse_reports(found["devices"])
         of_device = kind not in (MessageType.SNAPSHOT, MessageType.DEVICES, MessageType.OTHER)
         return Push(
             type=kind,
             sequence=int(found["sequence"]),
             device_id=str(found["device"]) if of_device else None,
-            reports=tuple(reports),
+            reports=reports,
+            not_understood=not_understood,
             state=_state(found["state"]) if of_device and "state" in found else None,
             reading=_reading(found["reading"]) if kind is MessageType.READING else None,
             failure=_failure(found["failure"]) if kind is MessageType.FAILURE else None,
