@@ -164,6 +164,9 @@ def without(**changes: Any) -> dict[str, Any]:
         without(taken_at=1e300),
         without(day_mark=[1]),
         without(day_mark=[1, "someday"]),
+        without(changes={"schedule": {}, "state": {"before": {"ac_charge_current": [1]}}}),
+        without(changes={"schedule": {"charge_start_time": "noon"}, "state": {}}),
+        without(changes=7),
     ],
     ids=str,
 )

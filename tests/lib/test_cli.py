@@ -27,6 +27,20 @@ from ..helpers.frames import (
 from ..helpers.simulated import INVERTER_ADDRESS
 
 
+def test_command_as_it_was_typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The installed command takes its arguments from the command line, and ends with their exit code."""
+    capture = CAPTURES[0]
+    typed = ["decode", "--profile", capture.profile, "--model", capture.model]
+    start = ["--start", str(capture.start), "--json"]
+    monkeypatch.setattr(sys, "argv", ["blupow", *typed, *start, capture.frame])
+    assert cli.command() == 0
+    assert json.loads(capsys.readouterr().out)["values"] == capture.values
+    monkeypatch.setattr(sys, "argv", ["blupow", *typed, *start, "no hex"])
+    assert cli.command() == cli.EXIT_FAILED
+
+
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.start))
 def test_decode_json(capture: Capture, capsys: pytest.CaptureFixture[str]) -> None:
     """The documented form, with the values of the captures."""
