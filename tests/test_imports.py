@@ -16,7 +16,7 @@ LIBRARY = LIB / "blupow_ble"
 BRIDGE = ROOT / "bridge" / "blupow_bridge"
 
 FLOORS = (
-    ("output", "text"),
+    ("output", "text", "waiting"),
     ("connection_log",),
     ("protocol",),
     ("profiles",),

@@ -21,6 +21,7 @@ from blupow_ble.reader.discovery import object_path_of
 from blupow_ble.reader.link_errors import explain, no_adapter
 from blupow_ble.reader.messages import Device
 from blupow_ble.reader.route import Route, RouteKind
+from blupow_ble.waiting import wait_at_most
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ type OnHeard = Callable[[], None]
 class Heard:
     """The last advertisement of a device. `at` is seconds of the monotonic clock."""
 
-    name: str
     rssi: int
     at: float
     object_path: str | None
@@ -245,7 +245,7 @@ class Radio:
                     ReaderError(ErrorCode.ADAPTER_UNAVAILABLE, text, stage=Stage.START)
                 )
             if self._problem is not None:
-                await _wait_at_most(self._again, pause)
+                await wait_at_most(self._again, pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _until_silent(self) -> None:
@@ -254,7 +254,7 @@ class Radio:
         Raises ReaderError when the adapter is gone, of which a scan says nothing.
         """
         while not self._again.is_set() and monotonic() - self._heard_at < SILENCE_LIMIT:
-            await _wait_at_most(self._again, CHECK_PAUSE)
+            await wait_at_most(self._again, CHECK_PAUSE)
             if not await bluez.has_adapter():
                 raise no_adapter()
 
@@ -272,7 +272,6 @@ class Radio:
         if (listener := self._listeners.get(address)) is None:
             return  # phones change their addresses all day
         self.heard[address] = Heard(
-            name=advertisement.local_name or device.name or "",
             rssi=advertisement.rssi,
             at=self._heard_at,
             object_path=object_path_of(device),
@@ -284,12 +283,3 @@ def _route(address: str, name: str, object_path: str, reason: str) -> Route:
     adapter = object_path.split("/")[3]
     device = Device(address=address, name=name, object_path=object_path, adapter=adapter)
     return Route(kind=RouteKind.ISOLATED, reason=reason, device=device, source=adapter)
-
-
-async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, or until the time is up."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -139,7 +139,11 @@ async def _watch(path: Path, hub: Hub, again: asyncio.Event) -> None:
                 _LOGGER.warning("[route] the configuration stays as it was: %s", line)
             continue
         set_up_logging(config)
-        await hub.reload(config)
+        try:
+            await hub.reload(config)
+        except Exception:
+            # a fault of the bridge: the next change must be seen all the same
+            _LOGGER.exception("[route] a fault of the bridge itself")
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

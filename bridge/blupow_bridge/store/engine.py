@@ -1,7 +1,5 @@
 """Opens the database, and brings its tables to the newest form."""
 
-import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,24 +116,6 @@ def first_line(err: BaseException) -> str:
     """Return what an error says, as one line for people."""
     lines = str(getattr(err, "orig", None) or err).splitlines()
     return lines[0] if lines else type(err).__name__
-
-
-async def ended(task: asyncio.Task[None], limit: float) -> None:
-    """Wait until a task that was told to stop has done so; one that takes too long is cancelled.
-
-    A task that is cancelled while it connects may leave a connection open.
-    """
-    _, late = await asyncio.wait((task,), timeout=limit)
-    if late:
-        task.cancel()
-        await asyncio.wait((task,))
-
-
-async def waited_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, or until the time is up."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 def insert_into(engine: AsyncEngine, table: Table) -> Any:

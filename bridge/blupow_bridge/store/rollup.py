@@ -10,12 +10,13 @@ from time import time
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from blupow_ble.waiting import wait_at_most, wait_ended
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import Table
 
 from .aggregates import HOUR, Aggregate, of_hours, of_readings
-from .engine import DATABASE_ERRORS, LAST_TRY, ended, insert_into, waited_at_most
+from .engine import DATABASE_ERRORS, LAST_TRY, insert_into
 from .tables import DAILY, HOURLY, READINGS
 from .writer import Row
 
@@ -67,7 +68,7 @@ class Rollup:
         """Work out what is new, and stop."""
         self._stop.set()
         if self._task is not None:
-            await ended(self._task, LAST_TRY)
+            await wait_ended(self._task, LAST_TRY)
             self._task = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_TRY):
@@ -87,7 +88,7 @@ class Rollup:
                 if loop.time() - removed_at >= RETENTION_PAUSE:
                     removed_at = loop.time()
                     await self._guarded(self.remove_old(time()))
-            await waited_at_most(self._stop, PAUSE)
+            await wait_at_most(self._stop, PAUSE)
 
     async def round(self) -> None:
         """Work out the hours with new readings, and their days; what fails is left for the next round."""

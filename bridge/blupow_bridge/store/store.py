@@ -7,18 +7,10 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from blupow_ble.waiting import wait_at_most, wait_ended
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import (
-    DATABASE_ERRORS,
-    LAST_TRY,
-    StoreError,
-    ended,
-    first_line,
-    migrate,
-    open_engine,
-    waited_at_most,
-)
+from .engine import DATABASE_ERRORS, LAST_TRY, StoreError, first_line, migrate, open_engine
 from .history import History
 from .rollup import Counters, Rollup
 from .writer import FIRST_PAUSE, LONGEST_PAUSE, Row, Writer
@@ -63,7 +55,7 @@ class Store:
         """Write what waits, and close."""
         self._stop.set()
         if self._opening is not None:
-            await ended(self._opening, LAST_TRY)
+            await wait_ended(self._opening, LAST_TRY)
         await self.writer.stop()
         if self.ready:
             await self._rollup.stop()
@@ -95,7 +87,7 @@ class Store:
     async def _open_later(self) -> None:
         pause = FIRST_PAUSE
         while True:
-            await waited_at_most(self._stop, pause)
+            await wait_at_most(self._stop, pause)
             if self._stop.is_set():
                 return
             pause = min(2 * pause, LONGEST_PAUSE)

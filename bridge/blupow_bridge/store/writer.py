@@ -12,17 +12,10 @@ from typing import Any, Final
 
 from blupow_ble.profiles.declaration import Value
 from blupow_ble.reader.answers import is_value
+from blupow_ble.waiting import wait_at_most, wait_ended
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from .engine import (
-    DATABASE_ERRORS,
-    LAST_TRY,
-    ended,
-    first_line,
-    insert_into,
-    refuses_data,
-    waited_at_most,
-)
+from .engine import DATABASE_ERRORS, LAST_TRY, first_line, insert_into, refuses_data
 from .tables import READINGS
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,7 +81,7 @@ class Writer:
         self._stop.set()
         self._there.set()
         if self._task is not None:
-            await ended(self._task, LAST_TRY)
+            await wait_ended(self._task, LAST_TRY)
             self._task = None
         # first: a database that is away may take longer than the bridge has
         await asyncio.to_thread(_write_spool, self._spool, tuple(self._waiting))
@@ -121,7 +114,7 @@ class Writer:
             if await self._write_waiting():
                 pause = FIRST_PAUSE
                 continue
-            await waited_at_most(self._stop, pause)
+            await wait_at_most(self._stop, pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             self._there.set()
 

@@ -123,12 +123,9 @@ class BridgeReader:
         """Do nothing: the bridge has the link."""
 
 
-UNREACHABLE: Final = ErrorCode.BRIDGE_UNREACHABLE
-
-
 def unreachable(err: BridgeError) -> ReaderError:
     """Return the error of a bridge that does not answer."""
-    return ReaderError(UNREACHABLE, str(err), stage=Stage.START)
+    return ReaderError(ErrorCode.BRIDGE_UNREACHABLE, str(err), stage=Stage.START)
 
 
 def _not_understood(err: BaseException) -> ReaderError:

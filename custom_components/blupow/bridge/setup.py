@@ -1,7 +1,6 @@
 """Sets up the entry of a bridge: its connection, and a coordinator for each of its devices."""
 
 import logging
-from typing import Final
 
 from homeassistant.const import (
     CONF_DEVICES,
@@ -32,8 +31,6 @@ from .connection import BridgeConnection
 from .coordinator import BridgeCoordinator, device_key
 
 _LOGGER = logging.getLogger(__name__)
-
-CONF_BRIDGE: Final = "bridge"
 
 
 def address_of(entry: BluPowConfigEntry) -> BridgeAddress:

@@ -4,7 +4,6 @@ A scan is for people at the command line: beside Home Assistant's it would hear 
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from bleak import BleakScanner
@@ -14,6 +13,7 @@ from bleak_retry_connector import get_device
 
 from ..protocol.errors import ErrorCode, ReaderError, Stage
 from ..protocol.radio import RADIO_ERRORS
+from ..waiting import wait_at_most
 from .bluez import has_adapter
 from .link_errors import explain, no_adapter
 
@@ -86,7 +86,7 @@ async def scan(
             asyncio.timeout(scan_time + SCAN_START_LIMIT),
             BleakScanner(on_advertisement, bluez={"filters": {"DuplicateData": True}}),
         ):
-            await _wait_at_most(heard, scan_time)
+            await wait_at_most(heard, scan_time)
     except TimeoutError:
         raise ReaderError(
             ErrorCode.ADAPTER_UNAVAILABLE,
@@ -96,9 +96,3 @@ async def scan(
     except RADIO_ERRORS as err:
         raise explain(err) from err
     return found
-
-
-async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    """Wait for an event, or until the time is up."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
