@@ -8,7 +8,9 @@ import ssl
 import stat
 import subprocess
 
+import aiohttp
 from blupow_bridge.http import auth, limits
+from blupow_bridge.http.app import LONGEST_LINE
 from blupow_bridge.http.auth import Token
 from blupow_bridge.http.limits import LARGEST_BODY
 from blupow_bridge.metrics import HubCollector
@@ -168,7 +170,7 @@ async def test_settings(served: Served) -> None:
     _, report = await served.ask("POST", path, json={"changes": {"nonsense": 1}})
     assert report["settings"][0]["outcome"] == "refused"
     status, body = await served.ask("POST", path, json={"unit": "7", "changes": {"x": 1}})
-    assert (status, body["error"]["code"]) == (404, "no_such_unit")
+    assert (status, body["error"]["code"]) == (400, "bad_request")
 
 
 async def test_changes_that_are_not_allowed(served: Served) -> None:
@@ -233,7 +235,7 @@ async def test_history(served: Served) -> None:
         assert (status, body["error"]["code"]) == (400, "bad_request"), query
         assert body["error"]["message"]
     status, body = await served.ask("GET", f"{path}?unit=9")
-    assert (status, body["error"]["code"]) == (404, "no_such_unit")
+    assert (status, body["error"]["code"]) == (400, "bad_request")
 
 
 async def test_history_without_a_database(tmp_path: Path) -> None:
@@ -296,6 +298,17 @@ async def test_wrong_method_and_address(served: Served) -> None:
     assert (status, body["error"]["code"]) == (404, "not_found")
     status, body = await served.ask("GET", "/page/../../config.py", token=None)
     assert status in (401, 404)
+
+
+async def test_long_addresses(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """They are answered as all others; one beyond all measure is refused, and fills no log."""
+    path = "/api/v1/devices/virtual_inverter/history"
+    status, body = await served.ask("GET", path, params={"unit": "x" * 20_000})
+    assert (status, body["error"]["code"]) == (400, "bad_request")
+    url = f"{served.url}{path}?unit={'x' * 2 * LONGEST_LINE}"
+    async with aiohttp.ClientSession() as client, client.get(url) as response:
+        assert response.status == 400
+    assert [record.message for record in caplog.records if record.exc_info] == []
 
 
 async def test_rate_limit(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """The web server: its addresses, its page, its start and its stop."""
 
+import logging
 from pathlib import Path
 import ssl
-from typing import Final
+from typing import Final, override
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from ..config import HttpConfig
 from ..hub import Hub
@@ -18,6 +20,21 @@ PAGE: Final = Path(__file__).resolve().parent.parent / "page"
 REQUEST_LIMIT: Final = 30.0
 """Seconds within which a request must have come, and an idle connection is closed."""
 STOP_LIMIT: Final = 5.0
+LONGEST_LINE: Final = 128 * 1024
+"""Bytes of an address; what is longer is refused before any handler sees it."""
+
+
+class MalformedRequests(logging.Filter):
+    """Leaves out what a client did wrong: it is told so, and the log is not for it to fill."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is of a fault of the server."""
+        return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_SERVER_LOGGER = logging.getLogger(f"{__name__}.server")
+_SERVER_LOGGER.addFilter(MalformedRequests())
 
 
 def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
@@ -83,6 +100,8 @@ class WebServer:
         self._runner = web.AppRunner(
             application(hub, token, http),
             access_log=None,
+            logger=_SERVER_LOGGER,
+            max_line_size=LONGEST_LINE,
             keepalive_timeout=REQUEST_LIMIT,
             shutdown_timeout=STOP_LIMIT,
         )

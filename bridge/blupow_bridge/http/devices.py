@@ -164,7 +164,7 @@ def unit_of(device: BridgeDevice, key: str) -> UnitState:
     for unit in device.supervisor.units:
         if unit.key == key:
             return unit
-    raise ApiError(404, "no_such_unit", f"{device.config.name} has no unit {key!r}")
+    raise ApiError(404, "no_such_unit", f"{device.config.name} has no unit {key[:80]!r}")
 
 
 async def _from_device[T](work: Awaitable[T]) -> T:
