@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Write README's table of devices and docs/registers.md from the profiles; --check only compares."""
+"""Write README's table of devices, docs/registers.md, and the names of entities that a bridge knows.
+
+They follow from the profiles and from the texts of Home Assistant. With --check they are only compared.
+"""
 
 import argparse
 from collections.abc import Iterator
+import json
 from pathlib import Path
 import sys
 
@@ -16,6 +20,8 @@ from blupow_ble.profiles.setting import Setting, SettingKind
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- devices begin: written by scripts/describe.py -->"
 END = "<!-- devices end -->"
+TEXTS = ROOT / "custom_components" / "blupow" / "translations" / "en.json"
+NAMES = ROOT / "bridge" / "blupow_bridge" / "mqtt" / "names.json"
 
 
 def devices() -> Iterator[str]:
@@ -215,6 +221,16 @@ def _day(field: HistoryField) -> str:
     return f"{field.key} ({field.unit_of_measurement})"
 
 
+def names() -> str:
+    """Return the names of all entities, by platform and key, as JSON."""
+    platforms = json.loads(TEXTS.read_text())["entity"]
+    found = {
+        platform: {key: text["name"] for key, text in entities.items()}
+        for platform, entities in platforms.items()
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
 def written() -> dict[Path, str]:
     """Return the files that are written, as they should be."""
     readme = ROOT / "README.md"
@@ -226,6 +242,7 @@ def written() -> dict[Path, str]:
     return {
         readme: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}",
         ROOT / "docs" / "registers.md": "\n".join(registers()).strip() + "\n",
+        NAMES: names(),
     }
 
 

@@ -6,8 +6,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.blupow.descriptions import describe
-from custom_components.blupow.lib.blupow_ble.profiles import PROFILES
+from custom_components.blupow.descriptions import describe_sensor
+from custom_components.blupow.lib.blupow_ble.profiles import PROFILES, presentation
 from custom_components.blupow.lib.blupow_ble.profiles.declaration import Counter, UnitOfMeasurement
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.core import HomeAssistant
@@ -128,7 +128,7 @@ async def test_device(
 
 
 ENERGY = {
-    (field.key, field.unit_of_measurement): describe(field)
+    (field.key, field.unit_of_measurement): describe_sensor(presentation.of_field(field))
     for profile in PROFILES.values()
     for model in profile.models
     for field in profile.register_map(model).fields

@@ -11,11 +11,11 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.blupow.const import DOMAIN
+from custom_components.blupow.lib.blupow_ble.profiles.presentation import sensors_of
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
 from custom_components.blupow.lib.blupow_ble.reader.route import RouteKind
 from custom_components.blupow.lib.blupow_ble.virtual.device import VirtualDevice
 from custom_components.blupow.migration import KEYS_OF_RELEASE_2
-from custom_components.blupow.sensor import sensors_of
 from custom_components.blupow.units import units_of
 from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import SOURCE_IGNORE, ConfigEntryState, ConfigSubentryData
@@ -132,7 +132,7 @@ async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
 def test_successors_are_sensors(family: str) -> None:
     """Each old key leads to a sensor that this release has, and no two to the same."""
     (unit,) = units_of(FAMILIES[family].entry())
-    ours = {item.key for item in sensors_of(unit)}
+    ours = {item.key for item in sensors_of(unit.register_map)}
     successors = list(KEYS_OF_RELEASE_2[family].values())
     assert set(successors) <= ours
     assert len(set(successors)) == len(successors)

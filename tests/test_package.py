@@ -15,20 +15,12 @@ import yaml
 from custom_components.blupow.bank_sensors import BANK_SENSORS
 from custom_components.blupow.button import RECONNECT
 from custom_components.blupow.const import DOMAIN, EARLY_PLATFORMS, PLATFORMS, SUBENTRY_UNIT
-from custom_components.blupow.descriptions import (
-    FAULT,
-    LIST_KINDS,
-    ON_THE_DEVICE_PAGE,
-    describe,
-    describe_computed,
-    describe_estimate,
-    describe_worst_fault,
-)
+from custom_components.blupow.descriptions import describe_sensor
 from custom_components.blupow.event import CONNECTION
 from custom_components.blupow.events import short_name
 from custom_components.blupow.issues import NOT_FIXABLE, IssueKind
-from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES
-from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Kind
+from custom_components.blupow.lib.blupow_ble.profiles import MANUFACTURER_ID, PROFILES, presentation
+from custom_components.blupow.lib.blupow_ble.profiles.declaration import FaultGroup, Field, Kind
 from custom_components.blupow.lib.blupow_ble.profiles.setting import OFF, ON, Evidence, SettingKind
 from custom_components.blupow.lib.blupow_ble.profiles.setting_rules import Reason
 from custom_components.blupow.lib.blupow_ble.protocol.errors import ErrorCode
@@ -154,14 +146,24 @@ SENSORS: list[SensorEntityDescription] = [
     *LINK_SENSORS,
     *BANK_SENSORS,
     *(
-        describe(field)
+        describe_sensor(
+            presentation.of_field(item)
+            if isinstance(item, Field)
+            else presentation.of_computed(item)
+        )
         for _, register_map in MODELS
-        for field in register_map.fields
-        if field.info not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS)
+        for item in presentation.sensors_of(register_map)
     ),
-    *(describe_computed(item) for _, register_map in MODELS for item in register_map.computed),
-    *(describe_estimate(item) for profile, _ in MODELS for item in profile.estimates),
-    *(describe_worst_fault(profile) for profile, _ in MODELS if profile.faults),
+    *(
+        describe_sensor(presentation.of_estimate(item))
+        for profile, _ in MODELS
+        for item in profile.estimates
+    ),
+    *(
+        describe_sensor(presentation.of_worst_fault(profile))
+        for profile, _ in MODELS
+        if profile.faults
+    ),
 ]
 FLAGS = {
     field.key: field
@@ -455,7 +457,7 @@ def test_every_entity_has_its_name_and_states() -> None:
     assert len(set(names)) == len(names)
     assert set(english["connection_status"]["state"]) == set(ConnectionStatus)
     binary = ENGLISH["entity"]["binary_sensor"]
-    assert set(binary) == FLAGS.keys() | {FAULT.key, *FaultGroup}
+    assert set(binary) == FLAGS.keys() | {presentation.ANY_FAULT, *FaultGroup}
     binary_names = [text["name"] for text in binary.values()]
     assert len(set(binary_names)) == len(binary_names)
     assert set(ENGLISH["entity"]["button"]) == {RECONNECT.key}
@@ -471,7 +473,7 @@ def test_faults_have_their_texts() -> None:
     english = ENGLISH["entity"]["sensor"]["worst_fault"]["state"]
     states = {fault.state for profile, _ in MODELS for fault in profile.faults}
     assert set(english) == {"none", *states}
-    groups: dict[str, set[str]] = {FAULT.key: states}
+    groups: dict[str, set[str]] = {presentation.ANY_FAULT: states}
     for profile, _ in MODELS:
         for fault in profile.faults:
             groups.setdefault(fault.group, set()).add(fault.state)

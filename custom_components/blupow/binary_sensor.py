@@ -4,21 +4,16 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final, override
 
-from homeassistant.components.binary_sensor import BinarySensorEntity, BinarySensorEntityDescription
+from homeassistant.components.binary_sensor import BinarySensorEntity
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .descriptions import FAULT, cells_of, describe_flag, describe_group
+from .descriptions import cells_of, describe_binary_sensor
 from .entity import BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .lib.blupow_ble.profiles.declaration import (
-    ANY_UNKNOWN_FAULT,
-    Fault,
-    FaultGroup,
-    Field,
-    Kind,
-    is_unknown,
-)
+from .lib.blupow_ble.profiles import presentation
+from .lib.blupow_ble.profiles.declaration import FaultGroup, Field
+from .lib.blupow_ble.supervisor.unit_faults import active_faults, has_fault
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 
 PARALLEL_UPDATES = 0
@@ -42,32 +37,20 @@ async def async_setup_entry(
 
 def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[EntityWhenSeen]:
     """Yield the binary sensors of a unit."""
-    for field in unit.register_map.fields:
-        if field.kind is Kind.FLAG:
-            yield EntityWhenSeen(
-                unit=unit,
-                key=field.key,
-                seen=partial(unit.has_sent, field.key) if field.optional else lambda: True,
-                create=partial(BluPowFlag, coordinator, unit, field),
-            )
-    for group in groups_of(unit):
+    for field in presentation.flags_of(unit.register_map):
         yield EntityWhenSeen(
             unit=unit,
-            key=described(group).key,
+            key=field.key,
+            seen=partial(unit.has_sent, field.key) if field.optional else lambda: True,
+            create=partial(BluPowFlag, coordinator, unit, field),
+        )
+    for group in presentation.groups_of(unit.profile):
+        yield EntityWhenSeen(
+            unit=unit,
+            key=presentation.of_group(group).key,
             seen=partial(unit.has_reported, group),
             create=partial(BluPowFault, coordinator, unit, group),
         )
-
-
-def groups_of(unit: UnitState) -> list[FaultGroup | None]:
-    """Return the groups of a unit's faults; None is that of all of them."""
-    groups = dict.fromkeys(fault.group for fault in unit.profile.faults)
-    return [None, *groups] if groups else []
-
-
-def described(group: FaultGroup | None) -> BinarySensorEntityDescription:
-    """Return the description of the binary sensor of a group, or of all of them."""
-    return FAULT if group is None else describe_group(group)
 
 
 class BluPowFlag(BluPowReadingEntity, BinarySensorEntity):
@@ -75,7 +58,7 @@ class BluPowFlag(BluPowReadingEntity, BinarySensorEntity):
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, field: Field) -> None:
         """Initialize the binary sensor of a field."""
-        super().__init__(coordinator, unit, describe_flag(field))
+        super().__init__(coordinator, unit, describe_binary_sensor(presentation.of_flag(field)))
 
     @property
     @override
@@ -92,33 +75,19 @@ class BluPowFault(BluPowReadingEntity, BinarySensorEntity):
         self, coordinator: BluPowCoordinator, unit: UnitState, group: FaultGroup | None
     ) -> None:
         """Initialize the binary sensor of a group, or of all of them."""
-        super().__init__(coordinator, unit, described(group))
+        super().__init__(coordinator, unit, describe_binary_sensor(presentation.of_group(group)))
         self._group = group
-
-    @property
-    def _active(self) -> list[Fault] | None:
-        """The group's active faults, the worst first; None if this reading did not tell."""
-        if (active := self.unit.active_faults) is None:
-            return None
-        unnamed = sorted(name for name in active if is_unknown(name))
-        faults = (
-            *(fault for fault in self.unit.profile.faults if fault.name in active),
-            *(Fault(name=name, group=ANY_UNKNOWN_FAULT.group) for name in unnamed),
-        )
-        return [fault for fault in faults if self._group in (None, fault.group)]
 
     @property
     @override
     def is_on(self) -> bool | None:
         """Return whether a fault is active; None if this reading did not tell of all there may be."""
-        if self._active:
-            return True
-        return False if self._active is not None and self.unit.knows(self._group) else None
+        return has_fault(self.unit, self._group)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
         """Return the active faults, the worst first, and the cells that they are about."""
-        if (active := self._active) is None:
+        if (active := active_faults(self.unit, self._group)) is None:
             return None
         return {ACTIVE: list(dict.fromkeys(fault.state for fault in active))} | cells_of(active)

@@ -6,8 +6,9 @@ from homeassistant.components.sensor import RestoreSensor
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
-from .descriptions import describe_estimate
+from .descriptions import describe_sensor
 from .entity import BluPowReadingEntity
+from .lib.blupow_ble.profiles import presentation
 from .lib.blupow_ble.profiles.profile import Estimate
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 
@@ -17,7 +18,7 @@ class BluPowEstimatedEnergy(BluPowReadingEntity, RestoreSensor):
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState, estimate: Estimate) -> None:
         """Initialize the sensor."""
-        super().__init__(coordinator, unit, describe_estimate(estimate))
+        super().__init__(coordinator, unit, describe_sensor(presentation.of_estimate(estimate)))
         self._estimate = estimate
         self._energies = unit.energies
 

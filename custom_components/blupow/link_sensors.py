@@ -15,8 +15,8 @@ from homeassistant.const import SIGNAL_STRENGTH_DECIBELS_MILLIWATT, EntityCatego
 from homeassistant.helpers.typing import StateType
 
 from .coordinator import BluPowCoordinator
-from .descriptions import NONE
 from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
+from .lib.blupow_ble.profiles.presentation import NONE
 from .lib.blupow_ble.protocol.errors import ErrorCode
 from .lib.blupow_ble.reader.route import RouteKind
 from .lib.blupow_ble.supervisor.policies import ConnectionStatus

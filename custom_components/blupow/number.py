@@ -1,6 +1,6 @@
 """Numbers: settings that are one, and what a schedule needs."""
 
-from typing import Final, override
+from typing import override
 
 from homeassistant.components.number import (
     NumberDeviceClass,
@@ -13,6 +13,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
+from .lib.blupow_ble.profiles import presentation
 from .lib.blupow_ble.profiles.declaration import UnitOfMeasurement
 from .lib.blupow_ble.profiles.setting import Setting, SettingKind
 from .lib.blupow_ble.profiles.setting_rules import Limits, limits
@@ -33,14 +34,6 @@ from .setting_entities import (
 )
 
 PARALLEL_UPDATES = 1
-
-DEVICE_CLASSES: Final = {
-    UnitOfMeasurement.VOLT: NumberDeviceClass.VOLTAGE,
-    UnitOfMeasurement.AMPERE: NumberDeviceClass.CURRENT,
-    UnitOfMeasurement.SECOND: NumberDeviceClass.DURATION,
-    UnitOfMeasurement.MINUTE: NumberDeviceClass.DURATION,
-    UnitOfMeasurement.DAY: NumberDeviceClass.DURATION,
-}
 
 
 async def async_setup_entry(
@@ -171,10 +164,10 @@ class BluPowChargeWindowCurrent(BluPowScheduleEntity, NumberEntity):
 
 def described(setting: Setting) -> NumberEntityDescription:
     """Return the description of a setting's number."""
-    unit = setting.unit_of_measurement
+    unit, device_class = setting.unit_of_measurement, presentation.setting_class(setting)
     return NumberEntityDescription(
         key=entity_key(setting.key),
         translation_key=setting.key,
-        device_class=DEVICE_CLASSES.get(unit) if unit else None,
+        device_class=NumberDeviceClass(device_class) if device_class else None,
         native_unit_of_measurement=unit.value if unit else None,
     )

@@ -1,6 +1,6 @@
 """Sensors: what the units sent, what follows from it, and what is known about the link."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, override
@@ -12,20 +12,13 @@ from homeassistant.helpers.typing import StateType
 
 from .bank_sensors import bank_sensors
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .descriptions import (
-    LIST_KINDS,
-    NONE,
-    ON_THE_DEVICE_PAGE,
-    WORST_FAULT,
-    cells_of,
-    describe,
-    describe_computed,
-    describe_worst_fault,
-)
+from .descriptions import cells_of, describe_sensor
 from .energy_sensors import BluPowEstimatedEnergy
 from .entity import BluPowEntity, BluPowReadingEntity, EntityWhenSeen, add_when_seen
-from .lib.blupow_ble.profiles.declaration import Computed, Fault, Field, Kind, unknown
+from .lib.blupow_ble.profiles import presentation
+from .lib.blupow_ble.profiles.declaration import Computed, Field, unknown
 from .lib.blupow_ble.supervisor.schedule import Mode
+from .lib.blupow_ble.supervisor.unit_faults import active_faults, worst_fault
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS, BluPowLinkSensorDescription
 from .setting_entities import ATTR_WAITING, SCHEDULE, BluPowOfSchedule, add_schedule, entity_key
@@ -62,7 +55,7 @@ def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[Entity
             seen=lambda: True,
             create=partial(BluPowEstimatedEnergy, coordinator, unit, estimate),
         )
-    for item in sensors_of(unit):
+    for item in presentation.sensors_of(unit.register_map):
         optional = isinstance(item, Field) and item.optional
         yield EntityWhenSeen(
             unit=unit,
@@ -73,18 +66,10 @@ def _of_unit(coordinator: BluPowCoordinator, unit: UnitState) -> Iterator[Entity
     if unit.profile.faults:
         yield EntityWhenSeen(
             unit=unit,
-            key=WORST_FAULT,
+            key=presentation.WORST_FAULT,
             seen=lambda: unit.active_faults is not None,
             create=partial(BluPowWorstFault, coordinator, unit),
         )
-
-
-def sensors_of(unit: UnitState) -> Iterable[Field | Computed]:
-    """Go through what becomes a sensor of a unit."""
-    for field in unit.register_map.fields:
-        if field.info not in ON_THE_DEVICE_PAGE and field.kind not in (Kind.FLAG, *LIST_KINDS):
-            yield field
-    yield from unit.register_map.computed
 
 
 class BluPowLinkSensor(BluPowEntity, SensorEntity):
@@ -115,10 +100,10 @@ class BluPowSensor(BluPowReadingEntity, SensorEntity):
     ) -> None:
         """Initialize the sensor."""
         if isinstance(item, Field):
-            described = describe(item, unit.value(item.key))
+            shown = presentation.of_field(item, unit.value(item.key))
         else:
-            described = describe_computed(item)
-        super().__init__(coordinator, unit, described)
+            shown = presentation.of_computed(item)
+        super().__init__(coordinator, unit, describe_sensor(shown))
         if isinstance(item, Field) and item.cell is not None:
             self._attr_translation_placeholders = {"number": str(item.cell)}
 
@@ -146,32 +131,21 @@ class BluPowWorstFault(BluPowReadingEntity, SensorEntity):
 
     def __init__(self, coordinator: BluPowCoordinator, unit: UnitState) -> None:
         """Initialize the sensor."""
-        super().__init__(coordinator, unit, describe_worst_fault(unit.profile))
+        shown = presentation.of_worst_fault(unit.profile)
+        super().__init__(coordinator, unit, describe_sensor(shown))
 
     @property
     @override
     def native_value(self) -> StateType:
         """Return the worst one; None if this reading did not tell."""
-        if (worst := self._worst) is not None:
-            return worst.state
-        return NONE if self.unit.active_faults is not None and self.unit.knows(None) else None
-
-    @property
-    def _worst(self) -> Fault | None:
-        return self.unit.profile.worst(self.unit.active_faults or ())
+        return worst_fault(self.unit)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
         """Return the cells that the worst fault is about."""
-        if (worst := self._worst) is None:
-            return None
-        active = self.unit.active_faults or ()
-        return cells_of(
-            fault
-            for fault in self.unit.profile.faults
-            if fault.name in active and fault.state == worst.state
-        )
+        active, worst = active_faults(self.unit, None), self.native_value
+        return cells_of(fault for fault in active if fault.state == worst) if active else None
 
 
 class BluPowScheduleMode(BluPowOfSchedule, SensorEntity):

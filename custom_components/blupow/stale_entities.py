@@ -6,16 +6,13 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
 from .bank_sensors import BANK_SENSORS
-from .binary_sensor import described, groups_of
 from .button import RECONNECT
 from .coordinator import BluPowConfigEntry, BluPowCoordinator
-from .descriptions import WORST_FAULT
 from .entity import unique_id
 from .event import CONNECTION
-from .lib.blupow_ble.profiles.declaration import Kind
+from .lib.blupow_ble.profiles import presentation
 from .lib.blupow_ble.supervisor.unit_state import UnitState
 from .link_sensors import LINK_SENSORS
-from .sensor import sensors_of
 from .setting_entities import control_keys
 
 
@@ -43,8 +40,8 @@ def _unique_ids(coordinator: BluPowCoordinator) -> Iterator[str]:
 
 def _keys(unit: UnitState) -> Iterator[str]:
     """Go through the keys of all entities that a unit may have."""
-    yield WORST_FAULT
-    yield from (item.key for item in sensors_of(unit))
+    yield presentation.WORST_FAULT
+    yield from (item.key for item in presentation.sensors_of(unit.register_map))
     yield from (estimate.key for estimate in unit.estimates)
-    yield from (item.key for item in unit.register_map.fields if item.kind is Kind.FLAG)
-    yield from (described(group).key for group in groups_of(unit))
+    yield from (item.key for item in presentation.flags_of(unit.register_map))
+    yield from (presentation.of_group(group).key for group in presentation.groups_of(unit.profile))
