@@ -11,8 +11,8 @@ from blupow_ble.text import cleaned
 from zeroconf import Error as ZeroconfError, IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
-from .http.status import release
 from .hub import Hub
+from .version import release
 
 _LOGGER = logging.getLogger(__name__)
 

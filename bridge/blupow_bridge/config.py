@@ -18,6 +18,7 @@ from blupow_ble.profiles.profile import Model, Profile
 from blupow_ble.reader.messages import VIRTUAL
 from blupow_ble.reader.plan import OWN_UNIT
 from blupow_ble.supervisor.options import LONGEST_INTERVAL, Options
+from blupow_ble.supervisor.reconnection import Strategy
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -60,6 +61,12 @@ def _address(text: str) -> str:
 def _profile(text: str) -> str:
     if text not in PROFILES:
         raise ValueError(f"unknown profile; there are: {', '.join(PROFILES)}")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"[^\s+#/$][^\s+#/]*(/[^\s+#/]+)*", text):
+        raise ValueError("no beginning of a topic; one looks like blupow or vans/blupow")
     return text
 
 
@@ -223,6 +230,54 @@ class StoreConfig(_Section):
         return self
 
 
+class MqttConfig(_Section):
+    """The broker that the bridge publishes to."""
+
+    host: Annotated[str, Field(min_length=1, max_length=255)]
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """1883 by default, 8883 with TLS."""
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    """Its content is the password, or a token."""
+    password_command: tuple[str, ...] = ()
+    """A program with its arguments, which prints the password, or a token."""
+    tls: bool = False
+    ca_file: Path | None = None
+    """Who has signed the broker's certificate, if that is nobody whom this machine trusts anyway."""
+    certificate: Path | None = None
+    """Of this client, where the broker asks for one."""
+    key: Path | None = None
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """`auto` is MQTT 5, and 3.1.1 where the broker does not have it."""
+    keepalive: Annotated[int, Field(ge=5, le=3600)] = 60
+    """Seconds."""
+    strategy: Strategy = Strategy.BACK_OFF
+    """What a recovery does once ten attempts to reconnect have failed."""
+    topic_prefix: Annotated[str, AfterValidator(_topic)] = "blupow"
+    discovery: bool = True
+    """Describe all entities to Home Assistant."""
+    discovery_prefix: Annotated[str, AfterValidator(_topic)] = "homeassistant"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        passwords = (self.password, self.password_file, self.password_command or None)
+        if sum(item is not None for item in passwords) > 1:
+            raise ValueError("give one of password, password_file, and password_command")
+        if self.username is None and any(item is not None for item in passwords):
+            raise ValueError("a password needs a username")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a client certificate needs both `certificate` and `key`")
+        if not self.tls and (self.ca_file is not None or self.certificate is not None):
+            raise ValueError("certificates need `tls = true`")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port."""
+        return self.host, self.port or (8883 if self.tls else 1883)
+
+
 class Config(BaseSettings):
     """The configuration of one bridge."""
 
@@ -238,6 +293,7 @@ class Config(BaseSettings):
     log_level: Literal["debug", "info", "warning"] = "info"
     http: HttpConfig = HttpConfig()
     store: StoreConfig = StoreConfig()
+    mqtt: MqttConfig | None = None
     devices: tuple[DeviceConfig, ...] = ()
 
     @classmethod
@@ -362,6 +418,7 @@ def _names_beside(location: Location) -> list[str]:
 _SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "http": HttpConfig,
     "store": StoreConfig,
+    "mqtt": MqttConfig,
     "devices": DeviceConfig,
     "units": UnitConfig,
 }

@@ -7,7 +7,7 @@ import json
 import logging
 from pathlib import Path
 import secrets
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from blupow_ble.bridge_messages import (
     DeviceDescription,
@@ -30,6 +30,7 @@ from blupow_ble.supervisor.unit_state import UnitState
 
 from .clock import LoopClock
 from .config import DeviceConfig
+from .files import write_whole
 from .radio import Radio
 from .reader import DeviceReader, RadioRemedies
 
@@ -37,8 +38,24 @@ _LOGGER = logging.getLogger(__name__)
 
 STATE_VERSION: Final = 1
 
-type Publish = Callable[[MessageType, Message], None]
-type OnReading = Callable[[BridgeDevice], None]
+
+class DeviceListener(Protocol):
+    """Who is told of a device."""
+
+    def publish(self, kind: MessageType, message: Message) -> None:
+        """Tell the clients."""
+
+    def reading_taken(self, device: BridgeDevice) -> None:
+        """Store a fresh reading."""
+
+    def model_named(self, device: BridgeDevice) -> None:
+        """Take note that it has named its model for the first time, which changes what is read."""
+
+    def changed(self, device: BridgeDevice) -> None:
+        """Take note that something is known anew of it, or is too old to be shown any more."""
+
+    def happened(self, device: BridgeDevice, event: LinkEvent, facts: Message) -> None:
+        """Take note of what has happened to its link."""
 
 
 @dataclass(slots=True)
@@ -90,16 +107,10 @@ class BridgeDevice:
         radio: Radio,
         clock: LoopClock,
         folder: Path,
-        publish: Publish,
-        on_reading: OnReading,
-        on_model: OnReading,
+        listener: DeviceListener,
         before: BridgeDevice | None = None,
     ) -> None:
-        """Prepare to read a device.
-
-        `before` is the same device with other options, which has stopped; `on_model` is called when the
-        device has named its model for the first time, which changes what is read.
-        """
+        """Prepare to read a device; `before` is the same one with other options, which has stopped."""
         self.config: Final = config
         self._path = folder / f"{config.id}.json"
         self._stored = _load(self._path)
@@ -107,9 +118,7 @@ class BridgeDevice:
         self.found: tuple[Finding, ...] = ()
         """Units behind the module that are not set up."""
         self._radio = radio
-        self._publish = publish
-        self._on_reading = on_reading
-        self._on_model = on_model
+        self._listener = listener
         self._clock = clock
         self._told_state: Message = {}
         address = self.description.address
@@ -204,17 +213,18 @@ class BridgeDevice:
         message: Message = {"device": self.id, "state": state}
         if poll is None or poll is self._poll:
             if state != self._told_state:
-                self._publish(MessageType.STATE, message)
+                self._listener.publish(MessageType.STATE, message)
         else:
             self._polled_at = self._clock.monotonic()
             self._tell_poll(poll, message)
         self._poll, self._told_state = poll, state
+        self._listener.changed(self)
 
     def _tell_poll(self, poll: Poll, message: Message) -> None:
         """Tell the clients of a poll."""
         if poll.error is not None:
             message["failure"] = failure_message(poll.error, poll.seconds, 0.0)
-            self._publish(MessageType.FAILURE, message)
+            self._listener.publish(MessageType.FAILURE, message)
         else:
             snapshot = self.supervisor.link.snapshot
             assert snapshot is not None
@@ -223,13 +233,14 @@ class BridgeDevice:
             message["reading"] = reading_message(
                 self._reader.reading, self._reader.id, source, poll.seconds
             )
-            self._publish(MessageType.READING, message)
-            self._on_reading(self)
+            self._listener.publish(MessageType.READING, message)
+            self._listener.reading_taken(self)
 
     def event(self, event: LinkEvent, facts: dict[str, Any]) -> None:
         """Tell the clients what has happened to the link."""
         message = {"device": self.id, "state": self.state, "event": event.value, "facts": facts}
-        self._publish(MessageType.EVENT, message)
+        self._listener.publish(MessageType.EVENT, message)
+        self._listener.happened(self, event, facts)
 
     def schedule_event(self, unit: UnitState, event: ScheduleEvent, facts: dict[str, Any]) -> None:
         """Do nothing: a bridge keeps no schedules, Home Assistant carries them out."""
@@ -241,7 +252,7 @@ class BridgeDevice:
         model = unit.named_model(reading) if unit.model is None else unit.model.key
         learned[unit.key] = {"unit_id": reading.unit_id, "model": model}
         if model is not None and unit.model is None and known.get("model") != model:
-            self._on_model(self)
+            self._listener.model_named(self)
 
     def units_found(self, found: Sequence[Finding]) -> None:
         """Note units that are not set up, each once."""
@@ -268,7 +279,7 @@ class BridgeDevice:
         self._stored["link"] = kept_state.stored(self.supervisor.link)
         content = json.dumps(self._stored, allow_nan=False)
         try:
-            await asyncio.to_thread(_write, self._path, content)
+            await asyncio.to_thread(write_whole, self._path, content)
         except OSError as err:
             _LOGGER.warning(
                 "[cache] %s: %s could not be written: %s",
@@ -318,11 +329,3 @@ def _load(path: Path) -> dict[str, Any]:
         return {}
     known = isinstance(found, dict) and found.get("version") == STATE_VERSION
     return found if known and isinstance(found.get("learned", {}), dict) else {}
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(content)
-    new.replace(path)

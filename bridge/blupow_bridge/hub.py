@@ -11,10 +11,13 @@ from typing import Final
 
 from blupow_ble.bridge_messages import MessageType
 from blupow_ble.profiles.declaration import Counter
+from blupow_ble.reader.messages import Message
+from blupow_ble.supervisor.protocols import LinkEvent
 
 from .clock import LoopClock
 from .config import Config, DeviceConfig
 from .device import BridgeDevice
+from .mqtt.publisher import Publisher
 from .push import PushLog
 from .radio import Radio
 from .store.store import Store
@@ -48,6 +51,7 @@ class Hub:
             raw_days=config.store.raw_days,
             hourly_days=config.store.hourly_days,
         )
+        self.mqtt = self._publisher(config)
         self._clock = LoopClock(config.zone)
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,6 +59,8 @@ class Hub:
     async def start(self) -> None:
         """Begin to read all devices; their readings wait until the store is started."""
         await self._serve(self.config.devices)
+        if self.mqtt is not None:
+            self.mqtt.start()
         self._start_task(self._save_now_and_then(), "save")
 
     async def stop(self) -> None:
@@ -64,6 +70,8 @@ class Hub:
         if self._tasks:
             await asyncio.wait(self._tasks)
         try:
+            if self.mqtt is not None:
+                await self.mqtt.stop()
             async with self._changing:
                 stops = (device.stop() for device in self.devices.values())
                 for fault in await asyncio.gather(*stops, return_exceptions=True):
@@ -82,8 +90,15 @@ class Hub:
         fixed = ("data", "http", "store", "time_zone")
         if other := [name for name in fixed if getattr(config, name) != getattr(self.config, name)]:
             _LOGGER.warning("[route] restart the bridge to change %s", ", ".join(other))
+        new_broker = (config.mqtt, config.name) != (self.config.mqtt, self.config.name)
         self.config = config
         await self._serve(config.devices)
+        if new_broker:
+            if self.mqtt is not None:
+                await self.mqtt.stop()
+            self.mqtt = self._publisher(config)
+            if self.mqtt is not None:
+                self.mqtt.start()
 
     async def _serve(self, wanted: tuple[DeviceConfig, ...]) -> None:
         """Start and stop devices until they are those that are wanted, in their order."""
@@ -121,15 +136,57 @@ class Hub:
             radio=self.radio,
             clock=self._clock,
             folder=self.config.data / "devices",
-            publish=self.push.publish,
-            on_reading=self._store_reading,
-            on_model=self._on_model,
+            listener=self,
             before=before,
         )
 
-    def _on_model(self, device: BridgeDevice) -> None:
+    def _publisher(self, config: Config) -> Publisher | None:
+        """Return what publishes to the broker of a configuration, if it names one."""
+        if config.mqtt is None:
+            return None
+        return Publisher(
+            config.mqtt,
+            bridge_id=self.id,
+            name=config.name,
+            devices=lambda: self.devices,
+            folder=config.data,
+        )
+
+    # What devices tell
+
+    def publish(self, kind: MessageType, message: Message) -> None:
+        """Tell the clients."""
+        self.push.publish(kind, message)
+
+    def changed(self, device: BridgeDevice) -> None:
+        """Publish how a device is."""
+        if self.mqtt is not None and self.devices.get(device.id) is device:
+            self.mqtt.device_changed(device)
+
+    def happened(self, device: BridgeDevice, event: LinkEvent, facts: Message) -> None:
+        """Publish what has happened to a link."""
+        if self.mqtt is not None:
+            self.mqtt.device_event(device.id, event.value, facts)
+
+    def model_named(self, device: BridgeDevice) -> None:
         """Read a device that has named its model as that model from now on."""
         self._start_task(self._replace(device), f"{device.config.name} model")
+
+    def reading_taken(self, device: BridgeDevice) -> None:
+        """Write the units that a fresh reading has brought."""
+        supervisor = device.supervisor
+        snapshot = supervisor.link.snapshot
+        assert snapshot is not None
+        at = int(snapshot.taken_at.timestamp() * 1000)
+        rows = [
+            Row(device.id, unit.key, at, unit.snapshot.values | unit.energies)
+            for unit in supervisor.units
+            if unit.snapshot is not None
+            and unit.snapshot.taken_at_monotonic == snapshot.taken_at_monotonic
+        ]
+        self.store.add(rows)
+
+    # What follows
 
     async def _replace(self, device: BridgeDevice) -> None:
         async with self._changing:
@@ -144,20 +201,8 @@ class Hub:
     def _tell_devices(self) -> None:
         reports = [device.report for device in self.devices.values()]
         self.push.publish(MessageType.DEVICES, {"devices": reports})
-
-    def _store_reading(self, device: BridgeDevice) -> None:
-        """Write the units that a fresh reading has brought."""
-        supervisor = device.supervisor
-        snapshot = supervisor.link.snapshot
-        assert snapshot is not None
-        at = int(snapshot.taken_at.timestamp() * 1000)
-        rows = [
-            Row(device.id, unit.key, at, unit.snapshot.values | unit.energies)
-            for unit in supervisor.units
-            if unit.snapshot is not None
-            and unit.snapshot.taken_at_monotonic == snapshot.taken_at_monotonic
-        ]
-        self.store.add(rows)
+        if self.mqtt is not None:
+            self.mqtt.devices_changed()
 
     def _counters(self, device_id: str, unit_key: str) -> Mapping[str, bool]:
         """Return the counters of a unit, with whether they begin anew each day."""

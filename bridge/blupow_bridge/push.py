@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 import json
 import secrets
@@ -71,15 +70,12 @@ class PushLog:
         self.dropped = 0
         """Clients that were too slow."""
         self._kept: deque[tuple[float, Message]] = deque(maxlen=KEPT_MESSAGES)
-        self.listeners: list[Callable[[Message], None]] = []
 
     def publish(self, kind: MessageType, message: Message) -> None:
         """Give a message its number, and hand it to all."""
         self.sequence += 1
         numbered = {"type": kind.value, "sequence": self.sequence, **message}
         self._kept.append((monotonic(), numbered))
-        for listener in self.listeners:
-            listener(numbered)
         pushed = Pushed(self.sequence, encoded(numbered))
         for subscriber in tuple(self.subscribers):
             subscriber.put(pushed)

@@ -9,8 +9,8 @@ from blupow_ble.reader.result import Outcome
 from blupow_ble.supervisor.policies import ConnectionStatus
 from pydantic import BaseModel
 
+from ..version import release
 from .bodies import FindUnitsBody, HistoryParameters, RegistersBody, SessionBody, SettingsBody
-from .status import release
 
 type Schema = dict[str, Any]
 

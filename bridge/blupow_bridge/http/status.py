@@ -1,6 +1,5 @@
 """How the bridge is: for people, for containers, for Prometheus."""
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from aiohttp import web
@@ -9,19 +8,12 @@ from blupow_ble.supervisor.policies import ConnectionStatus
 
 from ..hub import Hub
 from ..metrics import CONTENT_TYPE, exposition
+from ..version import release
 from .keys import HUB
 
 WELL: Final = frozenset(
     {ConnectionStatus.CONNECTED, ConnectionStatus.TEST_MODE, ConnectionStatus.NOT_HEARD}
 )
-
-
-def release() -> str:
-    """Return the release of the bridge."""
-    try:
-        return version("blupow")
-    except PackageNotFoundError:
-        return "development"
 
 
 def identity(hub: Hub) -> dict[str, Any]:

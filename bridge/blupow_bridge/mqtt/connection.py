@@ -1,0 +1,294 @@
+"""The connection to a broker: made, lost, and made again by the rules of the supervisor."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+import logging
+import random
+import ssl
+from time import monotonic
+from typing import Final
+
+import aiomqtt
+from blupow_ble.supervisor.policies import RECOVERY_JITTER
+from blupow_ble.supervisor.reconnection import Attempt, Reconnection
+
+from ..config import MqttConfig
+from .causes import TEXTS, Cause, CertificateUnusable, cause_of, refusal_of_certificate
+from .credentials import Credentials, CredentialsUnknown, read_credentials
+from .diagnostics import ConnectionDiagnostics, EventKind
+
+_LOGGER = logging.getLogger(__name__)
+_CLIENT_LOGGER = logging.getLogger(f"{__name__}.client")
+_CLIENT_LOGGER.setLevel(logging.CRITICAL)  # what it says is told here, with its cause
+
+CONNECT_LIMIT: Final = 10.0
+"""Seconds within which a broker must take a client."""
+ACKNOWLEDGE_LIMIT: Final = 30.0
+"""Seconds within which a broker must acknowledge what is sent."""
+LEAVE_LIMIT: Final = 2.0
+DRAIN_LIMIT: Final = 0.1
+MOST_INCOMING: Final = 1000
+"""Messages of others that may wait to be handled."""
+
+type Session = Callable[[aiomqtt.Client], Awaitable[None]]
+type Wait = Callable[[asyncio.Event, float], Awaitable[bool]]
+
+
+async def wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Wait until an event is set, for so many seconds at most; return whether it was."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+            return True
+    return False
+
+
+@dataclass(slots=True)
+class ClientSetup:
+    """What clients are made of, until a recovery makes it anew."""
+
+    credentials: Credentials
+    tls: ssl.SSLContext | None
+    protocol: aiomqtt.ProtocolVersion
+
+
+class BrokerConnection:
+    """Keeps a connection to a broker, for good.
+
+    `session` is run with each new connection, and should only end with it. The identifier must be one that
+    no other client of the broker has.
+    """
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        *,
+        identifier: str,
+        session: Session,
+        will: aiomqtt.Will | None = None,
+        on_change: Callable[[], None] = lambda: None,
+        wait: Wait = wait_for,
+    ) -> None:
+        """Prepare to connect. `on_change` is called when a connection is made, is lost, or cannot be made."""
+        self.config: Final = config
+        self.diagnostics: Final = ConnectionDiagnostics()
+        self.connected = False
+        self.cause: Cause | None = None
+        """Why there is no connection; None while there is one, or before the first attempt."""
+        self.message = ""
+        self.reconnection = Reconnection(strategy=config.strategy)
+        self.next_attempt_at: float | None = None
+        """When the next attempt is due, by the monotonic clock."""
+        self._identifier = identifier
+        self._session = session
+        self._will = will
+        self._on_change = on_change
+        self._wait = wait
+        self._reset = asyncio.Event()
+        self._setup: ClientSetup | None = None
+        self._connected_at = 0.0
+        self._fault: str | None = None
+        """A fault of the bridge itself that was logged already."""
+
+    @property
+    def name(self) -> str:
+        """The broker, for people."""
+        host, port = self.config.address
+        return f"{host}:{port}"
+
+    @property
+    def protocol(self) -> str | None:
+        """The version of MQTT that is spoken; None before the first attempt."""
+        if self._setup is None:
+            return None
+        return "5" if self._setup.protocol is aiomqtt.ProtocolVersion.V5 else "3.1.1"
+
+    def reset(self) -> None:
+        """Begin anew, now: with a new client and credentials that are read again."""
+        if not self.connected:
+            self._reset.set()
+
+    async def run(self) -> None:
+        """Connect, and connect again, until this is cancelled."""
+        attempt = self.reconnection.next(1.0)
+        while True:
+            attempt = await self._due(attempt)
+            try:
+                await self._connect(attempt)
+                cause, message = Cause.CLOSED, "the session has ended"
+            except (aiomqtt.MqttError, OSError, CredentialsUnknown, CertificateUnusable) as err:
+                cause, message = cause_of(err)
+                cause, message = await self._cause_after_all(cause, message)
+            except Exception as err:
+                # a fault of the bridge: it must not end the publishing for good
+                if self._fault != (fault := repr(err)):
+                    self._fault = fault
+                    _LOGGER.exception("[mqtt] a fault of the bridge itself")
+                cause, message = Cause.CLOSED, f"a fault of the bridge itself: {fault}"
+            if self._falls_back(cause):
+                attempt = Attempt(pause=0.0)
+                continue
+            self._note_end(cause, message)
+            attempt = self.reconnection.next(
+                random.uniform(*RECOVERY_JITTER),
+                credentials_refused=cause is Cause.CREDENTIALS_REFUSED,
+            )
+
+    async def _due(self, attempt: Attempt) -> Attempt:
+        """Wait until an attempt is due; return what is to be done, which a reset changes."""
+        self.next_attempt_at = monotonic() + attempt.pause
+        self._on_change()
+        if await self._wait(self._reset, attempt.pause):
+            self._reset.clear()
+            self.reconnection = self.reconnection.reset()
+            self.diagnostics.note(EventKind.RESET)
+            _LOGGER.info("[mqtt] %s: begins anew, as it was asked to", self.name)
+            attempt = Attempt(pause=0.0, new_client=True, new_credentials=True)
+        elif self.reconnection.recovers:
+            self.diagnostics.note(EventKind.RECOVERY_STARTED, recovery=self.reconnection.recovery)
+            _LOGGER.debug("[mqtt] %s: recovery %d", self.name, self.reconnection.recovery)
+        self.next_attempt_at = None
+        return attempt
+
+    async def _connect(self, attempt: Attempt) -> None:
+        """Connect, and run a session. Raises MqttError, OSError, CredentialsUnknown, CertificateUnusable."""
+        setup = await self._prepare(attempt)
+        host, port = self.config.address
+        is_5 = setup.protocol is aiomqtt.ProtocolVersion.V5
+        client = aiomqtt.Client(
+            host,
+            port,
+            username=setup.credentials.username,
+            password=setup.credentials.password,
+            identifier=self._identifier,
+            protocol=setup.protocol,
+            will=self._will,
+            clean_session=None if is_5 else True,
+            clean_start=True,
+            timeout=CONNECT_LIMIT,
+            keepalive=self.config.keepalive,
+            max_queued_incoming_messages=MOST_INCOMING,
+            tls_context=setup.tls,
+            logger=_CLIENT_LOGGER,
+        )
+        try:
+            await client.__aenter__()
+        except BaseException:
+            await _leave(client, 0.0)
+            raise
+        self._connected_at = monotonic()
+        try:
+            client.timeout = ACKNOWLEDGE_LIMIT
+            self._note_connected()
+            await self._session(client)
+        finally:
+            await _leave(client, LEAVE_LIMIT)
+
+    async def _prepare(self, attempt: Attempt) -> ClientSetup:
+        """Return what a client is made of. Raises CredentialsUnknown, CertificateUnusable."""
+        before = self._setup
+        if before is not None and not attempt.new_client and not attempt.new_credentials:
+            return before
+        if before is None or attempt.new_credentials:
+            credentials = await read_credentials(self.config)
+        else:
+            credentials = before.credentials
+        tls = await asyncio.to_thread(tls_context, self.config) if self.config.tls else None
+        oldest = self.config.protocol == "3.1.1"
+        protocol = aiomqtt.ProtocolVersion.V311 if oldest else aiomqtt.ProtocolVersion.V5
+        self._setup = ClientSetup(credentials, tls, protocol)
+        return self._setup
+
+    async def _cause_after_all(self, cause: Cause, message: str) -> tuple[Cause, str]:
+        """Return why a broker that did not answer at all has not; a refused certificate looks the same."""
+        tls = self._setup.tls if self._setup else None
+        if tls is None or self.connected or cause not in (Cause.NO_ANSWER, Cause.CLOSED):
+            return cause, message
+        host, port = self.config.address
+        return await refusal_of_certificate(host, port, tls) or (cause, message)
+
+    def _falls_back(self, cause: Cause) -> bool:
+        """Whether to connect at once by the older version of MQTT."""
+        setup = self._setup
+        if cause is not Cause.PROTOCOL_REFUSED or self.config.protocol != "auto" or setup is None:
+            return False
+        if setup.protocol is aiomqtt.ProtocolVersion.V311:
+            return False
+        setup.protocol = aiomqtt.ProtocolVersion.V311
+        _LOGGER.info("[mqtt] %s: has no MQTT 5, and is spoken to by 3.1.1", self.name)
+        return True
+
+    # What has happened
+
+    def _note_connected(self) -> None:
+        self.connected, self.cause, self.message = True, None, ""
+        self.diagnostics.note(
+            EventKind.CONNECTED,
+            attempt=self.reconnection.attempt,
+            recovery=self.reconnection.recovery,
+        )
+        _LOGGER.info("[mqtt] %s: connected, by MQTT %s", self.name, self.protocol)
+        self._on_change()
+
+    def _note_end(self, cause: Cause, message: str) -> None:
+        """Note that an attempt has failed, or that a connection was lost; each new cause is logged once."""
+        news = self.connected or cause is not self.cause
+        was_connected, failed = self.connected, self.reconnection.failed
+        self.connected, self.cause, self.message = False, cause, message
+        facts = {"attempt": self.reconnection.attempt, "recovery": self.reconnection.recovery}
+        if was_connected:
+            seconds = monotonic() - self._connected_at
+            self.diagnostics.note(
+                EventKind.DISCONNECTED, cause=cause, message=message, seconds=seconds
+            )
+            self.reconnection = self.reconnection.after_session(seconds)
+        else:
+            self.diagnostics.note(EventKind.ATTEMPT_FAILED, cause=cause, message=message, **facts)
+            self.reconnection = self.reconnection.after_failure()
+        if news:
+            what = "the connection is lost" if was_connected else "not connected"
+            _LOGGER.warning("[mqtt] %s: %s: %s (%s)", self.name, what, TEXTS[cause], message)
+        if self.reconnection.failed and not failed:
+            self.diagnostics.note(
+                EventKind.RECONNECTION_FAILED, cause=cause, message=message, **facts
+            )
+            _LOGGER.warning(
+                "[mqtt] %s: reconnection failed: %s; nothing is published until a recovery works",
+                self.name,
+                TEXTS[cause],
+            )
+
+
+def tls_context(config: MqttConfig) -> ssl.SSLContext:
+    """Return a new context for TLS, from the files as they are now. Raises CertificateUnusable."""
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+    except (OSError, ssl.SSLError) as err:
+        raise CertificateUnusable(f"ca_file {config.ca_file}: {_reason(err)}") from err
+    if config.certificate is not None:
+        try:
+            context.load_cert_chain(config.certificate, config.key)
+        except (OSError, ssl.SSLError) as err:
+            text = f"certificate {config.certificate}, key {config.key}: {_reason(err)}"
+            raise CertificateUnusable(text) from err
+    return context
+
+
+def _reason(err: OSError) -> str:
+    if isinstance(err, ssl.SSLError):
+        return (err.reason or "no certificate").lower().replace("_", " ")
+    return err.strerror or str(err)
+
+
+async def _leave(client: aiomqtt.Client, seconds: float) -> None:
+    """Disconnect, within so many seconds; nothing of the client is left, whatever the broker does."""
+    client.timeout = seconds
+    with suppress(aiomqtt.MqttError):
+        await client.__aexit__(None, None, None)
+    with suppress(aiomqtt.MqttError, TimeoutError):
+        async with asyncio.timeout(DRAIN_LIMIT):
+            # the client keeps why it was disconnected until it is asked
+            async for _ in client.messages:
+                pass

@@ -1,0 +1,366 @@
+"""Publishes the devices of a bridge to a broker, and takes commands for them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+import json
+import logging
+from pathlib import Path
+import random
+import time
+from typing import Any, Final
+
+import aiomqtt
+from blupow_ble.reader.messages import Message
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from ..config import MqttConfig
+from ..device import BridgeDevice
+from ..version import release
+from .commands import Received, ReconnectCommand, Refused, SetCommand, carry_out, failure, parse
+from .connection import BrokerConnection, Wait, wait_for
+from .discovery import bridge_discovery, object_id, unit_discovery
+from .outbox import Outbox, Outgoing
+from .retained import Retained
+from .state import state_of
+from .topics import Topics
+
+_LOGGER = logging.getLogger(__name__)
+
+ONLINE: Final = "online"
+OFFLINE: Final = "offline"
+AT_ONCE: Final = 20
+"""Messages that are published together, before the first of them is acknowledged."""
+BIRTH_SPREAD: Final = 2.0
+"""Seconds within which bridges describe their devices again once Home Assistant has started."""
+MOST_COMMANDS: Final = 20
+"""Commands for one device that may wait for their turn."""
+GOODBYE_LIMIT: Final = 2.0
+"""Seconds to tell the broker that the bridge is gone."""
+STOP_PAUSE: Final = 5.0
+REFUSED_SUBSCRIPTION: Final = 0x80
+
+type Devices = Callable[[], Mapping[str, BridgeDevice]]
+
+
+class Publisher:
+    """Publishes all devices of a bridge: how they are, and how Home Assistant shows them."""
+
+    def __init__(
+        self,
+        config: MqttConfig,
+        *,
+        bridge_id: str,
+        name: str,
+        devices: Devices,
+        folder: Path,
+        wait: Wait = wait_for,
+    ) -> None:
+        """Prepare; what is kept of the topics on the broker is kept in the folder."""
+        self.config: Final = config
+        self.topics: Final = Topics(
+            prefix=config.topic_prefix,
+            bridge_id=bridge_id,
+            discovery_prefix=config.discovery_prefix,
+        )
+        self.outbox: Final = Outbox()
+        self.published = 0
+        self.commands: Final[Counter[str]] = Counter()
+        """Commands by what came of them."""
+        self.connection: Final = BrokerConnection(
+            config,
+            identifier=f"blupow-{bridge_id}",
+            session=self._serve,
+            will=aiomqtt.Will(self.topics.availability, OFFLINE, qos=1, retain=True),
+            wait=wait,
+        )
+        self._name = name
+        self._devices = devices
+        self._retained = Retained(folder)
+        self._described: dict[str, str] = {}
+        """The discovery as it was published last, by topic."""
+        self._serving = False
+        self._all_again = False
+        """Whether everything is to be published once more."""
+        self._wake = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: Counter[str] = Counter()
+        """Commands that are carried out, or wait for it, by device."""
+        self._fault: str | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._running = asyncio.create_task(self.connection.run(), name="mqtt")
+
+    async def stop(self) -> None:
+        """Tell the broker that the bridge is gone, and disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        while self._running is not None and not self._running.done():
+            self._running.cancel()  # the end of a connection may come between, and is taken for one
+            await asyncio.wait((self._running,), timeout=STOP_PAUSE)
+
+    # What the bridge tells
+
+    def device_changed(self, device: BridgeDevice) -> None:
+        """Publish how a device is now. Without a connection it is published after the next one is made."""
+        if not self._serving:
+            return
+        try:
+            self._put(self.topics.state(device.id), encoded(state_of(device)), retain=True)
+            for topic, payload in self._discovery(device):
+                if self._described.get(topic) != payload:
+                    self._all_again = True
+        except Exception as err:
+            # a fault of the bridge: the reading of the device must go on
+            if self._fault != (fault := repr(err)):
+                self._fault = fault
+                _LOGGER.exception("[mqtt] a fault of the bridge itself")
+
+    def devices_changed(self) -> None:
+        """Publish all devices, and take those back that are not there any more."""
+        self._all_again = True
+        self._wake.set()
+
+    def device_event(self, device_id: str, event: str, facts: Message) -> None:
+        """Publish what has happened to the link of a device."""
+        self._put(self.topics.event(device_id), encoded({"event_type": event, **facts}))
+
+    def _put(self, topic: str, payload: str, **options: Any) -> None:
+        self.outbox.put(Outgoing(topic=topic, payload=payload, at=time.monotonic(), **options))
+        self._wake.set()
+
+    # A session
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        """Serve a connection as long as it lasts. Raises MqttError when it ends."""
+        lost: BaseException | None = None
+        self.outbox.drop_states()
+        self._all_again = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._receive(client), name="mqtt in")
+                group.create_task(self._publish(client), name="mqtt out")
+        except ExceptionGroup as failures:
+            mqtt, other = failures.split(aiomqtt.MqttError)
+            lost = (other or mqtt or failures).exceptions[0]
+        finally:
+            self._serving = False
+        if lost is not None:
+            raise lost
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        """Publish everything once, then what comes. Raises MqttError."""
+        await self._subscribe(client)
+        try:
+            while True:
+                self._wake.clear()
+                if self._all_again:
+                    await self._publish_all(client)
+                batch = self.outbox.take(AT_ONCE, time.monotonic())
+                if batch:
+                    await self._send(client, batch)
+                elif not self._all_again:
+                    await self._wake.wait()
+        except asyncio.CancelledError:
+            with suppress(aiomqtt.MqttError):  # the connection may be lost already
+                topic = self.topics.availability
+                await client.publish(topic, OFFLINE, qos=1, retain=True, timeout=GOODBYE_LIMIT)
+            raise
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        """Subscribe to what the bridge listens to. Raises MqttError."""
+        wanted = [*self.topics.commands]
+        if self.config.discovery:
+            wanted.append(self.topics.birth)
+        for topic in wanted:
+            for granted in await client.subscribe(topic, qos=1):
+                code = granted if isinstance(granted, int) else granted.value
+                if code >= REFUSED_SUBSCRIPTION:
+                    _LOGGER.warning("[mqtt] the broker does not allow to subscribe to %s", topic)
+
+    async def _publish_all(self, client: aiomqtt.Client) -> None:
+        """Publish discovery, states, and availability; take back what is not there any more. Raises MqttError."""
+        self._all_again = False
+        devices = tuple(self._devices().values())
+        described = dict(self._described_now(devices))
+        self._serving = True  # what changes from here on is published after this
+        self.outbox.drop_states()
+        states = {self.topics.state(device.id): encoded(state_of(device)) for device in devices}
+        wanted = {**described, **states, self.topics.availability: ONLINE}
+        gone = [topic for topic in self._retained.topics if topic not in wanted]
+        for topic, payload in wanted.items():
+            self._retained.add(topic, components_of(payload) if topic in described else ())
+        if self._retained.changed:
+            await asyncio.to_thread(self._retained.save)
+        now = time.monotonic()
+        messages = [
+            Outgoing(topic=topic, payload=payload, retain=True, at=now)
+            for topic, payload in (dict.fromkeys(gone, "") | wanted).items()
+        ]
+        for start in range(0, len(messages), AT_ONCE):
+            await self._send(client, messages[start : start + AT_ONCE])
+        self._described = described
+        for topic in gone:
+            self._retained.remove(topic)
+        if self._retained.changed:
+            await asyncio.to_thread(self._retained.save)
+
+    async def _send(self, client: aiomqtt.Client, batch: list[Outgoing]) -> None:
+        """Publish messages, in their order, and wait until all are acknowledged. Raises MqttError.
+
+        What is not acknowledged waits for the next connection.
+        """
+        try:
+            results = await asyncio.gather(
+                *(
+                    client.publish(
+                        message.topic,
+                        message.payload,
+                        qos=1,
+                        retain=message.retain,
+                        properties=_properties(message),
+                    )
+                    for message in batch
+                ),
+                return_exceptions=True,
+            )
+        except asyncio.CancelledError:
+            self.outbox.put_back(batch)
+            raise
+        failures = [result for result in results if isinstance(result, BaseException)]
+        self.published += len(results) - len(failures)
+        if failures:
+            self.outbox.put_back(batch)
+            raise failures[0]
+
+    # Discovery
+
+    def _described_now(self, devices: tuple[BridgeDevice, ...]) -> Iterator[tuple[str, str]]:
+        """Go through all discovery messages, by topic."""
+        if not self.config.discovery:
+            return
+        topic = self.topics.discovery(f"blupow_{self.topics.bridge_id}")
+        yield topic, encoded(bridge_discovery(self.topics, self._name, release()))
+        for device in devices:
+            yield from self._discovery(device)
+
+    def _discovery(self, device: BridgeDevice) -> Iterator[tuple[str, str]]:
+        if not self.config.discovery:
+            return
+        for unit in device.supervisor.units:
+            topic = self.topics.discovery(object_id(self.topics, device, unit))
+            known = self._retained.known(topic)
+            yield topic, encoded(unit_discovery(self.topics, device, unit, release(), known))
+
+    # What comes
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        """Take messages until the connection ends. Raises MqttError."""
+        async for message in client.messages:
+            if self.config.discovery and message.topic.value == self.topics.birth:
+                if message.payload == ONLINE.encode() and not message.retain:
+                    delay = random.uniform(0, BIRTH_SPREAD)
+                    asyncio.get_running_loop().call_later(delay, self.devices_changed)
+            elif (found := self.topics.device_and_command(message.topic.value)) is not None:
+                self._take_command(*found, message)
+
+    def _take_command(self, device_id: str, command: str, message: aiomqtt.Message) -> None:
+        """Check a command; carry it out after those that wait for the same device."""
+        payload = message.payload
+        received = Received(
+            command=command,
+            payload=payload if isinstance(payload, bytes) else str(payload).encode(),
+            retained=message.retain,
+            now=time.time(),
+        )
+        try:
+            found = self._checked(device_id, received)
+        except Refused as err:
+            _LOGGER.info("[mqtt] a command for %s is not carried out: %s", device_id, err.message)
+            self._answer(device_id, message, failure(None, err.code, err.message))
+            return
+        self._waiting[device_id] += 1
+
+        async def do() -> None:
+            try:
+                async with self._locks.setdefault(device_id, asyncio.Lock()):
+                    device = self._devices().get(device_id)
+                    if device is None:
+                        said = failure(found.id, "no_such_device", "the device was removed")
+                    else:
+                        said = await carry_out(device, found)
+                        self.device_changed(device)
+            finally:
+                self._waiting[device_id] -= 1
+            self._answer(device_id, message, said)
+
+        task = asyncio.create_task(do(), name=f"mqtt command for {device_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _checked(self, device_id: str, received: Received) -> SetCommand | ReconnectCommand:
+        """Return what is asked for. Raises Refused."""
+        if device_id not in self._devices():
+            raise Refused("no_such_device", "the bridge has no such device")
+        if self._waiting[device_id] >= MOST_COMMANDS:
+            raise Refused("busy", f"{MOST_COMMANDS} commands wait for the device already")
+        return parse(received)
+
+    def _answer(self, device_id: str, message: aiomqtt.Message, said: Message) -> None:
+        """Tell what came of a command: on the topic of the device, and where the sender wants it (MQTT 5)."""
+        self.commands[said["result"]] += 1
+        payload, properties = encoded(said), message.properties
+        self._put(self.topics.answer(device_id), payload)
+        wanted = getattr(properties, "ResponseTopic", None)
+        if wanted and self.topics.device_and_command(wanted) is None:
+            correlation = getattr(properties, "CorrelationData", None)
+            self._put(wanted, payload, correlation=correlation)
+
+    # How it is
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """How the connection is, and was, as JSON knows it."""
+        connection, outbox = self.connection, self.outbox
+        due = connection.next_attempt_at
+        return {
+            "broker": connection.name,
+            "connected": connection.connected,
+            "protocol": connection.protocol,
+            "cause": None if connection.cause is None else connection.cause.value,
+            "message": connection.message,
+            "strategy": int(self.config.strategy),
+            "reconnection_failed": connection.reconnection.failed and not connection.connected,
+            "next_attempt_in": None if due is None else max(round(due - time.monotonic(), 1), 0.0),
+            "published": self.published,
+            "waiting": len(outbox),
+            "dropped": {"full": outbox.full, "expired": outbox.expired},
+            "commands": dict(self.commands),
+            **connection.diagnostics.report,
+        }
+
+
+def _properties(message: Outgoing) -> Properties | None:
+    """Return what ties an answer to its command by MQTT 5."""
+    if message.correlation is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.CorrelationData = message.correlation
+    return properties
+
+
+def encoded(message: Message) -> str:
+    """Return a message as it is published."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def components_of(payload: str) -> list[str]:
+    """Return the entities that a discovery message describes."""
+    return list(json.loads(payload)["components"])
