@@ -1,8 +1,8 @@
-"""The command line of the bridge: run, check, discover, token, devices, export."""
+"""The command line of the bridge: run, check, discover, token, devices, export, mqtt."""
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 import json
 import os
@@ -19,6 +19,8 @@ from blupow_ble.text import cleaned
 
 from .config import DEFAULT_PATH, Config, ConfigError, load
 from .http.auth import Token
+from .http.control import ControlRefused, NotRunning, ask
+from .mqtt.causes import TEXTS, Cause
 from .service import CannotStart, counted, run
 from .store.engine import DATABASE_ERRORS, StoreError, first_line, migrate, open_engine
 from .store.export import FORMATS, export
@@ -91,6 +93,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="every reading, or what they come to by hour or day (raw)",
     )
     exporting.set_defaults(run=run_export)
+
+    mqtt = commands.add_parser("mqtt", help="tell how the connection to the broker is, and was")
+    mqtt.add_argument("--json", action="store_true", help="print JSON, with all events")
+    mqtt.add_argument(
+        "--reset-reconnect", action="store_true", help="connect now, with credentials read again"
+    )
+    mqtt.set_defaults(run=run_mqtt)
     return parser
 
 
@@ -107,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     except ConfigError as err:
         print("\n".join(err.lines), file=sys.stderr)
         return EXIT_BAD_CONFIGURATION
-    except (CannotStart, StoreError) as err:
+    except (CannotStart, ControlRefused, NotRunning, StoreError) as err:
         print(err, file=sys.stderr)
         return EXIT_FAILED
     except ReaderError as err:
@@ -220,6 +229,41 @@ def _kept_of(config: Config, device_id: str) -> dict[str, Any]:
     except kept_state.MALFORMED:
         return {"read_at": None, "values": {}}
     return {"read_at": at.isoformat(timespec="seconds") if at else None, "values": values}
+
+
+def run_mqtt(options: argparse.Namespace) -> int:
+    """Tell how the connection to the broker is, or begin it anew."""
+    data = load(options.config).data
+    if options.reset_reconnect:
+        answer = asyncio.run(ask(data, "POST", "/mqtt/reset_reconnect"))
+        state = "is connected already" if answer["connected"] else "is connected to now"
+        print(f"{answer['broker']} {state}")
+        return 0
+    report = asyncio.run(ask(data, "GET", "/mqtt"))
+    print(json.dumps(report, indent=2) if options.json else "\n".join(_broker_lines(report)))
+    return 0
+
+
+def _broker_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Go through what is told of the connection to the broker."""
+    if report["connected"]:
+        yield f"{report['broker']}: connected, by MQTT {report['protocol']}"
+    else:
+        due = report["next_attempt_in"]
+        when = "now" if due is None else f"in {due:.0f} s"
+        why = TEXTS[Cause(report["cause"])] if report["cause"] else "not connected yet"
+        words = f" ({report['message']})" if report["message"] else ""
+        yield f"{report['broker']}: {why}{words}; tries again {when}"
+    if report["reconnection_failed"]:
+        yield f"reconnection has failed; recoveries by strategy {report['strategy']}"
+    yield (
+        f"{report['published']} messages published, {report['waiting']} waiting, "
+        f"{sum(report['dropped'].values())} dropped; {report['connections']} connections"
+    )
+    for event in report["events"][:20]:
+        why = f": {TEXTS[Cause(event['cause'])]} ({event['message']})" if event["cause"] else ""
+        after = "" if event["seconds"] is None else f" after {event['seconds']:.0f} s"
+        yield f"{event['at'][:19]}  {event['event']}{after}{why}"
 
 
 def run_export(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
     from .hub import Hub
+    from .mqtt.publisher import Publisher
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -27,6 +28,8 @@ class HubCollector(Collector):
         yield from self._of_bridge()
         yield from self._of_links()
         yield self._values()
+        if self._hub.mqtt is not None:
+            yield from self._of_broker(self._hub.mqtt)
 
     def _of_bridge(self) -> Iterator[Metric]:
         hub, writer = self._hub, self._hub.store.writer
@@ -85,6 +88,56 @@ class HubCollector(Collector):
             if (rssi := device.state["rssi"]) is not None:
                 signal.add_metric(name, rssi)
         yield from (status, age, failures, rate, signal, recoveries)
+
+    def _of_broker(self, mqtt: Publisher) -> Iterator[Metric]:
+        connection, diagnostics = mqtt.connection, mqtt.connection.diagnostics
+        sessions = diagnostics.sessions
+        gauges = (
+            ("blupow_mqtt_connected", "1 while there is a connection.", connection.connected),
+            (
+                "blupow_mqtt_reconnection_failed",
+                "1 while recoveries try to connect.",
+                connection.reconnection.failed and not connection.connected,
+            ),
+            ("blupow_mqtt_waiting_messages", "Messages that wait.", len(mqtt.outbox)),
+        )
+        for name, text, value in gauges:
+            yield GaugeMetricFamily(name, text, value=float(value))
+        counts = (
+            ("blupow_mqtt_published_messages", "Messages acknowledged.", mqtt.published),
+            ("blupow_mqtt_connections", "Connections made.", diagnostics.connections),
+            (
+                "blupow_mqtt_reconnections_failed",
+                "How often all attempts to reconnect have failed.",
+                diagnostics.reconnections_failed,
+            ),
+            ("blupow_mqtt_recoveries", "Recoveries begun.", diagnostics.recoveries),
+            ("blupow_mqtt_session_seconds", "Seconds of ended sessions.", sessions.total),
+            ("blupow_mqtt_sessions", "Ended sessions.", sessions.count),
+        )
+        for name, text, count in counts:
+            yield CounterMetricFamily(name, text, value=float(count))
+        labeled = (
+            ("blupow_mqtt_drops", "Ended sessions by cause.", "cause", diagnostics.drops),
+            (
+                "blupow_mqtt_failed_attempts",
+                "Failed attempts to connect by cause.",
+                "cause",
+                diagnostics.failures,
+            ),
+            ("blupow_mqtt_commands", "Commands by what came of them.", "result", mqtt.commands),
+            (
+                "blupow_mqtt_dropped_messages",
+                "Messages that were never sent.",
+                "cause",
+                {"full": mqtt.outbox.full, "expired": mqtt.outbox.expired},
+            ),
+        )
+        for name, text, label, numbers in labeled:
+            family = CounterMetricFamily(name, text, labels=[label])
+            for key, number in numbers.items():
+                family.add_metric([key], float(number))
+            yield family
 
     def _values(self) -> Metric:
         """Return the numbers of the last readings, as long as they are shown."""

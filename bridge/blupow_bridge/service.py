@@ -14,6 +14,7 @@ from .announce import Announcement
 from .config import Config, ConfigError, load
 from .http.app import WebServer
 from .http.auth import Token
+from .http.control import ControlServer
 from .hub import Hub
 from .store.engine import StoreError
 
@@ -44,10 +45,11 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
         offer_token(token)
     except (StoreError, OSError) as err:
         raise CannotStart(_sentence(err)) from err
-    server = WebServer(hub, token, config.http)
+    server, control = WebServer(hub, token, config.http), ControlServer(hub)
     watching = asyncio.create_task(_watch(path, hub, again), name="configuration")
     try:
         port = await _start(hub, server, config)
+        await _start_control(control)
         announcement = Announcement(hub, config.http.host, port, tls=config.http.key is not None)
         if config.http.announce:
             announcement.start()
@@ -60,6 +62,7 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
     finally:
         watching.cancel()
         await asyncio.wait((watching,))
+        await control.stop()
         await server.stop()
         await hub.stop()
         _LOGGER.info("[route] the bridge has stopped")
@@ -81,6 +84,14 @@ async def _start(hub: Hub, server: WebServer, config: Config) -> int:
     except StoreError as err:
         raise CannotStart(_sentence(err)) from err
     return port
+
+
+async def _start_control(control: ControlServer) -> None:
+    """Serve the command line; the bridge can do without."""
+    try:
+        await control.start()
+    except OSError as err:
+        _LOGGER.warning("[route] `blupow-bridge mqtt` cannot ask this bridge: %s", _sentence(err))
 
 
 def _log_start(config: Config, port: int) -> None:

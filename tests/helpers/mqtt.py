@@ -131,7 +131,7 @@ class Cable:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._copy(reader, other))
                 group.create_task(self._copy(back, writer))
-        except (OSError, ExceptionGroup):
+        except OSError, ExceptionGroup:
             pass
         finally:
             for end in (writer, other):

@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError
 
 from ..config import HttpConfig
 from ..hub import Hub
-from . import devices, history, session, socket, status
+from . import devices, history, mqtt, session, socket, status
 from .auth import Token
 from .keys import HUB, TOKEN
 from .limits import LARGEST_BODY, middlewares
@@ -67,6 +67,8 @@ def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
             web.post(f"{of_device}/reconnect", devices.post_reconnect),
             web.post(f"{of_device}/find_units", devices.post_find_units),
             web.post(f"{of_device}/registers", devices.post_registers),
+            web.get("/api/v1/mqtt", mqtt.get_mqtt),
+            web.post("/api/v1/mqtt/reset_reconnect", mqtt.post_reset_reconnect),
             web.get("/api/v1/ws", socket.get_socket),
         ]
     )

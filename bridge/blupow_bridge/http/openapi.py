@@ -7,8 +7,11 @@ from blupow_ble.bridge_messages import API_VERSION
 from blupow_ble.protocol.errors import ErrorCode, Stage
 from blupow_ble.reader.result import Outcome
 from blupow_ble.supervisor.policies import ConnectionStatus
+from blupow_ble.supervisor.reconnection import Strategy
 from pydantic import BaseModel
 
+from ..mqtt.causes import Cause
+from ..mqtt.diagnostics import EventKind
 from ..version import release
 from .bodies import FindUnitsBody, HistoryParameters, RegistersBody, SessionBody, SettingsBody
 
@@ -235,7 +238,52 @@ SCHEMAS: Final[dict[str, Schema]] = {
                     "lost": WHOLE,
                 }
             ),
+            "mqtt": _maybe(
+                _object({"connected": YES_NO, "cause": _maybe(_enum(Cause)), "message": TEXT})
+            ),
             "push": _object({"clients": WHOLE, "dropped": WHOLE, "sequence": WHOLE}),
+        }
+    ),
+    "Mqtt": _object(
+        {
+            "broker": TEXT,
+            "connected": YES_NO,
+            "protocol": _maybe({"type": "string", "enum": ["5", "3.1.1"]}),
+            "cause": _maybe(_enum(Cause)),
+            "message": TEXT,
+            "strategy": {"type": "integer", "enum": [item.value for item in Strategy]},
+            "reconnection_failed": YES_NO,
+            "next_attempt_in": _maybe(SECONDS),
+            "published": WHOLE,
+            "waiting": WHOLE,
+            "dropped": _object({"full": WHOLE, "expired": WHOLE}),
+            "commands": _map(WHOLE),
+            "connections": WHOLE,
+            "sessions": _object(
+                {
+                    "ended": WHOLE,
+                    "average": _maybe(SECONDS),
+                    "shortest": _maybe(SECONDS),
+                    "longest": _maybe(SECONDS),
+                }
+            ),
+            "drops": _map(WHOLE),
+            "failed_attempts": _map(WHOLE),
+            "reconnections_failed": WHOLE,
+            "recoveries": WHOLE,
+            "events": _list(
+                _object(
+                    {
+                        "at": {"type": "string", "format": "date-time"},
+                        "event": _enum(EventKind),
+                        "cause": _maybe(_enum(Cause)),
+                        "message": TEXT,
+                        "attempt": WHOLE,
+                        "recovery": WHOLE,
+                        "seconds": _maybe(SECONDS),
+                    }
+                )
+            ),
         }
     ),
     "Health": _object(
@@ -243,6 +291,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": {"type": "string", "enum": ["ok", "degraded"]},
             "devices": _map(WHOLE),
             "store": {"type": "string", "enum": ["ok", "waiting"]},
+            "mqtt": _maybe({"type": "string", "enum": ["ok", "not_connected"]}),
             "uptime": WHOLE,
         }
     ),
@@ -463,6 +512,18 @@ def document() -> Schema:
                     device=True,
                     errors=(409,),
                     body=RegistersBody,
+                )
+            },
+            "/api/v1/mqtt": {
+                "get": _operation(
+                    "How the connection to the broker is, and was", _ref("Mqtt"), errors=(404,)
+                )
+            },
+            "/api/v1/mqtt/reset_reconnect": {
+                "post": _operation(
+                    "Connect to the broker now, with a new client and credentials read again",
+                    _object({"broker": TEXT, "connected": YES_NO}),
+                    errors=(404,),
                 )
             },
             "/api/v1/ws": {

@@ -25,12 +25,14 @@ async def get_health(request: web.Request) -> web.Response:
     """Tell that the bridge runs: always 200, with how it is in the body. Needs no token, names no device."""
     hub = request.app[HUB]
     states = [device.status for device in hub.devices.values()]
+    broker = None if hub.mqtt is None else hub.mqtt.connection.connected
     well = all(state in WELL for state in states) and hub.store.writer.problem is None
     return web.json_response(
         {
-            "status": "ok" if well else "degraded",
+            "status": "ok" if well and broker is not False else "degraded",
             "devices": {state: states.count(state) for state in sorted(set(states))},
             "store": "ok" if hub.store.writer.problem is None else "waiting",
+            "mqtt": None if broker is None else "ok" if broker else "not_connected",
             "uptime": round(hub.uptime),
         }
     )
@@ -63,6 +65,7 @@ async def get_stats(request: web.Request) -> web.Response:
                 "waiting": hub.store.writer.waiting,
                 "lost": hub.store.writer.lost,
             },
+            "mqtt": _mqtt(hub),
             "push": {
                 "clients": len(hub.push.subscribers),
                 "dropped": hub.push.dropped,
@@ -70,6 +73,18 @@ async def get_stats(request: web.Request) -> web.Response:
             },
         }
     )
+
+
+def _mqtt(hub: Hub) -> dict[str, Any] | None:
+    """Return how the connection to the broker is; None where there is to be none."""
+    if hub.mqtt is None:
+        return None
+    connection = hub.mqtt.connection
+    return {
+        "connected": connection.connected,
+        "cause": None if connection.cause is None else connection.cause.value,
+        "message": connection.message,
+    }
 
 
 async def get_metrics(request: web.Request) -> web.Response:

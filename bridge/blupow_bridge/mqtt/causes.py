@@ -1,7 +1,5 @@
 """Why a connection to a broker could not be made, or was lost: from what the client says."""
 
-import asyncio
-from contextlib import suppress
 from enum import StrEnum
 import ssl
 from typing import Final
@@ -11,6 +9,7 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from .credentials import CredentialsUnknown
+from .tls import CertificateUnusable
 
 
 class Cause(StrEnum):
@@ -38,12 +37,6 @@ class Cause(StrEnum):
     """The connection has ended, or was cut."""
 
 
-class CertificateUnusable(Exception):
-    """A file of a certificate, or of a key, could not be read; the text says which."""
-
-
-PROBE_LIMIT: Final = 3.0
-"""Seconds in which a broker says why it refuses a certificate."""
 TEXTS: Final = {
     Cause.UNREACHABLE: "the broker cannot be reached",
     Cause.NO_ANSWER: "the broker does not answer",
@@ -91,7 +84,7 @@ def cause_of(err: BaseException) -> tuple[Cause, str]:
             return cause_of(inner)
         case ssl.SSLError():
             return cause_of_tls(inner)
-        case TimeoutError() if "handshake" in str(inner):
+        case TimeoutError() if inner is err:
             return Cause.NO_ANSWER, "no handshake in time"
         case ConnectionError() if not isinstance(inner, ConnectionRefusedError):
             return Cause.CLOSED, _words(inner)
@@ -109,28 +102,6 @@ def cause_of_tls(err: ssl.SSLError) -> tuple[Cause, str]:
     if "ALERT" in reason and any(part in reason for part in ("CERTIFICATE", "UNKNOWN_CA")):
         return Cause.CERTIFICATE_REFUSED, f"that of this bridge, by the broker: {words}"
     return Cause.TLS_FAILED, words
-
-
-async def refusal_of_certificate(
-    host: str, port: int, context: ssl.SSLContext
-) -> tuple[Cause, str] | None:
-    """Ask a broker that did not answer whether it refuses the certificate of this bridge.
-
-    By TLS 1.3 it says so after the handshake, where an MQTT client does not hear it.
-    """
-    with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(PROBE_LIMIT):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                await reader.read(1)
-            except ssl.SSLError as err:
-                found = cause_of_tls(err)
-                return found if found[0] is Cause.CERTIFICATE_REFUSED else None
-            finally:
-                writer.close()
-                with suppress(OSError):
-                    await writer.wait_closed()
-    return None
 
 
 def _of_reason(reason: ReasonCode, *, refused: bool) -> tuple[Cause, str]:

@@ -13,11 +13,13 @@ from typing import Final
 import aiomqtt
 from blupow_ble.supervisor.policies import RECOVERY_JITTER
 from blupow_ble.supervisor.reconnection import Attempt, Reconnection
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 
 from ..config import MqttConfig
-from .causes import TEXTS, Cause, CertificateUnusable, cause_of, refusal_of_certificate
+from .causes import TEXTS, Cause, cause_of
 from .credentials import Credentials, CredentialsUnknown, read_credentials
 from .diagnostics import ConnectionDiagnostics, EventKind
+from .tls import CertificateUnusable, check_handshake, tls_context
 
 _LOGGER = logging.getLogger(__name__)
 _CLIENT_LOGGER = logging.getLogger(f"{__name__}.client")
@@ -156,6 +158,8 @@ class BrokerConnection:
         """Connect, and run a session. Raises MqttError, OSError, CredentialsUnknown, CertificateUnusable."""
         setup = await self._prepare(attempt)
         host, port = self.config.address
+        if setup.tls is not None:
+            await check_handshake(host, port, setup.tls)
         is_5 = setup.protocol is aiomqtt.ProtocolVersion.V5
         client = aiomqtt.Client(
             host,
@@ -166,7 +170,7 @@ class BrokerConnection:
             protocol=setup.protocol,
             will=self._will,
             clean_session=None if is_5 else True,
-            clean_start=True,
+            clean_start=is_5 or MQTT_CLEAN_START_FIRST_ONLY,
             timeout=CONNECT_LIMIT,
             keepalive=self.config.keepalive,
             max_queued_incoming_messages=MOST_INCOMING,
@@ -202,12 +206,17 @@ class BrokerConnection:
         return self._setup
 
     async def _cause_after_all(self, cause: Cause, message: str) -> tuple[Cause, str]:
-        """Return why a broker that did not answer at all has not; a refused certificate looks the same."""
+        """Return why a broker has not answered at all; a certificate that it refuses looks the same."""
         tls = self._setup.tls if self._setup else None
         if tls is None or self.connected or cause not in (Cause.NO_ANSWER, Cause.CLOSED):
             return cause, message
         host, port = self.config.address
-        return await refusal_of_certificate(host, port, tls) or (cause, message)
+        try:
+            await check_handshake(host, port, tls, wait_for_refusal=True)
+        except OSError as err:
+            found = cause_of(err)
+            return found if found[0] is Cause.CERTIFICATE_REFUSED else (cause, message)
+        return cause, message
 
     def _falls_back(self, cause: Cause) -> bool:
         """Whether to connect at once by the older version of MQTT."""
@@ -261,32 +270,13 @@ class BrokerConnection:
             )
 
 
-def tls_context(config: MqttConfig) -> ssl.SSLContext:
-    """Return a new context for TLS, from the files as they are now. Raises CertificateUnusable."""
-    try:
-        context = ssl.create_default_context(cafile=config.ca_file)
-    except (OSError, ssl.SSLError) as err:
-        raise CertificateUnusable(f"ca_file {config.ca_file}: {_reason(err)}") from err
-    if config.certificate is not None:
-        try:
-            context.load_cert_chain(config.certificate, config.key)
-        except (OSError, ssl.SSLError) as err:
-            text = f"certificate {config.certificate}, key {config.key}: {_reason(err)}"
-            raise CertificateUnusable(text) from err
-    return context
-
-
-def _reason(err: OSError) -> str:
-    if isinstance(err, ssl.SSLError):
-        return (err.reason or "no certificate").lower().replace("_", " ")
-    return err.strerror or str(err)
-
-
 async def _leave(client: aiomqtt.Client, seconds: float) -> None:
     """Disconnect, within so many seconds; nothing of the client is left, whatever the broker does."""
     client.timeout = seconds
-    with suppress(aiomqtt.MqttError):
+    try:
         await client.__aexit__(None, None, None)
+    except aiomqtt.MqttError:
+        return  # the time is up: the client knows nothing more
     with suppress(aiomqtt.MqttError, TimeoutError):
         async with asyncio.timeout(DRAIN_LIMIT):
             # the client keeps why it was disconnected until it is asked

@@ -50,6 +50,8 @@ export const isLoggedIn = async () => (await request("GET", "/session")).open;
 export const logIn = (token) => request("POST", "/session", { token });
 export const logOut = () => request("DELETE", "/session");
 export const stats = () => request("GET", "/stats");
+export const mqtt = () => request("GET", "/mqtt");
+export const resetReconnect = () => request("POST", "/mqtt/reset_reconnect");
 export const fieldsOf = async (id) => (await request("GET", `${ofDevice(id)}/fields`)).units;
 export const reconnect = (id) => request("POST", `${ofDevice(id)}/reconnect`);
 

@@ -4,6 +4,7 @@ import { isLoggedIn, logIn, logOut, stats } from "./api.js";
 import { Device } from "./device.js";
 import { duration, number, sentence } from "./format.js";
 import { Live } from "./live.js";
+import { hideBroker, showBroker } from "./broker.js";
 
 const STATS_PAUSE = 60_000;
 const RETRY_PAUSE = 10_000;
@@ -95,7 +96,8 @@ async function showStats() {
   clearTimeout(statsTimer);
   statsTimer = setTimeout(showStats, STATS_PAUSE);
   try {
-    const { uptime, bluetooth, store } = await stats();
+    const { uptime, bluetooth, store, mqtt } = await stats();
+    await showBroker(mqtt !== null);
     startedAt = Date.now() - uptime * 1000;
     showUptime();
     const parts = [
@@ -123,6 +125,7 @@ function setLoggedIn(open) {
   if (!open) {
     live.close();
     clearTimeout(statsTimer);
+    hideBroker();
     setLost(false);
     serve([]);
     part("empty").hidden = true;
