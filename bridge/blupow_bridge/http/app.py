@@ -68,6 +68,7 @@ def application(hub: Hub, token: Token, http: HttpConfig) -> web.Application:
             web.post(f"{of_device}/find_units", devices.post_find_units),
             web.post(f"{of_device}/registers", devices.post_registers),
             web.get("/api/v1/mqtt", mqtt.get_mqtt),
+            web.get("/api/v1/mqtt/asyncapi.json", mqtt.get_asyncapi),
             web.post("/api/v1/mqtt/reset_reconnect", mqtt.post_reset_reconnect),
             web.get("/api/v1/ws", socket.get_socket),
         ]

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from ..mqtt import asyncapi
 from ..mqtt.publisher import Publisher
 from .keys import HUB
 from .limits import ApiError
@@ -10,6 +11,11 @@ from .limits import ApiError
 async def get_mqtt(request: web.Request) -> web.Response:
     """Return how the connection to the broker is, its last events, and why it has ended before."""
     return web.json_response(_publisher(request).report)
+
+
+async def get_asyncapi(request: web.Request) -> web.Response:
+    """Return the document that describes the topics and messages of this bridge."""
+    return web.json_response(asyncapi.document(_publisher(request).topics))
 
 
 async def post_reset_reconnect(request: web.Request) -> web.Response:

@@ -519,6 +519,13 @@ def document() -> Schema:
                     "How the connection to the broker is, and was", _ref("Mqtt"), errors=(404,)
                 )
             },
+            "/api/v1/mqtt/asyncapi.json": {
+                "get": _operation(
+                    "The AsyncAPI document of the topics and messages",
+                    {"type": "object"},
+                    errors=(404,),
+                )
+            },
             "/api/v1/mqtt/reset_reconnect": {
                 "post": _operation(
                     "Connect to the broker now, with a new client and credentials read again",
