@@ -1,0 +1,247 @@
+"""A real bridge, a real Mosquitto, and a real Home Assistant with its own MQTT integration."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import signal
+from typing import Any
+
+import pytest
+
+from simulator.bridge import Bridge, bridge
+from simulator.bus import message_bus
+from simulator.home_assistant import HomeAssistant, free_port, home_assistant
+from simulator.mosquitto import Mosquitto
+
+from ..helpers.mqtt import listening
+from .scene import FORBIDDEN_IN_LOG
+
+FAMILIES = ("inverter", "controller", "dcdc", "battery", "shunt")
+DEVICES = tuple(
+    {
+        "name": f"My {family}",
+        "virtual": True,
+        "profile": family,
+        "allow_changes": True,
+        "update_interval": 10,
+    }
+    for family in FAMILIES
+)
+NOT_BY_MQTT = {"Age of the reading", "Route"}
+"""What no message could keep up with, and what is always the same on a bridge."""
+ONLY_BY_MQTT = {"Change of settings", "Connectivity"}
+SCHEDULES = "setting_"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Return a broker that runs, and keeps what is retained."""
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    found = Mosquitto(folder, options=["persistence true", f"persistence_location {folder}/"])
+    found.start()
+    yield found
+    found.stop()
+
+
+async def entities(hass: HomeAssistant, platform: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the entities of an integration, by the names of their devices and their own."""
+    devices = {
+        device["id"]: device["name"] for device in await hass.call("config/device_registry/list")
+    }
+    found = {}
+    for entry in await hass.call("config/entity_registry/list"):
+        if entry["platform"] == platform:
+            found[devices[entry["device_id"]], entry["original_name"]] = entry
+    return found
+
+
+async def state(hass: HomeAssistant, entity_id: str) -> str | None:
+    """Return a state; None if there is none."""
+    found = (await hass.states()).get(entity_id)
+    return None if found is None else found["state"]
+
+
+async def wait_state(hass: HomeAssistant, entity_id: str, wanted: str | None) -> None:
+    """Wait for a state."""
+
+    async def look() -> bool:
+        return await state(hass, entity_id) == wanted
+
+    await hass.wait_for(f"{entity_id} {wanted}", look, 90)
+
+
+def same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    """Whether two states say the same, in units that may differ by a factor of a thousand."""
+    if ours["state"] == theirs["state"]:
+        return True
+    try:
+        first, second = float(ours["state"]), float(theirs["state"])
+    except ValueError:
+        return False
+    units = (
+        ours["attributes"].get("unit_of_measurement"),
+        theirs["attributes"].get("unit_of_measurement"),
+    )
+    factor = 1000 if units == ("kWh", "Wh") else 1
+    return abs(first * factor - second) <= 0.02 * factor * max(1.0, abs(second) / factor)
+
+
+async def check_parity(hass: HomeAssistant, running: Bridge) -> None:
+    """Each entity that BluPow's own integration has of the same devices is there by MQTT too, as it is."""
+    where = {"host": "127.0.0.1", "port": running.port, "ssl": False, "verify_ssl": True}
+    flow = await hass.post("/api/config/config_entries/flow", {"handler": "blupow"})
+    await hass.answer_flow(flow["flow_id"], {"next_step_id": "bridge"})
+    result = await hass.answer_flow(flow["flow_id"], where | {"token": running.token})
+    assert result["type"] == "create_entry"
+
+    async def settled() -> bool:
+        """Whether what appears with the second reading has appeared."""
+        found = await entities(hass, "blupow")
+        keys = {key for key in found if key[1] == "Worst fault"}
+        return len(keys) == len(FAMILIES) - 1 and all(
+            await state(hass, found[key]["entity_id"]) == "none" for key in keys
+        )
+
+    await hass.wait_for("the entities of BluPow", settled, 60)
+    ours, theirs = await entities(hass, "blupow"), await entities(hass, "mqtt")
+    ours = {
+        key: entry
+        for key, entry in ours.items()
+        if key[1] not in NOT_BY_MQTT and not is_of_schedule(entry)
+    }
+    theirs = {key: entry for key, entry in theirs.items() if key[1] not in ONLY_BY_MQTT}
+    assert set(ours) == set(theirs)
+    assert len(ours) > 250
+    states = await hass.states()
+    for key, entry in ours.items():
+        other = theirs[key]
+        assert entry["entity_category"] == other["entity_category"], key
+        assert entry["disabled_by"] == other["disabled_by"], key
+        assert entry["entity_id"].split(".")[0] == other["entity_id"].split(".")[0], key
+        if entry["disabled_by"] is not None:
+            continue
+        mine, its = states[entry["entity_id"]], states[other["entity_id"]]
+        for attribute in ("device_class", "state_class", "options", "min", "max", "step", "mode"):
+            assert mine["attributes"].get(attribute) == its["attributes"].get(attribute), key
+        if not key[1].startswith(("Average", "Last", "Connection", "Reconnect")):
+            assert same(mine, its), (key, mine["state"], its["state"])
+
+
+def is_of_schedule(entry: dict[str, Any]) -> bool:
+    """Whether an entity is of a schedule, which Home Assistant carries out."""
+    key = entry["unique_id"].partition("setting_")[2]
+    return key.startswith(("charge_window", "discharge_window", "minimum_soc", "schedule"))
+
+
+@pytest.mark.usefixtures("real_sockets")
+async def test_home_assistants_mqtt_integration(tmp_path: Path, broker: Mosquitto) -> None:
+    """All entities of all families; controls; last will; restarts of both; devices that are removed."""
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "keepalive": 5}
+    port = free_port()
+    async with (
+        message_bus(tmp_path / "bus") as bus,
+        bridge(tmp_path / "bridge", DEVICES, bus_address=bus, mqtt=mqtt) as running,
+    ):
+        async with home_assistant(tmp_path / "config", bus, port, adapters=[]) as hass:
+            await hass.add("mqtt", broker="127.0.0.1", port=broker.port)
+            voltage = "sensor.my_inverter_battery_voltage"
+
+            async def known() -> bool:
+                return (await state(hass, voltage)) not in (None, "unknown", "unavailable")
+
+            await hass.wait_for("a value by MQTT", known, 60)
+            devices = {item["name"]: item for item in await hass.call("config/device_registry/list")}
+            assert devices["My inverter"]["model"] == "RIV1230RCH-SPS"
+            assert devices["My inverter"]["via_device_id"] == devices["Van"]["id"]
+
+            # controls: each is written, read back, and shown
+            select = "select.my_inverter_output_priority"
+            for domain, service, entity_id, data, wanted in (
+                ("select", "select_option", select, {"option": "grid_first"}, "grid_first"),
+                ("switch", "turn_off", "switch.my_inverter_beeper", {}, "off"),
+                ("number", "set_value", "number.my_inverter_charge_current", {"value": 50}, "50"),
+            ):
+                target = {"entity_id": entity_id}
+                await hass.call(
+                    "call_service", domain=domain, service=service, service_data=data, target=target
+                )
+
+                async def changed(entity_id: str = entity_id, wanted: str = wanted) -> bool:
+                    found = await state(hass, entity_id)
+                    return found == wanted or found == f"{wanted}.0"
+
+                await hass.wait_for(f"{entity_id} {wanted}", changed, 30)
+            results = await hass.states()
+            (event,) = [
+                item
+                for key, item in results.items()
+                if key.startswith("event.my_inverter_change_of_settings")
+            ]
+            assert event["attributes"]["event_type"] == "written"
+
+            # what the device refuses stays as it is, and is told
+            await hass.call(
+                "call_service",
+                domain="number",
+                service="set_value",
+                service_data={"value": 10.0},
+                target={"entity_id": "number.my_inverter_under_voltage_warning_level"},
+            )
+
+            # the last will, and back
+            assert await running.stop(signal.SIGKILL) == -signal.SIGKILL
+            await wait_state(hass, voltage, "unavailable")
+            await wait_state(hass, "binary_sensor.van_connectivity", "off")
+            await running.start()
+            await hass.wait_for("the value again", known, 60)
+            await wait_state(hass, "binary_sensor.van_connectivity", "on")
+            await wait_state(hass, select, "grid_first")
+
+            await check_parity(hass, running)
+            assert await hass.stop() == 0
+            check_log(hass)
+
+        # Home Assistant starts again: it is described everything again, and keeps its entities
+        async with (
+            listening(broker.port, "homeassistant/#") as listener,
+            home_assistant(tmp_path / "config", bus, port, adapters=[]) as hass,
+        ):
+            topic = f"homeassistant/device/blupow_{await bridge_id(running)}_virtual_inverter/config"
+            await hass.wait_for("a value by MQTT", known, 60)
+            await listener.until(
+                lambda: sum(name == topic for name, _ in listener.messages) >= 2, 60
+            )
+            assert await state(hass, select) == "grid_first"
+
+            # a device that is removed takes its entities with it
+            running.configure(DEVICES[1:])
+            await wait_state(hass, voltage, None)
+            assert "My inverter" not in {
+                item["name"]
+                for item in await hass.call("config/device_registry/list")
+                if item["via_device_id"] is None or item["name"] == "My inverter"
+            } - {"My inverter"} | set()
+            assert await state(hass, "sensor.my_battery_battery_voltage") is not None
+            assert await hass.stop() == 0
+            check_log(hass)
+        assert await running.stop() == 0
+        assert "Traceback" not in running.log.read_text()
+
+
+async def bridge_id(running: Bridge) -> str:
+    """Return what a bridge is known by."""
+    found: str = (await running.get("/api/v1/stats"))["id"]
+    return found
+
+
+def check_log(hass: HomeAssistant) -> None:
+    """Nothing that Home Assistant has logged is about what the bridge sends."""
+    text = hass.log.read_text()
+    for forbidden in FORBIDDEN_IN_LOG:
+        assert forbidden not in text
+    complaints = [
+        line
+        for line in text.splitlines()
+        if "components.mqtt" in line and (" WARNING " in line or " ERROR " in line)
+    ]
+    assert complaints == []
