@@ -192,8 +192,8 @@ class BridgeDevice:
         if link.snapshot is not None and self._reader.reading is not None:
             age = now - link.snapshot.taken_at_monotonic
             source, seconds = link.snapshot.route.source, link.last_duration or 0.0
-            aged = replace(self._reader.reading, age=age)
-            reading = reading_message(aged, self._reader.id, source, seconds)
+            whole = _with_known(self._reader.reading, self.supervisor.units, now)
+            reading = reading_message(replace(whole, age=age), self._reader.id, source, seconds)
         if link.polls and (error := link.polls[-1].error) is not None:
             failure = failure_message(error, link.polls[-1].seconds, now - self._polled_at)
         return {
@@ -297,6 +297,22 @@ class BridgeDevice:
                 self.config.name,
                 err,
             )
+
+
+def _with_known(reading: Reading, units: Sequence[UnitState], now: float) -> Reading:
+    """Return the last reading with what only earlier ones held: what units are, and their settings.
+
+    Both are read seldom; a client that comes now would not know them for long.
+    """
+    found = dict(reading.units)
+    for unit in units:
+        if (of_unit := found.get(unit.key)) is not None:
+            found[unit.key] = replace(
+                of_unit,
+                values=unit.identity | of_unit.values,
+                registers=unit.settings.known_spans(now) | of_unit.registers,
+            )
+    return replace(reading, units=found)
 
 
 def _learned(

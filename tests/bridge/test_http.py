@@ -9,6 +9,7 @@ import stat
 import subprocess
 
 import aiohttp
+from blupow_ble.bridge_messages import parse_device, parse_report
 from blupow_bridge.http import auth, limits
 from blupow_bridge.http.app import LONGEST_LINE
 from blupow_bridge.http.auth import Token
@@ -298,6 +299,28 @@ async def test_wrong_method_and_address(served: Served) -> None:
     assert (status, body["error"]["code"]) == (404, "not_found")
     status, body = await served.ask("GET", "/page/../../config.py", token=None)
     assert status in (401, 404)
+
+
+async def test_what_is_read_seldom_is_told_to_whoever_comes_later(served: Served) -> None:
+    """What a device is, and its settings, are not in its last reading, but are known."""
+    device = served.hub.devices["virtual_inverter"]
+    for _ in range(3):
+        await device.supervisor.poll()
+    _, body = await served.ask("GET", "/api/v1/devices/virtual_inverter")
+    client = parse_device(body).units[0].state()
+    report = parse_report(body)
+    assert report.reading is not None
+    client.keep(report.reading.reading.main, datetime.now(UTC), client.monotonic())
+    own = device.supervisor.own
+    assert client.serial_number == "VIRTUAL00000000001"
+    assert client.identity == own.identity
+    assert client.setting("output_priority") == "battery_first"
+    assert [client.setting(item.key) for item in own.controls] == [
+        own.setting(item.key) for item in own.controls
+    ]
+    assert client.snapshot is not None
+    assert own.snapshot is not None
+    assert client.snapshot.values == own.snapshot.values
 
 
 async def test_long_addresses(served: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """A real bridge, a real Mosquitto, and a real Home Assistant with its own MQTT integration."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 import signal
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 import pytest
 
 from simulator.bridge import Bridge, bridge
-from simulator.bus import message_bus
-from simulator.home_assistant import HomeAssistant, free_port, home_assistant
+from simulator.home_assistant import HomeAssistant, HomeAssistantError, free_port, home_assistant
 from simulator.mosquitto import Mosquitto
+from simulator.process import simulator
 
 from ..helpers.mqtt import listening
 from .scene import FORBIDDEN_IN_LOG
@@ -26,10 +27,9 @@ DEVICES = tuple(
     }
     for family in FAMILIES
 )
-NOT_BY_MQTT = {"Age of the reading", "Route"}
+NOT_BY_MQTT = {"Data age", "Route"}
 """What no message could keep up with, and what is always the same on a bridge."""
 ONLY_BY_MQTT = {"Change of settings", "Connectivity"}
-SCHEDULES = "setting_"
 
 
 @pytest.fixture
@@ -93,24 +93,40 @@ async def check_parity(hass: HomeAssistant, running: Bridge) -> None:
     await hass.answer_flow(flow["flow_id"], {"next_step_id": "bridge"})
     result = await hass.answer_flow(flow["flow_id"], where | {"token": running.token})
     assert result["type"] == "create_entry"
+    await hass.set_options(result["result"]["entry_id"], {"allow_changes": True})
 
     async def settled() -> bool:
         """Whether what appears with the second reading has appeared."""
-        found = await entities(hass, "blupow")
-        keys = {key for key in found if key[1] == "Worst fault"}
-        return len(keys) == len(FAMILIES) - 1 and all(
-            await state(hass, found[key]["entity_id"]) == "none" for key in keys
-        )
+        states = await hass.states()
+        worst = [
+            states.get(entry["entity_id"], {}).get("state")
+            for (_, name), entry in (await entities(hass, "blupow")).items()
+            if name == "Worst fault"
+        ]
+        return worst == ["none"] * (len(FAMILIES) - 1)
 
     await hass.wait_for("the entities of BluPow", settled, 60)
-    ours, theirs = await entities(hass, "blupow"), await entities(hass, "mqtt")
-    ours = {
-        key: entry
-        for key, entry in ours.items()
-        if key[1] not in NOT_BY_MQTT and not is_of_schedule(entry)
-    }
-    theirs = {key: entry for key, entry in theirs.items() if key[1] not in ONLY_BY_MQTT}
-    assert set(ours) == set(theirs)
+    ours: dict[tuple[str, str], dict[str, Any]] = {}
+    theirs: dict[tuple[str, str], dict[str, Any]] = {}
+
+    async def all_described() -> bool:
+        """Whether both have seen what the devices send, each with its next reading."""
+        nonlocal ours, theirs
+        ours = {
+            key: entry
+            for key, entry in (await entities(hass, "blupow")).items()
+            if key[1] not in NOT_BY_MQTT and not is_of_schedule(entry)
+        }
+        theirs = {
+            key: entry
+            for key, entry in (await entities(hass, "mqtt")).items()
+            if key[1] not in ONLY_BY_MQTT
+        }
+        return set(ours) == set(theirs)
+
+    with suppress(HomeAssistantError):  # what differs is shown
+        await hass.wait_for("the same entities", all_described, 40)
+    assert (set(ours) - set(theirs), set(theirs) - set(ours)) == (set(), set())
     assert len(ours) > 250
     states = await hass.states()
     for key, entry in ours.items():
@@ -139,36 +155,65 @@ async def test_home_assistants_mqtt_integration(tmp_path: Path, broker: Mosquitt
     mqtt = {"host": "127.0.0.1", "port": broker.port, "keepalive": 5}
     port = free_port()
     async with (
-        message_bus(tmp_path / "bus") as bus,
-        bridge(tmp_path / "bridge", DEVICES, bus_address=bus, mqtt=mqtt) as running,
+        simulator(tmp_path / "bus") as simulated,
+        bridge(
+            tmp_path / "bridge", DEVICES, bus_address=simulated.bus_address, mqtt=mqtt
+        ) as running,
     ):
+        bus = simulated.bus_address
         async with home_assistant(tmp_path / "config", bus, port, adapters=[]) as hass:
-            await hass.add("mqtt", broker="127.0.0.1", port=broker.port)
+            entry = await hass.add(
+                "mqtt",
+                broker="127.0.0.1",
+                port=broker.port,
+                other_settings={"set_client_cert": False, "set_ca_cert": "off"},
+            )
             voltage = "sensor.my_inverter_battery_voltage"
 
             async def known() -> bool:
                 return (await state(hass, voltage)) not in (None, "unknown", "unavailable")
 
             await hass.wait_for("a value by MQTT", known, 60)
-            devices = {item["name"]: item for item in await hass.call("config/device_registry/list")}
+            devices = {
+                item["name"]: item for item in await hass.call("config/device_registry/list")
+            }
             assert devices["My inverter"]["model"] == "RIV1230RCH-SPS"
             assert devices["My inverter"]["via_device_id"] == devices["Van"]["id"]
 
+            # what nobody has confirmed is disabled until the user asks for it
+            select, switch = "select.my_inverter_output_priority", "switch.my_inverter_beeper"
+
+            async def described() -> bool:
+                known = await entities(hass, "mqtt")
+                return ("My inverter", "Output priority") in known
+
+            await hass.wait_for("the settings", described, 60)
+            assert await state(hass, select) is None
+            for entity_id in (select, switch):
+                await hass.call(
+                    "config/entity_registry/update", entity_id=entity_id, disabled_by=None
+                )
+            await hass.reload(entry["result"]["entry_id"])
+
             # controls: each is written, read back, and shown
-            select = "select.my_inverter_output_priority"
             for domain, service, entity_id, data, wanted in (
                 ("select", "select_option", select, {"option": "grid_first"}, "grid_first"),
-                ("switch", "turn_off", "switch.my_inverter_beeper", {}, "off"),
+                ("switch", "turn_off", switch, {}, "off"),
                 ("number", "set_value", "number.my_inverter_charge_current", {"value": 50}, "50"),
             ):
                 target = {"entity_id": entity_id}
+
+                async def offered(entity_id: str = entity_id) -> bool:
+                    return await state(hass, entity_id) not in (None, "unavailable", "unknown")
+
+                await hass.wait_for(f"{entity_id} to be offered", offered, 30)
                 await hass.call(
                     "call_service", domain=domain, service=service, service_data=data, target=target
                 )
 
                 async def changed(entity_id: str = entity_id, wanted: str = wanted) -> bool:
                     found = await state(hass, entity_id)
-                    return found == wanted or found == f"{wanted}.0"
+                    return found in (wanted, f"{wanted}.0")
 
                 await hass.wait_for(f"{entity_id} {wanted}", changed, 30)
             results = await hass.states()
@@ -195,7 +240,7 @@ async def test_home_assistants_mqtt_integration(tmp_path: Path, broker: Mosquitt
             await running.start()
             await hass.wait_for("the value again", known, 60)
             await wait_state(hass, "binary_sensor.van_connectivity", "on")
-            await wait_state(hass, select, "grid_first")
+            await wait_state(hass, select, "battery_first")  # a virtual device forgets
 
             await check_parity(hass, running)
             assert await hass.stop() == 0
@@ -206,21 +251,20 @@ async def test_home_assistants_mqtt_integration(tmp_path: Path, broker: Mosquitt
             listening(broker.port, "homeassistant/#") as listener,
             home_assistant(tmp_path / "config", bus, port, adapters=[]) as hass,
         ):
-            topic = f"homeassistant/device/blupow_{await bridge_id(running)}_virtual_inverter/config"
+            topic = (
+                f"homeassistant/device/blupow_{await bridge_id(running)}_virtual_inverter/config"
+            )
             await hass.wait_for("a value by MQTT", known, 60)
             await listener.until(
                 lambda: sum(name == topic for name, _ in listener.messages) >= 2, 60
             )
-            assert await state(hass, select) == "grid_first"
+            assert await state(hass, select) == "battery_first"
 
             # a device that is removed takes its entities with it
             running.configure(DEVICES[1:])
             await wait_state(hass, voltage, None)
-            assert "My inverter" not in {
-                item["name"]
-                for item in await hass.call("config/device_registry/list")
-                if item["via_device_id"] is None or item["name"] == "My inverter"
-            } - {"My inverter"} | set()
+            names = {item["name"] for item in await hass.call("config/device_registry/list")}
+            assert "My inverter" not in names
             assert await state(hass, "sensor.my_battery_battery_voltage") is not None
             assert await hass.stop() == 0
             check_log(hass)

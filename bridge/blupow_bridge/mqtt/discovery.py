@@ -316,15 +316,14 @@ def _link_components(topics: Topics, device: BridgeDevice) -> Components:
         "event_types": [event.value for event in LinkEvent],
         **alone,
     }
-    if not device.config.virtual:
-        found["reconnect"] = {
-            "platform": "button",
-            "name": name_of("button", "reconnect"),
-            "entity_category": "config",
-            "command_topic": topics.reconnect(device.id),
-            "command_template": '{"sent": {{ now().timestamp() }}}',
-            **alone,
-        }
+    found["reconnect"] = {
+        "platform": "button",
+        "name": name_of("button", "reconnect"),
+        "entity_category": "diagnostic",
+        "command_topic": topics.reconnect(device.id),
+        "command_template": '{"sent": {{ now().timestamp() }}}',
+        **alone,
+    }
     if device.config.allow_changes:
         found["change"] = {
             "platform": "event",

@@ -103,6 +103,15 @@ class UnitSettings:
             register: word for register, (word, at) in self._words.items() if now - at <= longest
         }
 
+    def known_spans(self, now: float) -> dict[int, tuple[int, ...]]:
+        """Return the spans that are wholly known, by their first register."""
+        words = self.words(now)
+        return {
+            span.start: tuple(words[register] for register in span.registers)
+            for span in self.spans
+            if words.keys() >= set(span.registers)
+        }
+
     def value(self, setting: Setting, now: float) -> SettingValue | None:
         """Return what a setting is set to; None if that is not known."""
         words = self.words(now)
