@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from blupow_ble.bridge_messages import MessageType
 from blupow_ble.protocol.errors import ErrorCode as BridgeErrorCode
 from blupow_ble.virtual.device import virtual_bus
@@ -534,6 +535,21 @@ async def test_another_bridge_at_its_address(
         )
         # before that bridge stops: asyncio fails on a connection that comes just then
         await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_home_assistant_stops_meanwhile(bridge: TestBridge) -> None:
+    """An entry that was being set up just then has nothing to ask by: that is no fault."""
+    session = aiohttp.ClientSession()
+    client = client_module.BridgeClient(
+        session,
+        client_module.BridgeAddress(
+            host="127.0.0.1", port=bridge.port, tls=False, verify=True, token=bridge.secret
+        ),
+    )
+    await session.close()
+    for request in (client.info(), client.devices(), client.open_socket(None)):
+        with pytest.raises(client_module.CannotConnect, match="Home Assistant is stopping"):
+            await request
 
 
 async def test_reconfigure(hass: HomeAssistant, bridge: TestBridge) -> None:

@@ -114,6 +114,7 @@ class BridgeClient:
         body: Mapping[str, Any] | None = None,
         limit: float = REQUEST_LIMIT,
     ) -> Message:
+        self._check_open()
         self.requests += 1
         timeout = aiohttp.ClientTimeout(total=limit, sock_connect=REQUEST_LIMIT)
         try:
@@ -141,6 +142,7 @@ class BridgeClient:
 
         Raises BridgeError.
         """
+        self._check_open()
         url = self.address.url / "api" / "v1" / "ws"
         if resume is not None:
             url = url.with_query(instance=resume[0], after=str(resume[1]))
@@ -159,6 +161,11 @@ class BridgeClient:
             raise CannotConnect(f"the bridge answers with status {err.status}") from err
         except (aiohttp.ClientError, TimeoutError, OSError) as err:
             raise CannotConnect(_reason(err)) from err
+
+    def _check_open(self) -> None:
+        """Raise CannotConnect where Home Assistant has closed its session: it stops."""
+        if self._session.closed:
+            raise CannotConnect("Home Assistant is stopping")
 
 
 async def _whole_body(response: aiohttp.ClientResponse) -> bytes:

@@ -1,0 +1,166 @@
+"""The discovery of every model, checked by the schemas of Home Assistant's own MQTT integration."""
+
+from datetime import UTC, datetime
+import importlib
+from pathlib import Path
+from typing import Any
+
+from blupow_ble.profiles import PROFILES
+from blupow_ble.profiles.profile import Model, Profile
+from blupow_ble.profiles.setting import SettingKind
+from blupow_ble.reader.result import UnitReading
+from blupow_bridge.config import Config
+from blupow_bridge.device import BridgeDevice
+from blupow_bridge.hub import Hub
+from blupow_bridge.mqtt.discovery import PLATFORMS, bridge_discovery, unit_discovery
+from blupow_bridge.mqtt.state import state_of
+from blupow_bridge.mqtt.topics import Topics
+import pytest
+
+from homeassistant.components.mqtt.schemas import DEVICE_DISCOVERY_SCHEMA
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.template import Template
+
+TOPICS = Topics(prefix="blupow", bridge_id="b1", discovery_prefix="homeassistant")
+SHARED = ("state_topic", "availability", "availability_mode", "qos", "origin", "device")
+MODELS = [(profile, model) for profile in PROFILES.values() for model in profile.models]
+
+
+def device_of(folder: Path, profile: Profile, model: Model) -> BridgeDevice:
+    """Return a device that has sent all settings, and every list of faults, with all bits clear."""
+    config = Config(
+        data=folder,
+        devices=(
+            {  # type: ignore[arg-type]
+                "name": "Mine",
+                "address": "C4:D3:6A:66:7E:D4",
+                "profile": profile.key,
+                "model": model.key,
+                "allow_changes": True,
+            },
+        ),
+    )
+    hub = Hub(config)
+    device = hub._device(config.devices[0], None)
+    unit = device.supervisor.own
+    spans = {span.start: (0,) * span.words for span in unit.register_map.controls.spans}
+    fields = unit.register_map.fields
+    reading = UnitReading(
+        unit_id=1,
+        model=model.key,
+        values={field.key: [] for field in fields if field.listed},
+        failed={},
+        dropped=[],
+        unknown={},
+        registers=spans | {block.start: (0,) * block.words for block in unit.register_map.blocks},
+    )
+    unit.keep(reading, datetime.now(UTC), unit.monotonic())
+    device.supervisor.link.snapshot = None
+    return device
+
+
+def schema_of(platform: str) -> Any:
+    """Return Home Assistant's schema of a component."""
+    module = importlib.import_module(f"homeassistant.components.mqtt.{platform}")
+    return module.DISCOVERY_SCHEMA
+
+
+@pytest.mark.parametrize(("profile", "model"), MODELS, ids=lambda item: item.key)
+async def test_every_model(
+    hass: HomeAssistant, tmp_path: Path, profile: Profile, model: Model
+) -> None:
+    """Each entity is one that Home Assistant takes; its templates find what the state message holds."""
+    device = device_of(tmp_path, profile, model)
+    unit = device.supervisor.own
+    optional = {field.key for field in unit.register_map.fields}
+    described = unit_discovery(TOPICS, device, unit, "4.0.0", optional)
+    DEVICE_DISCOVERY_SCHEMA(described)
+    state = state_of(device)
+    shared = {key: value for key, value in described.items() if key in SHARED}
+    for key, component in described["components"].items():
+        config = {name: value for name, value in component.items() if name != "platform"}
+        schema_of(component["platform"])(shared | config)
+        if "value_template" in config and "state_topic" not in config:
+            rendered = Template(config["value_template"], hass).async_render(
+                {"value_json": state}, parse_result=False
+            )
+            assert isinstance(rendered, str), key
+        for place in config.get("availability", []):
+            if "value_template" in place:
+                found = Template(place["value_template"], hass).async_render({"value_json": state})
+                assert found in ("online", "offline"), key
+    names = [
+        (component["platform"], component["name"]) for component in described["components"].values()
+    ]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("profile", "model"), MODELS, ids=lambda item: item.key)
+def test_every_setting(tmp_path: Path, profile: Profile, model: Model) -> None:
+    """Each that the user may change has its control, with the limits that are checked."""
+    device = device_of(tmp_path, profile, model)
+    unit = device.supervisor.own
+    described = unit_discovery(TOPICS, device, unit, "4.0.0", ())["components"]
+    controls = {key.removeprefix("setting_") for key in described if key.startswith("setting_")}
+    assert controls == {item.key for item in unit.controls if unit.setting(item.key) is not None}
+    for setting in unit.controls:
+        if (found := described.get(f"setting_{setting.key}")) is None:
+            continue
+        assert found["platform"] == PLATFORMS[setting.kind]
+        assert found["enabled_by_default"] is unit.evidence(setting).confirmed
+        if setting.kind is SettingKind.NUMBER:
+            limits = unit.settings.limits(setting, unit.monotonic())
+            assert (found["min"], found["max"], found["step"]) == (
+                limits.low,
+                limits.high,
+                limits.step,
+            )
+        if setting.kind is SettingKind.CHOICE:
+            assert set(found["options"]) >= set(setting.offered)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wanted"),
+    [
+        (SettingKind.NUMBER, 13.6, 13.6),
+        (SettingKind.NUMBER, 60, 60),
+        (SettingKind.CHOICE, 'a "b"', 'a "b"'),
+        (SettingKind.SWITCH, "true", True),
+        (SettingKind.SWITCH, "false", False),
+        (SettingKind.TIME, "08:30:00", "08:30"),
+    ],
+)
+async def test_command_templates(
+    hass: HomeAssistant, tmp_path: Path, kind: SettingKind, value: Any, wanted: Any
+) -> None:
+    """What Home Assistant sends is what the bridge understands, with when it was sent."""
+    from blupow_bridge.mqtt.commands import Received, SetCommand, parse
+
+    found = None
+    for profile, model in MODELS:
+        device = device_of(tmp_path, profile, model)
+        unit = device.supervisor.own
+        described = unit_discovery(TOPICS, device, unit, "4.0.0", ())["components"]
+        for setting in unit.controls:
+            if setting.kind is kind and f"setting_{setting.key}" in described:
+                found = setting, described[f"setting_{setting.key}"]
+    assert found is not None
+    setting, component = found
+    payload = Template(component["command_template"], hass).async_render(
+        {"value": value}, parse_result=False
+    )
+    now = datetime.now(UTC).timestamp()
+    command = parse(Received(command="set", payload=payload.encode(), retained=False, now=now))
+    assert isinstance(command, SetCommand)
+    assert command.changes == {setting.key: wanted}
+    assert command.sent is not None
+    assert abs(command.sent - now) < 60
+
+
+def test_bridge_itself() -> None:
+    """It is a device too, which the others are connected by."""
+    described = bridge_discovery(TOPICS, "Van", "4.0.0")
+    DEVICE_DISCOVERY_SCHEMA(described)
+    component = described["components"]["connectivity"]
+    config = {name: value for name, value in component.items() if name != "platform"}
+    schema_of("binary_sensor")(config | {"device": described["device"]})
