@@ -8,7 +8,7 @@ import logging
 import random
 import ssl
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
 from blupow_ble.supervisor.policies import RECOVERY_JITTER
@@ -18,7 +18,7 @@ from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from ..config import MqttConfig
 from .causes import TEXTS, Cause, cause_of
 from .credentials import Credentials, CredentialsUnknown, read_credentials
-from .diagnostics import ConnectionDiagnostics, EventKind
+from .diagnostics import ConnectionDiagnostics, ConnectionEvent, EventKind
 from .tls import CertificateUnusable, check_handshake, tls_context
 
 _LOGGER = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ class BrokerConnection:
         identifier: str,
         session: Session,
         will: aiomqtt.Will | None = None,
-        on_change: Callable[[], None] = lambda: None,
+        on_event: Callable[[ConnectionEvent], None] = lambda _: None,
         wait: Wait = wait_for,
     ) -> None:
-        """Prepare to connect. `on_change` is called when a connection is made, is lost, or cannot be made."""
+        """Prepare to connect; `on_event` is called with each event of the connection."""
         self.config: Final = config
         self.diagnostics: Final = ConnectionDiagnostics()
         self.connected = False
@@ -86,7 +86,7 @@ class BrokerConnection:
         self._identifier = identifier
         self._session = session
         self._will = will
-        self._on_change = on_change
+        self._on_event = on_event
         self._wait = wait
         self._reset = asyncio.Event()
         self._setup: ClientSetup | None = None
@@ -141,15 +141,14 @@ class BrokerConnection:
     async def _due(self, attempt: Attempt) -> Attempt:
         """Wait until an attempt is due; return what is to be done, which a reset changes."""
         self.next_attempt_at = monotonic() + attempt.pause
-        self._on_change()
         if await self._wait(self._reset, attempt.pause):
             self._reset.clear()
             self.reconnection = self.reconnection.reset()
-            self.diagnostics.note(EventKind.RESET)
+            self._note(EventKind.RESET)
             _LOGGER.info("[mqtt] %s: begins anew, as it was asked to", self.name)
             attempt = Attempt(pause=0.0, new_client=True, new_credentials=True)
         elif self.reconnection.recovers:
-            self.diagnostics.note(EventKind.RECOVERY_STARTED, recovery=self.reconnection.recovery)
+            self._note(EventKind.RECOVERY_STARTED, recovery=self.reconnection.recovery)
             _LOGGER.debug("[mqtt] %s: recovery %d", self.name, self.reconnection.recovery)
         self.next_attempt_at = None
         return attempt
@@ -231,15 +230,17 @@ class BrokerConnection:
 
     # What has happened
 
+    def _note(self, kind: EventKind, **facts: Any) -> None:
+        self._on_event(self.diagnostics.note(kind, **facts))
+
     def _note_connected(self) -> None:
         self.connected, self.cause, self.message = True, None, ""
-        self.diagnostics.note(
+        self._note(
             EventKind.CONNECTED,
             attempt=self.reconnection.attempt,
             recovery=self.reconnection.recovery,
         )
         _LOGGER.info("[mqtt] %s: connected, by MQTT %s", self.name, self.protocol)
-        self._on_change()
 
     def _note_end(self, cause: Cause, message: str) -> None:
         """Note that an attempt has failed, or that a connection was lost; each new cause is logged once."""
@@ -249,20 +250,16 @@ class BrokerConnection:
         facts = {"attempt": self.reconnection.attempt, "recovery": self.reconnection.recovery}
         if was_connected:
             seconds = monotonic() - self._connected_at
-            self.diagnostics.note(
-                EventKind.DISCONNECTED, cause=cause, message=message, seconds=seconds
-            )
+            self._note(EventKind.DISCONNECTED, cause=cause, message=message, seconds=seconds)
             self.reconnection = self.reconnection.after_session(seconds)
         else:
-            self.diagnostics.note(EventKind.ATTEMPT_FAILED, cause=cause, message=message, **facts)
+            self._note(EventKind.ATTEMPT_FAILED, cause=cause, message=message, **facts)
             self.reconnection = self.reconnection.after_failure()
         if news:
             what = "the connection is lost" if was_connected else "not connected"
             _LOGGER.warning("[mqtt] %s: %s: %s (%s)", self.name, what, TEXTS[cause], message)
         if self.reconnection.failed and not failed:
-            self.diagnostics.note(
-                EventKind.RECONNECTION_FAILED, cause=cause, message=message, **facts
-            )
+            self._note(EventKind.RECONNECTION_FAILED, cause=cause, message=message, **facts)
             _LOGGER.warning(
                 "[mqtt] %s: reconnection failed: %s; nothing is published until a recovery works",
                 self.name,
