@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from blupow_ble.profiles import PROFILES
+from blupow_ble.supervisor.reconnection import Strategy
 from blupow_bridge.config import ConfigError, line_of, load
 from hypothesis import given, strategies as st
 import pytest
@@ -19,6 +20,13 @@ port = 9000
 [store]
 url = "postgresql://blupow:secret@db/blupow"
 raw_days = 7
+
+[mqtt]
+host = "broker"
+username = "van"
+password = "hidden"
+tls = true
+strategy = 2
 
 [[devices]]
 name = "Inverter"
@@ -65,6 +73,11 @@ def test_whole_file(tmp_path: Path) -> None:
     assert config.store.url is not None
     assert config.store.url.get_secret_value() == "postgresql://blupow:secret@db/blupow"
     assert "secret" not in repr(config)
+    assert config.mqtt is not None
+    assert config.mqtt.password is not None
+    assert config.mqtt.password.get_secret_value() == "hidden"
+    assert "hidden" not in repr(config)
+    assert (config.mqtt.address, config.mqtt.strategy) == (("broker", 8883), Strategy.NEW_CLIENT)
     inverter, hub = config.devices
     assert (inverter.id, inverter.address) == ("c4d36a667ed4", "C4:D3:6A:66:7E:D4")
     assert inverter.options.update_interval == 30
@@ -87,6 +100,12 @@ def test_defaults(tmp_path: Path) -> None:
     assert (config.http.host, config.http.port, config.http.announce) == ("127.0.0.1", 8126, True)
     assert config.store.url is None
     assert (config.store.raw_days, config.store.hourly_days) == (30, 0)
+    assert config.mqtt is None
+    path.write_text('[mqtt]\nhost = "broker"')
+    mqtt = load(path).mqtt
+    assert mqtt is not None
+    assert (mqtt.address, mqtt.strategy) == (("broker", 1883), Strategy.BACK_OFF)
+    assert (mqtt.topic_prefix, mqtt.discovery_prefix) == ("blupow", "homeassistant")
 
 
 @pytest.mark.parametrize(
@@ -102,6 +121,39 @@ def test_defaults(tmp_path: Path) -> None:
                     "C4:D3:6A:66:7E:D4 ('x')"
                 ),
             ],
+        ),
+        (
+            "[mqtt]\nport = 1883",
+            ["bridge.toml:1: mqtt.host is missing"],
+        ),
+        (
+            '[mqtt]\nhost = "a"\nstrategy = 5',
+            ["bridge.toml:3: mqtt.strategy: Input should be 1, 2, 3 or 4 (5)"],
+        ),
+        (
+            '[mqtt]\nhost = "a"\ntopic_prefix = "a/+"',
+            [
+                (
+                    "bridge.toml:3: mqtt.topic_prefix: no beginning of a topic; one looks like "
+                    "blupow or vans/blupow ('a/+')"
+                )
+            ],
+        ),
+        (
+            '[mqtt]\nhost = "a"\nusername = "b"\npassword = "c"\npassword_file = "/d"',
+            [("bridge.toml:1: mqtt: give one of password, password_file, and password_command")],
+        ),
+        (
+            '[mqtt]\nhost = "a"\npassword = "c"',
+            ["bridge.toml:1: mqtt: a password needs a username"],
+        ),
+        (
+            '[mqtt]\nhost = "a"\ntls = true\nkey = "/d"',
+            ["bridge.toml:1: mqtt: a client certificate needs both `certificate` and `key`"],
+        ),
+        (
+            '[mqtt]\nhost = "a"\nca_file = "/d"',
+            ["bridge.toml:1: mqtt: certificates need `tls = true`"],
         ),
         (
             "[store]\nraw_day = 3",

@@ -16,6 +16,8 @@ from blupow_ble.protocol.errors import ErrorCode, ReaderError
 from blupow_bridge.http import app as app_module, socket as socket_module
 from blupow_bridge.http.app import PAGE, WebServer
 from blupow_bridge.http.auth import Token
+from blupow_bridge.mqtt.causes import Cause
+from blupow_bridge.mqtt.diagnostics import EventKind
 from blupow_bridge.store.writer import Row
 from playwright.async_api import (
     Browser,
@@ -27,6 +29,8 @@ from playwright.async_api import (
     expect,
 )
 import pytest
+
+from simulator.mosquitto import Mosquitto
 
 from .conftest import Served, serve
 
@@ -674,6 +678,53 @@ async def test_footer_and_quiet(
     assert page.errors == []
     assert page.failed == []
     assert page.hosts == {urlsplit(served.url).netloc}
+
+
+async def test_broker(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the connection to it is, why there is none, and a button to begin anew; text stays text."""
+    broker = Mosquitto(tmp_path / "mosquitto", users={"van": "new"})
+    broker.start()
+    secret = tmp_path / "password"
+    secret.write_text("old")
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "username": "van", "password_file": secret}
+    async with serve(tmp_path, DEVICES, mqtt=mqtt) as served:
+        await served.wait_read()
+        async with watched(browser, served, viewport={"width": 360, "height": 740}) as found:
+            await found.log_in(served.secret)
+            card = found.page.locator("#mqtt")
+            await expect(card.locator("#mqtt-why")).to_contain_text(
+                "Credentials refused: Not authorized. Next attempt in"
+            )
+            await expect(card.locator(".status")).to_have_text("Not connected")
+            secret.write_text("new")
+            await card.get_by_role("button", name="Connect now").click()
+            await expect(card.locator(".status")).to_have_text("Connected")
+            await expect(card.locator("#mqtt-broker")).to_have_text(
+                f"127.0.0.1:{broker.port}, MQTT 5"
+            )
+            await expect(card.locator("#mqtt-why")).to_be_hidden()
+            await expect(card.get_by_role("button", name="Connect now")).to_be_hidden()
+            await card.locator("summary").click()
+            rows = card.locator("tbody tr")
+            await expect(rows.first).to_contain_text("Connected")
+            await expect(rows.last).to_contain_text("Credentials refused: Not authorized.")
+            assert await found.fits(360)
+            publisher = served.hub.mqtt
+            assert publisher is not None
+            publisher.connection.diagnostics.note(
+                EventKind.ATTEMPT_FAILED, cause=Cause.CLOSED, message="<b>bold</b>"
+            )
+            await expect(rows.first).to_contain_text("Closed: <b>bold</b>.")
+            await found.page.get_by_role("button", name="Log out").click()
+            await expect(card).to_be_hidden()
+            assert found.errors == []
+    broker.stop()
+
+
+async def test_no_broker(page: Watched) -> None:
+    """Where none is configured, nothing is told of one."""
+    await expect(page.page.locator("footer #store")).to_have_text("History is kept.")
+    await expect(page.page.locator("#mqtt")).to_be_hidden()
 
 
 async def test_files(served: Served) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+import json
 import os
 from pathlib import Path
 import signal
+import stat
 import tomllib
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from simulator.bridge import Bridge, BridgeFailed, bridge
 from simulator.control import ControlClient, control
 from simulator.home_assistant import free_port
+from simulator.mosquitto import Mosquitto
 from simulator.process import Running, simulator
 
 from ..helpers.processes import readers_on
@@ -261,6 +264,61 @@ async def test_commands(tmp_path: Path) -> None:
         token = (await running.command("token")).strip()
         assert len(token) > 40
         assert token != running.token
+
+
+async def test_broker(tmp_path: Path) -> None:
+    """The command line asks the bridge that runs, without a token; nobody else can."""
+    broker = Mosquitto(tmp_path / "mosquitto", users={"van": "xyzzy"})
+    broker.start()
+    secret = tmp_path / "password"
+    secret.write_text("old")
+    device = {"name": "Battery", "virtual": True, "profile": "battery"}
+    mqtt = {"port": broker.port, "host": "127.0.0.1", "username": "van"}
+    async with bridge(
+        tmp_path / "bridge", (device,), mqtt=mqtt | {"password_file": str(secret)}
+    ) as running:
+
+        async def refused() -> bool:
+            said = await running.command("mqtt")
+            return "the broker refuses the username or the password (Not authorized)" in said
+
+        await seen("the refusal", refused)
+        assert (await running.get("/health"))["mqtt"] == "not_connected"
+        secret.write_text("xyzzy")
+        said = await running.command("mqtt", "--reset-reconnect")
+        assert said.strip() == f"127.0.0.1:{broker.port} is connected to now"
+
+        async def connected() -> bool:
+            return "connected, by MQTT 5" in await running.command("mqtt")
+
+        await seen("the connection", connected)
+        said = await running.command("mqtt", "--reset-reconnect")
+        assert said.strip() == f"127.0.0.1:{broker.port} is connected already"
+        report = json.loads(await running.command("mqtt", "--json"))
+        assert report["events"][0]["event"] == "connected"
+        assert report["failed_attempts"]["credentials_refused"] >= 1
+        assert (await running.get("/api/v1/mqtt"))["connections"] == 1
+        answer = await running.request("POST", "/api/v1/mqtt/reset_reconnect")
+        assert answer == {"broker": f"127.0.0.1:{broker.port}", "connected": True}
+        path = running.folder / "data" / "control.sock"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+        # the configuration may name another broker, or none
+        running.configure((device,), mqtt=mqtt | {"password": "wrong"})
+        await seen("the refusal", refused)
+        running.configure((device,), mqtt=mqtt | {"password": "xyzzy"})
+        await seen("the connection", connected)
+        assert await running.stop() == 0
+        assert "Traceback" not in running.log.read_text()
+        assert "xyzzy" not in running.log.read_text()
+        with pytest.raises(BridgeFailed, match="no bridge runs with the data in"):
+            await running.command("mqtt")
+    async with bridge(tmp_path / "other", (device,)) as running:
+        with pytest.raises(BridgeFailed, match="the configuration names no broker"):
+            await running.command("mqtt")
+        with pytest.raises(BridgeFailed, match="404"):
+            await running.get("/api/v1/mqtt")
+    broker.stop()
 
 
 async def test_bridge_that_cannot_start(tmp_path: Path) -> None:
