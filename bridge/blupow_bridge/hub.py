@@ -129,6 +129,8 @@ class Hub:
             if before and list(wanted) != before:
                 _LOGGER.info("[route] the configuration has changed: devices now %d", len(wanted))
             self._tell_devices()
+            if self.mqtt is not None:
+                self.mqtt.devices_changed()
 
     def _device(self, config: DeviceConfig, before: BridgeDevice | None) -> BridgeDevice:
         return BridgeDevice(
@@ -197,12 +199,11 @@ class Hub:
             self.devices[device.id] = new
             new.start()
             self._tell_devices()
+            self.changed(new)
 
     def _tell_devices(self) -> None:
         reports = [device.report for device in self.devices.values()]
         self.push.publish(MessageType.DEVICES, {"devices": reports})
-        if self.mqtt is not None:
-            self.mqtt.devices_changed()
 
     def _counters(self, device_id: str, unit_key: str) -> Mapping[str, bool]:
         """Return the counters of a unit, with whether they begin anew each day."""

@@ -30,7 +30,7 @@ CONNECT_LIMIT: Final = 10.0
 ACKNOWLEDGE_LIMIT: Final = 30.0
 """Seconds within which a broker must acknowledge what is sent."""
 LEAVE_LIMIT: Final = 2.0
-DRAIN_LIMIT: Final = 0.1
+DRAIN_LIMIT: Final = 5.0
 MOST_INCOMING: Final = 1000
 """Messages of others that may wait to be handled."""
 

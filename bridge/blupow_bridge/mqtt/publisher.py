@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from enum import IntEnum
 import json
 import logging
 from pathlib import Path
@@ -45,6 +46,16 @@ REFUSED_SUBSCRIPTION: Final = 0x80
 type Devices = Callable[[], Mapping[str, BridgeDevice]]
 
 
+class Due(IntEnum):
+    """What is to be published of the devices as a whole."""
+
+    NOTHING = 0
+    CHANGES = 1
+    """Devices that have come, or have gone."""
+    EVERYTHING = 2
+    """To a broker, or a Home Assistant, that may know nothing of it."""
+
+
 class Publisher:
     """Publishes all devices of a bridge: how they are, and how Home Assistant shows them."""
 
@@ -82,8 +93,7 @@ class Publisher:
         self._described: dict[str, str] = {}
         """The discovery as it was published last, by topic."""
         self._serving = False
-        self._all_again = False
-        """Whether everything is to be published once more."""
+        self._due = Due.NOTHING
         self._wake = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,10 +123,14 @@ class Publisher:
         if not self._serving:
             return
         try:
-            self._put(self.topics.state(device.id), encoded(state_of(device)), retain=True)
             for topic, payload in self._discovery(device):
                 if self._described.get(topic) != payload:
-                    self._all_again = True
+                    self._described[topic] = payload
+                    self._retained.add(topic, components_of(payload))
+                    self._put(topic, payload, retain=True)
+            topic = self.topics.state(device.id)
+            self._retained.add(topic)
+            self._put(topic, encoded(state_of(device)), retain=True)
         except Exception as err:
             # a fault of the bridge: the reading of the device must go on
             if self._fault != (fault := repr(err)):
@@ -124,8 +138,11 @@ class Publisher:
                 _LOGGER.exception("[mqtt] a fault of the bridge itself")
 
     def devices_changed(self) -> None:
-        """Publish all devices, and take those back that are not there any more."""
-        self._all_again = True
+        """Publish devices that are new, and take those back that are not there any more."""
+        self._publish_soon(Due.CHANGES)
+
+    def _publish_soon(self, due: Due) -> None:
+        self._due = max(self._due, due)
         self._wake.set()
 
     def device_event(self, device_id: str, event: str, facts: Message) -> None:
@@ -141,8 +158,7 @@ class Publisher:
     async def _serve(self, client: aiomqtt.Client) -> None:
         """Serve a connection as long as it lasts. Raises MqttError when it ends."""
         lost: BaseException | None = None
-        self.outbox.drop_states()
-        self._all_again = True
+        self._due = Due.EVERYTHING
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive(client), name="mqtt in")
@@ -161,12 +177,14 @@ class Publisher:
         try:
             while True:
                 self._wake.clear()
-                if self._all_again:
-                    await self._publish_all(client)
+                if self._due:
+                    await self._publish_devices(client)
                 batch = self.outbox.take(AT_ONCE, time.monotonic())
                 if batch:
                     await self._send(client, batch)
-                elif not self._all_again:
+                elif self._retained.changed:
+                    await asyncio.to_thread(self._retained.save)
+                elif not self._due:
                     await self._wake.wait()
         except asyncio.CancelledError:
             with suppress(aiomqtt.MqttError):  # the connection may be lost already
@@ -185,32 +203,47 @@ class Publisher:
                 if code >= REFUSED_SUBSCRIPTION:
                     _LOGGER.warning("[mqtt] the broker does not allow to subscribe to %s", topic)
 
-    async def _publish_all(self, client: aiomqtt.Client) -> None:
-        """Publish discovery, states, and availability; take back what is not there any more. Raises MqttError."""
-        self._all_again = False
+    async def _publish_devices(self, client: aiomqtt.Client) -> None:
+        """Publish discovery, states, and availability, or what of it is new. Raises MqttError.
+
+        What is not there any more is taken back.
+        """
+        everything, self._due = self._due is Due.EVERYTHING, Due.NOTHING
         devices = tuple(self._devices().values())
         described = dict(self._described_now(devices))
+        states = {self.topics.state(device.id): device for device in devices}
+        gone = [
+            topic
+            for topic in self._retained.topics
+            if topic not in described and topic not in states and topic != self.topics.availability
+        ]
+        if everything:
+            self.outbox.drop_states()
+        messages = dict.fromkeys(gone, "")
+        for topic, payload in described.items():
+            if everything or self._described.get(topic) != payload:
+                messages[topic] = payload
+                self._retained.add(topic, components_of(payload))
+        for topic, device in states.items():
+            if everything or topic not in self._retained.topics:
+                messages[topic] = encoded(state_of(device))
+                self._retained.add(topic)
+        if everything:
+            messages[self.topics.availability] = ONLINE
+            self._retained.add(self.topics.availability)
+        self._described = described
         self._serving = True  # what changes from here on is published after this
-        self.outbox.drop_states()
-        states = {self.topics.state(device.id): encoded(state_of(device)) for device in devices}
-        wanted = {**described, **states, self.topics.availability: ONLINE}
-        gone = [topic for topic in self._retained.topics if topic not in wanted]
-        for topic, payload in wanted.items():
-            self._retained.add(topic, components_of(payload) if topic in described else ())
         if self._retained.changed:
             await asyncio.to_thread(self._retained.save)
         now = time.monotonic()
-        messages = [
+        outgoing = [
             Outgoing(topic=topic, payload=payload, retain=True, at=now)
-            for topic, payload in (dict.fromkeys(gone, "") | wanted).items()
+            for topic, payload in messages.items()
         ]
-        for start in range(0, len(messages), AT_ONCE):
-            await self._send(client, messages[start : start + AT_ONCE])
-        self._described = described
+        for start in range(0, len(outgoing), AT_ONCE):
+            await self._send(client, outgoing[start : start + AT_ONCE])
         for topic in gone:
             self._retained.remove(topic)
-        if self._retained.changed:
-            await asyncio.to_thread(self._retained.save)
 
     async def _send(self, client: aiomqtt.Client, batch: list[Outgoing]) -> None:
         """Publish messages, in their order, and wait until all are acknowledged. Raises MqttError.
@@ -267,7 +300,7 @@ class Publisher:
             if self.config.discovery and message.topic.value == self.topics.birth:
                 if message.payload == ONLINE.encode() and not message.retain:
                     delay = random.uniform(0, BIRTH_SPREAD)
-                    asyncio.get_running_loop().call_later(delay, self.devices_changed)
+                    asyncio.get_running_loop().call_later(delay, self._publish_soon, Due.EVERYTHING)
             elif (found := self.topics.device_and_command(message.topic.value)) is not None:
                 self._take_command(*found, message)
 
