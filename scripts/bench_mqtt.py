@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measure many bridges on one broker, and what a restart of the broker costs. Nothing is asserted.
 
-Each bridge is a process of its own with virtual devices, which are read, stored, and published as real ones
-are; the broker is a real Mosquitto. Reported: messages a second, how long a state takes from the bridge to a
+Each bridge is a process of its own with virtual devices, which are polled, stored, and published as real ones
+are, but read without a child process: two cores do not start a hundred a second. The broker is a real
+Mosquitto. Reported: messages a second, how long a state takes from the bridge to a
 client, memory, and how long after a restart of the broker every state is right again.
 """
 
@@ -23,19 +24,28 @@ import _environment  # noqa: F401 - must be first: it enters the virtual environ
 
 from blupow_ble import output
 from blupow_ble.reader.messages import Message
+from blupow_ble.reader.plan import ReadPlan
+from blupow_ble.reader.reading import Reader
+from blupow_ble.reader.result import Reading
+from blupow_ble.reader.route import Route, virtual_route
+from blupow_ble.virtual.device import virtual_device
+from blupow_ble.virtual.link import VirtualLink
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bridge"))
 
 import aiomqtt
+from blupow_bridge import device as device_module
 from blupow_bridge.config import Config, DeviceConfig
 from blupow_bridge.device import BridgeDevice
 from blupow_bridge.hub import Hub
 from blupow_bridge.mqtt import publisher
+from blupow_bridge.radio import Radio
+from blupow_bridge.reader import DeviceReader
 
 from simulator.mosquitto import Mosquitto
 
 FAMILIES = ("inverter", "controller", "dcdc", "battery", "shunt")
-START_LIMIT = 300.0
+START_LIMIT = 180.0
 AWAY = 5.0
 """Seconds that the broker is away."""
 
@@ -62,6 +72,23 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class InProcessReader(DeviceReader):
+    """Reads a virtual device without a child process."""
+
+    def __init__(self, radio: Radio, address: str, name: str) -> None:
+        """Read the family that the name tells."""
+        super().__init__(radio, address, name)
+        self._device = virtual_device(name.split(maxsplit=1)[0])
+
+    async def read(self, plan: ReadPlan, *, elsewhere: bool = False) -> tuple[Route, Reading]:
+        """Take one reading."""
+        reader = Reader(VirtualLink(self._device), plan.units, budget=plan.budget)
+        try:
+            return virtual_route(), await reader.read()
+        finally:
+            await reader.close()
+
+
 async def work(folder: Path, port: int, options: argparse.Namespace) -> None:
     """Run one bridge until it is told to stop; its states tell when they were made."""
     made = publisher.state_of
@@ -70,9 +97,10 @@ async def work(folder: Path, port: int, options: argparse.Namespace) -> None:
         return made(device) | {"made": time.monotonic()}
 
     publisher.state_of = stamped
+    device_module.DeviceReader = InProcessReader
     devices = tuple(
         NumberedDevice(
-            name=f"Device {number}",
+            name=f"{FAMILIES[number % len(FAMILIES)]} {number}",
             virtual=True,
             profile=FAMILIES[number % len(FAMILIES)],
             update_interval=options.interval,

@@ -89,6 +89,8 @@ def test_bridge_knows_the_library_alone() -> None:
             assert name.split(".")[0] not in {"homeassistant", "custom_components", "simulator"}, (
                 path
             )
+            if path.parent.name == "mqtt":
+                assert not name.startswith((".http", ".hub", ".store", ".service")), path
             if path.parent.name == "store":
                 assert name.startswith((".store", ".migrations")) or not name.startswith("."), path
 

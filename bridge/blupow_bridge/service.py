@@ -8,7 +8,7 @@ from pathlib import Path
 import signal
 import ssl
 import sys
-from typing import Final
+from typing import Any, Final
 
 from .announce import Announcement
 from .config import Config, ConfigError, load
@@ -37,6 +37,7 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
     set_up_logging(config)
     stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(handle_exception)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
@@ -66,6 +67,18 @@ async def run(path: Path, on_ready: Callable[[int], None] = lambda _: None) -> N
         await server.stop()
         await hub.stop()
         _LOGGER.info("[route] the bridge has stopped")
+
+
+def handle_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what a callback has raised, less the echo of a connection to the broker that has just ended.
+
+    aiomqtt waits for a socket to be writable one step later, when it may be closed already.
+    """
+    late = "add_writer" in context["message"]
+    if late and isinstance(context.get("exception"), OSError | RuntimeError):
+        _LOGGER.debug("[mqtt] a connection has ended while it was written to")
+        return
+    loop.default_exception_handler(context)
 
 
 async def _start(hub: Hub, server: WebServer, config: Config) -> int:

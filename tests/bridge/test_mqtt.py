@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 import json
+import logging
 from pathlib import Path
 import signal
+import socket
 import time
 from typing import Any
 
 from blupow_ble.supervisor.protocols import LinkEvent
+from blupow_bridge import service
 from blupow_bridge.config import Config
 from blupow_bridge.mqtt import asyncapi, connection, publisher as publisher_module
 from blupow_bridge.mqtt.publisher import MOST_COMMANDS, Publisher
@@ -534,6 +537,31 @@ async def test_fault_of_the_publisher(
             await supervisor.poll()
         assert supervisor.fresh_readings >= 4
         assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+async def test_connection_that_ends_while_it_is_written_to(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No traceback is logged of it; of any other fault one is."""
+    caplog.set_level(logging.WARNING, "asyncio")
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(service.handle_exception)
+    try:
+        here, there = socket.socketpair()
+        number = here.fileno()
+        here.close()
+        there.close()
+        loop.call_soon(loop.add_writer, number, lambda: None)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert caplog.records == []
+        loop.call_soon(lambda: 1 / 0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len([record for record in caplog.records if record.exc_info]) == 1
+    finally:
+        loop.set_exception_handler(before)
 
 
 # The document
