@@ -9,6 +9,7 @@ from blupow_ble.profiles import PROFILES
 from blupow_ble.profiles.profile import Model, Profile
 from blupow_ble.profiles.setting import SettingKind
 from blupow_ble.reader.result import UnitReading
+from blupow_ble.supervisor.unit_state import UnitState
 from blupow_bridge.config import Config
 from blupow_bridge.device import BridgeDevice
 from blupow_bridge.hub import Hub
@@ -155,6 +156,72 @@ async def test_command_templates(
     assert command.changes == {setting.key: wanted}
     assert command.sent is not None
     assert abs(command.sent - now) < 60
+
+
+async def test_several_batteries(hass: HomeAssistant, tmp_path: Path) -> None:
+    """What they amount to is told while each of them is known."""
+    config = Config(
+        data=tmp_path,
+        devices=(
+            {  # type: ignore[arg-type]
+                "name": "Bank",
+                "address": "C4:D3:6A:66:7E:D4",
+                "profile": "battery",
+                "model": "SMART",
+                "unit_id": 48,
+                "units": [{"unit_id": 49, "profile": "battery", "model": "SMART"}],
+            },
+        ),
+    )
+    hub = Hub(config)
+    device = hub._device(config.devices[0], None)
+    own, other = device.supervisor.units
+
+    def send(unit: UnitState, remaining: float, current: float) -> None:
+        values = {
+            "remaining_capacity": remaining,
+            "total_capacity": 100.0,
+            "battery_current": current,
+            "battery_power": 13.0 * current,
+        }
+        reading = UnitReading(
+            unit_id=unit.unit_id,
+            model=None,
+            values=dict(values),
+            failed={},
+            dropped=[],
+            unknown={},
+            registers={},
+        )
+        unit.keep(reading, datetime.now(UTC), unit.monotonic())
+
+    nothing = dict.fromkeys(("percentage", "remaining_capacity", "current", "power"))
+    send(own, 40.0, 2.0)
+    assert state_of(device)["bank"] == {"available": False} | nothing
+    send(other, 60.0, -1.0)
+    state = state_of(device)
+    assert state["bank"] == {
+        "available": True,
+        "percentage": 50.0,
+        "remaining_capacity": 100.0,
+        "current": 1.0,
+        "power": 13.0,
+    }
+    described = unit_discovery(TOPICS, device, own, "4.0.0", ())
+    DEVICE_DISCOVERY_SCHEMA(described)
+    rendered = {
+        key: Template(component["value_template"], hass).async_render({"value_json": state})
+        for key, component in described["components"].items()
+        if key.startswith("bank_")
+    }
+    assert rendered == {
+        "bank_percentage": 50.0,
+        "bank_remaining_capacity": 100.0,
+        "bank_current": 1.0,
+        "bank_power": 13.0,
+    }
+    other_device = unit_discovery(TOPICS, device, other, "4.0.0", ())
+    assert not any(key.startswith("bank_") for key in other_device["components"])
 
 
 def test_bridge_itself() -> None:

@@ -89,6 +89,21 @@ STATE: Final[Schema] = _object(
             "additionalProperties": _object(_unit()),
             "description": "The units behind a module, by their keys.",
         },
+        "bank": {
+            "oneOf": [
+                {"type": "null"},
+                _object(
+                    {
+                        "available": {"type": "boolean"},
+                        "percentage": PERCENT,
+                        "remaining_capacity": {"type": ["number", "null"]},
+                        "current": {"type": ["number", "null"]},
+                        "power": {"type": ["number", "null"]},
+                    }
+                ),
+            ],
+            "description": "What several batteries amount to, in %, Ah, A, and W.",
+        },
     },
     description="A device as it is. Retained.",
 )

@@ -14,6 +14,7 @@ from blupow_ble.profiles.setting import Setting, SettingKind
 from blupow_ble.protocol.errors import ErrorCode
 from blupow_ble.reader.messages import Message
 from blupow_ble.reader.result import Outcome
+from blupow_ble.supervisor.bank import batteries_of
 from blupow_ble.supervisor.policies import ConnectionStatus
 from blupow_ble.supervisor.protocols import LinkEvent
 from blupow_ble.supervisor.unit_state import UnitState
@@ -117,7 +118,7 @@ def unit_discovery(
     found = object_id(topics, device, unit)
     components = dict(_components(topics, device, unit, known))
     if unit.own:
-        components |= _link_components(topics, device)
+        components |= _link_components(topics, device) | _bank_components(topics, device)
     for key, component in components.items():
         component["unique_id"] = f"{found}_{key}"
     about: Message = {
@@ -175,7 +176,7 @@ def _components(
     topics: Topics, device: BridgeDevice, unit: UnitState, known: Container[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Go through the entities that show what a unit sends, and those that change its settings."""
-    expiry = device.config.grace_time + device.config.update_interval + EXPIRY_MARGIN
+    expiry = _expiry(device)
     for item in presentation.sensors_of(unit.register_map):
         if isinstance(item, Field):
             if item.optional and item.key not in known and not unit.has_sent(item.key):
@@ -184,12 +185,10 @@ def _components(
             number = item.cell
         else:
             shown, number = presentation.of_computed(item), None
-        yield item.key, _sensor(unit, shown, "values", number, expiry)
+        yield item.key, _sensor(_path(unit, "values", item.key), shown, number, expiry)
     for estimate in unit.estimates:
-        yield (
-            estimate.key,
-            _sensor(unit, presentation.of_estimate(estimate), "values", None, expiry),
-        )
+        path = _path(unit, "values", estimate.key)
+        yield estimate.key, _sensor(path, presentation.of_estimate(estimate), None, expiry)
     for field in presentation.flags_of(unit.register_map):
         if not field.optional or field.key in known or unit.has_sent(field.key):
             yield field.key, _flag(unit, presentation.of_flag(field), "values", expiry)
@@ -200,12 +199,16 @@ def _components(
     worst = presentation.WORST_FAULT
     if unit.profile.faults and (worst in known or unit.active_faults is not None):
         shown = presentation.of_worst_fault(unit.profile)
-        yield worst, _sensor(unit, shown, "faults", None, expiry)
+        yield worst, _sensor(_path(unit, "faults", worst), shown, None, expiry)
     if device.config.allow_changes:
         for setting in unit.controls:
             key = f"setting_{setting.key}"
             if key in known or unit.setting(setting.key) is not None:
                 yield key, _control(topics, device, unit, setting)
+
+
+def _expiry(device: BridgeDevice) -> int:
+    return device.config.grace_time + device.config.update_interval + EXPIRY_MARGIN
 
 
 def _shown(platform: str, shown: Presentation, number: int | None = None) -> dict[str, Any]:
@@ -221,11 +224,9 @@ def _shown(platform: str, shown: Presentation, number: int | None = None) -> dic
     return found
 
 
-def _sensor(
-    unit: UnitState, shown: Presentation, part: str, number: int | None, expiry: int
-) -> dict[str, Any]:
+def _sensor(path: str, shown: Presentation, number: int | None, expiry: int) -> dict[str, Any]:
     found = _shown("sensor", shown, number) | {
-        "value_template": f"{{{{ {_path(unit, part, shown.key)} }}}}",
+        "value_template": f"{{{{ {path} }}}}",
         "unit_of_measurement": shown.unit_of_measurement,
         "state_class": shown.state_class,
         "options": None if shown.options is None else list(shown.options),
@@ -292,6 +293,25 @@ def _control(
         case SettingKind.TIME:
             pass
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _bank_components(topics: Topics, device: BridgeDevice) -> Components:
+    """Return the entities of what several batteries amount to; none where there are not several."""
+    if not batteries_of(device.supervisor.units):
+        return {}
+    state = topics.state(device.id)
+    template = "{{ iif(value_json['bank']['available'], 'online', 'offline') }}"
+    availability = {
+        "availability": [
+            _bridge_availability(topics),
+            {"topic": state, "value_template": template},
+        ]
+    }
+    found: Components = {}
+    for shown in presentation.BANK:
+        path = f"value_json['bank'][{shown.key.removeprefix(presentation.BANK_PREFIX)!r}]"
+        found[shown.key] = _sensor(path, shown, None, _expiry(device)) | availability
+    return found
 
 
 def _link_components(topics: Topics, device: BridgeDevice) -> Components:

@@ -5,6 +5,7 @@ from typing import Any
 from blupow_ble.profiles import presentation
 from blupow_ble.profiles.declaration import Info, Value
 from blupow_ble.reader.messages import Message
+from blupow_ble.supervisor.bank import batteries_of, known_bank
 from blupow_ble.supervisor.unit_faults import active_faults, has_fault, worst_fault
 from blupow_ble.supervisor.unit_state import UnitState
 
@@ -25,6 +26,7 @@ def state_of(device: BridgeDevice) -> Message:
         "link": _link(device),
         **_unit(device, device.supervisor.own),
         "units": others,
+        "bank": _bank(device),
     }
 
 
@@ -48,6 +50,20 @@ def _link(device: BridgeDevice) -> Message:
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+def _bank(device: BridgeDevice) -> Message | None:
+    """Return what several batteries amount to; None where there are not several."""
+    supervisor = device.supervisor
+    if not (batteries := batteries_of(supervisor.units)):
+        return None
+    available = all(supervisor.health.shows(unit) for unit in batteries)
+    bank = known_bank(batteries) if available else None
+    fields = (item.key.removeprefix(presentation.BANK_PREFIX) for item in presentation.BANK)
+    return {
+        "available": available,
+        **{field: None if bank is None else getattr(bank, field) for field in fields},
+    }
 
 
 def _unit(device: BridgeDevice, unit: UnitState) -> Message:

@@ -79,6 +79,43 @@ class Presentation:
     """Whether it is shown unless the user asks for it."""
 
 
+BANK_PREFIX: Final = "bank_"
+BANK: Final = (
+    Presentation(
+        key="bank_percentage",
+        text_key="bank_percentage",
+        device_class="battery",
+        unit_of_measurement=UnitOfMeasurement.PERCENT.value,
+        state_class=MEASUREMENT,
+        precision=1,
+    ),
+    Presentation(
+        key="bank_remaining_capacity",
+        text_key="bank_remaining_capacity",
+        unit_of_measurement=UnitOfMeasurement.AMPERE_HOUR.value,
+        state_class=MEASUREMENT,
+        precision=1,
+    ),
+    Presentation(
+        key="bank_current",
+        text_key="bank_current",
+        device_class="current",
+        unit_of_measurement=UnitOfMeasurement.AMPERE.value,
+        state_class=MEASUREMENT,
+        precision=2,
+    ),
+    Presentation(
+        key="bank_power",
+        text_key="bank_power",
+        device_class="power",
+        unit_of_measurement=UnitOfMeasurement.WATT.value,
+        state_class=MEASUREMENT,
+        precision=0,
+    ),
+)
+"""What several batteries amount to; the keys less their prefix are the fields of a bank."""
+
+
 def sensors_of(register_map: RegisterMap) -> Iterator[Field | Computed]:
     """Go through what becomes a sensor of a unit."""
     for field in register_map.fields:
