@@ -383,6 +383,35 @@ async def test_too_many_commands(
         await listener.until(lambda: len(listener.of("/answer")) == MOST_COMMANDS + 3)
 
 
+async def test_command_that_fails_by_a_fault(
+    tmp_path: Path,
+    broker: Mosquitto,
+    listener: Listener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of the bridge itself: nobody knows what was sent, and the next one is carried out."""
+    carry_out = publisher_module.carry_out
+
+    async def broken(*_: Any) -> dict[str, Any]:
+        raise ZeroDivisionError("here")
+
+    monkeypatch.setattr(publisher_module, "carry_out", broken)
+    async with publishing(tmp_path, broker.port) as (_, publisher):
+        await until_described(listener, publisher)
+        _, command, answer = topics_of(publisher)
+        await listener.publish(command, {"id": 1, "changes": {"beeper": False}})
+        await listener.until(lambda: answer in listener.last)
+        found = listener.json(answer)
+        assert (found["id"], found["result"]) == (1, "unknown")
+        assert "ZeroDivisionError" in found["error"]["message"]
+        assert len([record for record in caplog.records if record.exc_info]) == 1
+        monkeypatch.setattr(publisher_module, "carry_out", carry_out)
+        await listener.publish(command, {"id": 2, "changes": {"beeper": False}})
+        await listener.until(lambda: listener.json(answer)["id"] == 2)
+        assert listener.json(answer)["result"] == "written"
+
+
 # Devices that come and go
 
 

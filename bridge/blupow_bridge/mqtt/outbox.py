@@ -1,7 +1,7 @@
 """What waits to be published: in order, at most 100 messages, none older than 300 s. Pure."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,7 +42,7 @@ class Outbox:
     def put(self, message: Outgoing) -> None:
         """Add a message at the end; the oldest one is dropped if there are too many."""
         if message.retain:
-            self._drop_states({message.topic})
+            self.drop_states({message.topic})
         self._waiting.append(message)
         self._shorten()
 
@@ -67,11 +67,8 @@ class Outbox:
         self._waiting.extendleft(reversed(kept))
         self._shorten()
 
-    def drop_states(self) -> None:
-        """Drop all states: they are published anew after the next connection."""
-        self._drop_states({message.topic for message in self._waiting})
-
-    def _drop_states(self, topics: set[str]) -> None:
+    def drop_states(self, topics: Collection[str]) -> None:
+        """Drop the states of some topics: newer ones are published, or they are taken back."""
         self._waiting = deque(
             item for item in self._waiting if not item.retain or item.topic not in topics
         )

@@ -20,7 +20,16 @@ from paho.mqtt.properties import Properties
 from ..config import MqttConfig
 from ..device import BridgeDevice
 from ..version import release
-from .commands import Received, ReconnectCommand, Refused, SetCommand, carry_out, failure, parse
+from .commands import (
+    UNKNOWN,
+    Received,
+    ReconnectCommand,
+    Refused,
+    SetCommand,
+    carry_out,
+    failure,
+    parse,
+)
 from .connection import BrokerConnection, Wait, wait_for
 from .discovery import bridge_discovery, object_id, unit_discovery
 from .outbox import Outbox, Outgoing
@@ -217,8 +226,6 @@ class Publisher:
             for topic in self._retained.topics
             if topic not in described and topic not in states and topic != self.topics.availability
         ]
-        if everything:
-            self.outbox.drop_states()
         messages = dict.fromkeys(gone, "")
         for topic, payload in described.items():
             if everything or self._described.get(topic) != payload:
@@ -231,6 +238,7 @@ class Publisher:
         if everything:
             messages[self.topics.availability] = ONLINE
             self._retained.add(self.topics.availability)
+        self.outbox.drop_states(messages)
         self._described = described
         self._serving = True  # what changes from here on is published after this
         if self._retained.changed:
@@ -330,6 +338,11 @@ class Publisher:
                     else:
                         said = await carry_out(device, found)
                         self.device_changed(device)
+            except Exception as err:
+                # a fault of the bridge: whoever gave the command must hear of it
+                _LOGGER.exception("[mqtt] a fault of the bridge itself")
+                text = f"a fault of the bridge itself: {err!r}"
+                said = failure(found.id, "fault", text, result=UNKNOWN)
             finally:
                 self._waiting[device_id] -= 1
             self._answer(device_id, message, said)
