@@ -236,8 +236,10 @@ def run_mqtt(options: argparse.Namespace) -> int:
     data = load(options.config).data
     if options.reset_reconnect:
         answer = asyncio.run(ask(data, "POST", "/mqtt/reset_reconnect"))
-        state = "is connected already" if answer["connected"] else "is connected to now"
-        print(f"{answer['broker']} {state}")
+        if answer["connected"]:
+            print(f"{answer['broker']} is connected already")
+        else:
+            print(f"the bridge tries to connect to {answer['broker']} now")
         return 0
     report = asyncio.run(ask(data, "GET", "/mqtt"))
     print(json.dumps(report, indent=2) if options.json else "\n".join(_broker_lines(report)))

@@ -39,6 +39,9 @@ ENVIRONMENT_PREFIX: Final = "BLUPOW_"
 DEFAULT_PATH: Final = Path("/etc/blupow/bridge.toml")
 UPDATE_INTERVAL: Final = 60
 
+SECRETS: Final = frozenset({"password", "url"})
+"""What is shown to nobody, not even where it is wrong."""
+
 type Location = tuple[int | str, ...]
 
 
@@ -67,6 +70,14 @@ def _profile(text: str) -> str:
 def _topic(text: str) -> str:
     if not re.fullmatch(r"[^\s+#/$][^\s+#/]*(/[^\s+#/]+)*", text):
         raise ValueError("no beginning of a topic; one looks like blupow or vans/blupow")
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        text.encode("idna")
+    except UnicodeError as err:
+        raise ValueError("no name or address of a machine") from err
     return text
 
 
@@ -233,7 +244,7 @@ class StoreConfig(_Section):
 class MqttConfig(_Section):
     """The broker that the bridge publishes to."""
 
-    host: Annotated[str, Field(min_length=1, max_length=255)]
+    host: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_host)]
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """1883 by default, 8883 with TLS."""
     username: str | None = None
@@ -361,7 +372,9 @@ def _sentences(path: Path, text: str, err: ValidationError) -> Iterator[str]:
             case _:
                 message = str(error["msg"]).removeprefix("Value error, ")
                 given = error["input"]
-                shown = f" ({given!r})" if isinstance(given, str | int | float | bool) else ""
+                secret = location and location[-1] in SECRETS
+                plain = isinstance(given, str | int | float | bool) and not secret
+                shown = f" ({given!r})" if plain else ""
                 yield f"{where}: {name or 'the file'}: {message}{shown}"
 
 

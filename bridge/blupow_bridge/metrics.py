@@ -105,6 +105,7 @@ class HubCollector(Collector):
             yield GaugeMetricFamily(name, text, value=float(value))
         counts = (
             ("blupow_mqtt_published_messages", "Messages acknowledged.", mqtt.published),
+            ("blupow_mqtt_refused_messages", "Messages that the broker refused.", mqtt.refused),
             ("blupow_mqtt_connections", "Connections made.", diagnostics.connections),
             (
                 "blupow_mqtt_reconnections_failed",

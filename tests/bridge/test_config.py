@@ -144,6 +144,14 @@ def test_defaults(tmp_path: Path) -> None:
             [("bridge.toml:1: mqtt: give one of password, password_file, and password_command")],
         ),
         (
+            '[mqtt]\nhost = "a"\nusername = "b"\npassword = 12345678',
+            ["bridge.toml:4: mqtt.password: Input should be a valid string"],
+        ),
+        (
+            '[mqtt]\nhost = "192.168.1..10"',
+            [("bridge.toml:2: mqtt.host: no name or address of a machine ('192.168.1..10')")],
+        ),
+        (
             '[mqtt]\nhost = "a"\npassword = "c"',
             ["bridge.toml:1: mqtt: a password needs a username"],
         ),

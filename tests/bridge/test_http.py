@@ -171,7 +171,7 @@ async def test_settings(served: Served) -> None:
     _, report = await served.ask("POST", path, json={"changes": {"nonsense": 1}})
     assert report["settings"][0]["outcome"] == "refused"
     status, body = await served.ask("POST", path, json={"unit": "7", "changes": {"x": 1}})
-    assert (status, body["error"]["code"]) == (400, "bad_request")
+    assert (status, body["error"]["code"]) == (404, "no_such_unit")
 
 
 async def test_changes_that_are_not_allowed(served: Served) -> None:
@@ -236,7 +236,7 @@ async def test_history(served: Served) -> None:
         assert (status, body["error"]["code"]) == (400, "bad_request"), query
         assert body["error"]["message"]
     status, body = await served.ask("GET", f"{path}?unit=9")
-    assert (status, body["error"]["code"]) == (400, "bad_request")
+    assert (status, body["error"]["code"]) == (404, "no_such_unit")
 
 
 async def test_history_without_a_database(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ import socket
 import time
 from typing import Any
 
+import aiomqtt
 from blupow_ble.supervisor.protocols import LinkEvent
 from blupow_bridge import service
-from blupow_bridge.config import Config
-from blupow_bridge.mqtt import asyncapi, connection, publisher as publisher_module
+from blupow_bridge.config import Config, DeviceConfig
+from blupow_bridge.mqtt import asyncapi, commands, connection, publisher as publisher_module
+from blupow_bridge.mqtt.outbox import Outbox, Outgoing
 from blupow_bridge.mqtt.publisher import MOST_COMMANDS, Publisher
 from blupow_bridge.mqtt.topics import Topics
 import jsonschema_rs
@@ -272,7 +274,7 @@ async def test_changes(tmp_path: Path, broker: Mosquitto, listener: Listener) ->
 @pytest.mark.parametrize(
     ("payload", "code", "words"),
     [
-        ({"changes": {"beeper": True}, "sent": -400}, "late", "s ago, by the clock"),
+        ({"changes": {"beeper": True}, "sent": -400}, "late", "s ago"),
         ({"changes": {}}, "bad_request", "changes"),
         ({"changes": {"beeper": None}}, "bad_request", "changes"),
         ({"changes": {"beeper": "x" * 65}}, "bad_request", "changes"),
@@ -280,7 +282,8 @@ async def test_changes(tmp_path: Path, broker: Mosquitto, listener: Listener) ->
         ({"other": 1, "changes": {"beeper": True}}, "bad_request", "other"),
         (b"{", "bad_request", "JSON"),
         (b"\xff\xfe", "bad_request", "JSON"),
-        (b"", "bad_request", "changes"),
+        ({"changes": {"charge_current": 10**400}}, "bad_request", "changes"),
+        ({"changes": {"beeper": True}, "sent": 1e12}, "bad_request", "in seconds since 1970"),
         (b" " * 20_000, "too_large", "16384"),
         ({"unit": "9", "changes": {"beeper": True}}, "no_such_unit", "'9'"),
         (b'{"changes": {"charge_current": NaN}}', "bad_request", ""),
@@ -323,6 +326,126 @@ async def test_command_that_is_as_old_as_allowed(
             assert listener.json(answer)["result"] == "written"
 
 
+async def test_command_that_waits_too_long(
+    tmp_path: Path, broker: Mosquitto, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For another one of the same device: it is not carried out any more."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    carry_out = publisher_module.carry_out
+
+    async def slow(*arguments: Any) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        return await carry_out(*arguments)
+
+    monkeypatch.setattr(publisher_module, "carry_out", slow)
+    async with publishing(tmp_path, broker.port) as (_, publisher):
+        await until_described(listener, publisher)
+        _, command, _ = topics_of(publisher)
+        await listener.publish(command, {"id": 1, "changes": {"beeper": False}})
+        await begun.wait()
+        await listener.publish(command, {"id": 2, "changes": {"beeper": True}})
+        async with asyncio.timeout(20):
+            while publisher._waiting["virtual_inverter"] < 2:
+                await asyncio.sleep(0.01)
+        later = time.time() + commands.LATEST + 1
+        monkeypatch.setattr(publisher_module.time, "time", lambda: later)
+        go_on.set()
+        await listener.until(lambda: len(listener.of("/answer")) == 2)
+        first, second = listener.of("/answer")
+        assert (first["id"], first["result"]) == (1, "written")
+        assert (second["id"], second["error"]["code"]) == (2, "late")
+
+
+@pytest.mark.parametrize("topic", ["a/+/b", "a/#", "{bridge}/availability", "{bridge}/x/set"])
+async def test_answers_to_topics_that_are_none(
+    tmp_path: Path, broker: Mosquitto, listener: Listener, topic: str
+) -> None:
+    """The answer goes where it always goes, and the connection stays."""
+    async with publishing(tmp_path, broker.port) as (_, publisher):
+        await until_described(listener, publisher)
+        _, command, answer = topics_of(publisher)
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = topic.format(bridge=publisher.topics.bridge)
+        await listener.publish(command, {"changes": {"beeper": False}}, properties=properties)
+        await listener.until(lambda: answer in listener.last)
+        await listener.publish(command, {"changes": {"beeper": True}})
+        await listener.until(lambda: len(listener.of("/answer")) == 2)
+        assert publisher.report["connections"] == 1
+        assert listener.last[publisher.topics.availability] == b"online"
+
+
+async def test_command_under_way_when_the_configuration_changes(
+    tmp_path: Path, broker: Mosquitto, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is carried out to its end, and answered."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    carry_out = publisher_module.carry_out
+
+    async def slow(*arguments: Any) -> dict[str, Any]:
+        begun.set()
+        await go_on.wait()
+        return await carry_out(*arguments)
+
+    monkeypatch.setattr(publisher_module, "carry_out", slow)
+    async with publishing(tmp_path, broker.port) as (served, publisher):
+        await until_described(listener, publisher)
+        _, command, answer = topics_of(publisher)
+        await listener.publish(command, {"id": 1, "changes": {"beeper": False}})
+        await begun.wait()
+        config = served.hub.config
+        reload = asyncio.create_task(served.hub.reload(config.model_copy(update={"name": "Boat"})))
+        async with asyncio.timeout(20):
+            while not publisher._stopping:
+                await asyncio.sleep(0.01)
+        go_on.set()
+        await reload
+        await listener.until(lambda: answer in listener.last)
+        assert listener.json(answer)["result"] == "written"
+        assert served.hub.mqtt is not publisher
+
+
+async def test_what_the_broker_does_not_take(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is counted and told once: aiomqtt takes a refusal for an acknowledgement."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic read #\n")
+    broker = Mosquitto(tmp_path / "mosquitto", options=[f"acl_file {rules}"])
+    broker.start()
+    async with publishing(tmp_path, broker.port) as (served, publisher):
+        async with asyncio.timeout(20):
+            while publisher.report["refused"] < 4:
+                await asyncio.sleep(0.05)
+        await served.hub.devices["virtual_inverter"].supervisor.poll()
+        async with asyncio.timeout(20):
+            while publisher.report["refused"] < 5:
+                await asyncio.sleep(0.05)
+        told = [record.message for record in caplog.records if "does not take" in record.message]
+        assert len(told) == 1
+        assert "Not authorized" in told[0]
+    broker.stop()
+
+
+async def test_session_that_the_bridge_ends(
+    tmp_path: Path, broker: Mosquitto, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes its states for current ones: there is no last will after a goodbye."""
+    async with publishing(tmp_path, broker.port) as (_, publisher):
+        await until_described(listener, publisher)
+        monkeypatch.setattr(
+            publisher.connection, "_wait", lambda event, seconds: asyncio.Event().wait()
+        )
+
+        def lost(*_: Any) -> list[Outgoing]:
+            raise aiomqtt.MqttError("here")
+
+        monkeypatch.setattr(Outbox, "take", lost)
+        publisher.device_event("virtual_inverter", LinkEvent.RECOVERY, {})
+        await listener.until(lambda: listener.last[publisher.topics.availability] == b"offline")
+        await listener.until(lambda: not publisher.connection.connected)
+
+
 async def test_retained_command(tmp_path: Path, broker: Mosquitto, listener: Listener) -> None:
     """It is not carried out at each connection anew: not even at the first."""
     async with publishing(tmp_path, broker.port) as (_, publisher):
@@ -334,6 +457,16 @@ async def test_retained_command(tmp_path: Path, broker: Mosquitto, listener: Lis
         assert listener.json(answer)["error"]["code"] == "retained"
         await until_described(listener, publisher)
         await listener.until(lambda: listener.json(state)["settings"]["beeper"] is not None)
+        # one that is made retained just now is none either; one that is taken back is no command
+        listener.last.pop(answer)
+        await listener.publish(command, {"changes": {"beeper": False}}, retain=True)
+        await listener.until(lambda: answer in listener.last)
+        assert listener.json(answer)["error"]["code"] == "retained"
+        count = len(listener.of("/answer"))
+        await listener.client.publish(command, b"", qos=1, retain=True)
+        await listener.publish(command, {"id": "last", "changes": {"beeper": True}})
+        await listener.until(lambda: listener.json(answer)["id"] == "last")
+        assert len(listener.of("/answer")) == count + 1
         assert listener.json(state)["settings"]["beeper"] is True
 
 
@@ -442,6 +575,58 @@ async def test_devices_that_come_and_go(
     async with publishing(tmp_path, broker.port, battery, discovery=False) as (_, publisher):
         await until_described(listener, publisher)
         await listener.until(lambda: not any("config" in topic for topic in listener.last))
+
+
+async def test_device_that_moves_to_another_bridge(
+    tmp_path: Path, broker: Mosquitto, listener: Listener
+) -> None:
+    """The bridge that had it leaves what the other one has described."""
+    device = {
+        "name": "Inverter",
+        "address": "C4:D3:6A:66:7E:D4",
+        "profile": "inverter",
+        "model": "RIV1230RCH",
+    }
+    topic = "homeassistant/device/blupow_c4d36a667ed4/config"
+    async with (
+        serve(tmp_path / "a", (device,), mqtt=section(broker.port)) as first,
+        serve(tmp_path / "b", (INVERTER,), mqtt=section(broker.port)) as second,
+    ):
+        await listener.until(lambda: topic in listener.last)
+        config = second.hub.config
+        new = DeviceConfig(**device)  # type: ignore[arg-type]
+        await second.hub.reload(config.model_copy(update={"devices": (new,)}))
+        theirs = f"blupow/{second.hub.id}/".encode()
+        await listener.until(lambda: theirs in listener.last[topic])
+        mine = first.hub.mqtt
+        assert mine is not None
+        await first.hub.reload(first.hub.config.model_copy(update={"devices": ()}))
+        state = mine.topics.state("c4d36a667ed4")
+        await listener.until(lambda: state not in listener.last)
+        await listener.until(lambda: not mine._claimed)
+        assert theirs in listener.last[topic]
+        # and where nobody else has it, it is taken back
+        await second.hub.reload(config.model_copy(update={"devices": ()}))
+        await listener.until(lambda: topic not in listener.last)
+
+
+async def test_changes_that_are_not_allowed_any_more(
+    tmp_path: Path, broker: Mosquitto, listener: Listener
+) -> None:
+    """Home Assistant is told to remove their entities."""
+    async with publishing(tmp_path, broker.port) as (served, publisher):
+        await until_described(listener, publisher)
+        topic = f"homeassistant/device/blupow_{served.hub.id}_virtual_inverter/config"
+        await listener.until(lambda: "setting_beeper" in listener.json(topic)["components"])
+        config = served.hub.config
+        device = config.devices[0].model_copy(update={"allow_changes": False})
+        await served.hub.reload(config.model_copy(update={"devices": (device,)}))
+        await listener.until(
+            lambda: listener.json(topic)["components"]["setting_beeper"] == {"platform": "switch"}
+        )
+        assert listener.json(topic)["components"]["change"] == {"platform": "event"}
+        await served.hub.reload(config)
+        await listener.until(lambda: len(listener.json(topic)["components"]["setting_beeper"]) > 1)
 
 
 async def test_broker_of_a_changed_configuration(

@@ -10,13 +10,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from blupow_ble.supervisor.reconnection import STABLE_SESSION, Strategy
 from blupow_bridge.config import MqttConfig
-from blupow_bridge.mqtt import causes, connection as connection_module
+from blupow_bridge.mqtt import causes, connection as connection_module, credentials
 from blupow_bridge.mqtt.causes import Cause, cause_of
 from blupow_bridge.mqtt.connection import BrokerConnection
 from blupow_bridge.mqtt.diagnostics import KEPT_EVENTS, ConnectionDiagnostics, EventKind
@@ -354,14 +355,79 @@ async def test_password_command_that_takes_too_long(
     broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is ended, and leaves no process."""
-    from blupow_bridge.mqtt import credentials
-
     monkeypatch.setattr(credentials, "COMMAND_LIMIT", 0.1)
     command = (sys.executable, "-c", "import time; time.sleep(600)")
     async with client(broker.port, username="van", password_command=command) as found:
         await found.pauses.reached()
         assert found.connection.cause is Cause.CREDENTIALS_UNKNOWN
         assert "took longer than" in found.connection.message
+
+
+async def test_password_command_that_starts_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are ended with it; of what it prints, the first line is taken whole."""
+    monkeypatch.setattr(credentials, "COMMAND_LIMIT", 2.0)
+    mark = "60.0415926"
+    config = MqttConfig(
+        host="a", username="b", password_command=("sh", "-c", f"sleep {mark} & sleep {mark}")
+    )
+    with pytest.raises(credentials.CredentialsUnknown, match="took longer"):
+        await credentials.read_credentials(config)
+    assert [path for path in Path("/proc").glob("[0-9]*/cmdline") if _holds(path, mark)] == []
+    config = MqttConfig(
+        host="a", username="b", password_command=("printf", "  correct horse \\nbattery")
+    )
+    found = await credentials.read_credentials(config)
+    assert found.password == "correct horse"
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return text.encode() in path.read_bytes()
+    except OSError:  # it has just ended
+        return False
+
+
+async def test_stop_while_it_connects(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that connects cannot be cancelled: it is waited for, and nothing is left."""
+    connecting, go_on = threading.Event(), threading.Event()
+    connect = aiomqtt.Client._client_connect
+
+    def slow(self: aiomqtt.Client) -> None:
+        connecting.set()
+        go_on.wait(30)
+        connect(self)
+
+    monkeypatch.setattr(aiomqtt.Client, "_client_connect", slow)
+    connection = BrokerConnection(
+        MqttConfig(host="127.0.0.1", port=broker.port), identifier="late", session=_forever
+    )
+    task = asyncio.create_task(connection.run())
+    await asyncio.to_thread(connecting.wait)
+    task.cancel()
+    go_on.set()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    async with asyncio.timeout(20):
+        while "Client late disconnected." not in broker.log.read_text():
+            await asyncio.sleep(0.05)
+    assert not [item for item in asyncio.all_tasks() if "_misc_loop" in repr(item)]
+
+
+async def _forever(client: aiomqtt.Client) -> None:
+    async for _ in client.messages:
+        pass
+
+
+async def test_reset_that_came_too_late(cable: Cable) -> None:
+    """While an attempt was under way that has worked: the next pause is as long as ever."""
+    async with client(cable.port) as found:
+        found.connection.reset()
+        await found.connected()
+        cable.cut()
+        assert await found.pauses.reached() == 1
+        assert EventKind.RESET not in found.kinds[1:]
 
 
 async def test_frozen_broker(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:

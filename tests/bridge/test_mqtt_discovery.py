@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blupow_ble.profiles import PROFILES
+from blupow_ble.profiles.declaration import Info
 from blupow_ble.profiles.profile import Model, Profile
 from blupow_ble.profiles.setting import SettingKind
 from blupow_ble.reader.result import UnitReading
@@ -49,7 +50,8 @@ def device_of(folder: Path, profile: Profile, model: Model) -> BridgeDevice:
     reading = UnitReading(
         unit_id=1,
         model=model.key,
-        values={field.key: [] for field in fields if field.listed},
+        values={field.key: [] for field in fields if field.listed}
+        | {field.key: model.key for field in fields if field.info is Info.MODEL},
         failed={},
         dropped=[],
         unknown={},
@@ -73,7 +75,9 @@ async def test_every_model(
     """Each entity is one that Home Assistant takes; its templates find what the state message holds."""
     device = device_of(tmp_path, profile, model)
     unit = device.supervisor.own
-    optional = {field.key for field in unit.register_map.fields}
+    optional = {field.key: "sensor" for field in unit.register_map.fields if not field.listed}
+    on_the_page = {field.key for field in unit.register_map.fields if field.info}
+    optional = {key: value for key, value in optional.items() if key not in on_the_page}
     described = unit_discovery(TOPICS, device, unit, "4.0.0", optional)
     DEVICE_DISCOVERY_SCHEMA(described)
     state = state_of(device)
@@ -101,7 +105,7 @@ def test_every_setting(tmp_path: Path, profile: Profile, model: Model) -> None:
     """Each that the user may change has its control, with the limits that are checked."""
     device = device_of(tmp_path, profile, model)
     unit = device.supervisor.own
-    described = unit_discovery(TOPICS, device, unit, "4.0.0", ())["components"]
+    described = unit_discovery(TOPICS, device, unit, "4.0.0", {})["components"]
     controls = {key.removeprefix("setting_") for key in described if key.startswith("setting_")}
     assert controls == {item.key for item in unit.controls if unit.setting(item.key) is not None}
     for setting in unit.controls:
@@ -141,7 +145,7 @@ async def test_command_templates(
     for profile, model in MODELS:
         device = device_of(tmp_path, profile, model)
         unit = device.supervisor.own
-        described = unit_discovery(TOPICS, device, unit, "4.0.0", ())["components"]
+        described = unit_discovery(TOPICS, device, unit, "4.0.0", {})["components"]
         for setting in unit.controls:
             if setting.kind is kind and f"setting_{setting.key}" in described:
                 found = setting, described[f"setting_{setting.key}"]
@@ -207,7 +211,7 @@ async def test_several_batteries(hass: HomeAssistant, tmp_path: Path) -> None:
         "current": 1.0,
         "power": 13.0,
     }
-    described = unit_discovery(TOPICS, device, own, "4.0.0", ())
+    described = unit_discovery(TOPICS, device, own, "4.0.0", {})
     DEVICE_DISCOVERY_SCHEMA(described)
     rendered = {
         key: Template(component["value_template"], hass).async_render({"value_json": state})
@@ -220,8 +224,28 @@ async def test_several_batteries(hass: HomeAssistant, tmp_path: Path) -> None:
         "bank_current": 1.0,
         "bank_power": 13.0,
     }
-    other_device = unit_discovery(TOPICS, device, other, "4.0.0", ())
+    other_device = unit_discovery(TOPICS, device, other, "4.0.0", {})
     assert not any(key.startswith("bank_") for key in other_device["components"])
+
+
+async def test_entities_that_are_gone(hass: HomeAssistant, tmp_path: Path) -> None:
+    """They are named by their platform alone, which has Home Assistant remove them."""
+    profile, model = MODELS[0]
+    device = device_of(tmp_path, profile, model)
+    unit = device.supervisor.own
+    before = unit_discovery(TOPICS, device, unit, "4.0.0", {})["components"]
+    known = {key: component["platform"] for key, component in before.items()}
+    known |= {"gone": "sensor", "setting_gone": "number"}
+    described = unit_discovery(TOPICS, device, unit, "4.0.0", known)
+    DEVICE_DISCOVERY_SCHEMA(described)
+    after = described["components"]
+    assert after.pop("gone") == {"platform": "sensor"}
+    assert after.pop("setting_gone") == {"platform": "number"}
+    assert after == before
+    # what it has not is not known before it has said what it is
+    unit.identity.clear()
+    described = unit_discovery(TOPICS, device, unit, "4.0.0", known)
+    assert "gone" not in described["components"]
 
 
 def test_bridge_itself() -> None:

@@ -286,7 +286,7 @@ async def test_broker(tmp_path: Path) -> None:
         assert (await running.get("/health"))["mqtt"] == "not_connected"
         secret.write_text("xyzzy")
         said = await running.command("mqtt", "--reset-reconnect")
-        assert said.strip() == f"127.0.0.1:{broker.port} is connected to now"
+        assert said.strip() == f"the bridge tries to connect to 127.0.0.1:{broker.port} now"
 
         async def connected() -> bool:
             return "connected, by MQTT 5" in await running.command("mqtt")

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Final, Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..setting_input import Changes
 from ..store.history import DEFAULT_LIMIT, LONGEST_PAGE, Resolution
 from .limits import ApiError
 
-MOST_CHANGES: Final = 20
 MOST_SPANS: Final = 20
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -33,16 +33,7 @@ class SettingsBody(_Body):
     unit: Annotated[str, Field(max_length=32)] = ""
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    changes: Annotated[
-        dict[str, bool | int | float | str], Field(min_length=1, max_length=MOST_CHANGES)
-    ]
-
-    @field_validator("changes")
-    @classmethod
-    def _short(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        if any(isinstance(value, str) and len(value) > 64 for value in changes.values()):
-            raise ValueError("a value is longer than 64 letters")
-        return changes
+    changes: Changes
 
 
 class FindUnitsBody(_Body):

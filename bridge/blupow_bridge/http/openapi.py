@@ -255,6 +255,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "reconnection_failed": YES_NO,
             "next_attempt_in": _maybe(SECONDS),
             "published": WHOLE,
+            "refused": WHOLE,
             "waiting": WHOLE,
             "dropped": _object({"full": WHOLE, "expired": WHOLE}),
             "commands": _map(WHOLE),

@@ -153,7 +153,8 @@ DISCOVERY: Final[Schema] = {
             "additionalProperties": {
                 "type": "object",
                 "properties": {"platform": TEXT, "unique_id": TEXT},
-                "required": ["platform", "unique_id"],
+                "required": ["platform"],
+                "description": "The platform alone removes an entity.",
             },
         },
     },

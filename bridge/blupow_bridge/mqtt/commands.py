@@ -12,11 +12,13 @@ from blupow_ble.reader.result import Outcome, WriteReport
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..device import BridgeDevice
+from ..setting_input import Changes
 from .topics import RECONNECT
 
 LATEST: Final = 300.0
 """Seconds after which a command is not carried out any more: who gave it may want something else by now."""
-MOST_CHANGES: Final = 20
+FURTHEST_AHEAD: Final = 24 * 3600.0
+"""Seconds by which the clock of whoever gives a command may be ahead."""
 LARGEST: Final = 16 * 1024
 """Bytes of a command."""
 
@@ -54,10 +56,7 @@ class SetCommand(_Command):
     """Change settings of a unit."""
 
     unit: Annotated[str, Field(max_length=32)] = OWN_UNIT
-    changes: Annotated[
-        dict[str, bool | int | float | Annotated[str, Field(max_length=64)]],
-        Field(min_length=1, max_length=MOST_CHANGES),
-    ]
+    changes: Changes
 
 
 class ReconnectCommand(_Command):
@@ -92,11 +91,17 @@ def parse(received: Received) -> SetCommand | ReconnectCommand:
             for fault in err.errors(include_url=False, include_context=False, include_input=False)
         )
         raise Refused("bad_request", "; ".join(faults)) from err
-    if found.sent is not None and (age := received.now - found.sent) > LATEST:
-        raise Refused(
-            "late", f"the command was given {age:.0f} s ago, by the clock of whoever gave it"
-        )
+    if found.sent is not None and found.sent - received.now > FURTHEST_AHEAD:
+        raise Refused("bad_request", "sent: it lies in the future; it is in seconds since 1970")
+    check_age(found, received.now, received.now)
     return found
+
+
+def check_age(command: SetCommand | ReconnectCommand, received_at: float, now: float) -> None:
+    """Raise Refused where a command was given too long ago. Times are seconds since 1970."""
+    age = now - (received_at if command.sent is None else min(command.sent, received_at))
+    if age > LATEST:
+        raise Refused("late", f"the command was given {age:.0f} s ago")
 
 
 async def carry_out(device: BridgeDevice, command: SetCommand | ReconnectCommand) -> Message:

@@ -17,6 +17,7 @@ from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 
 from ..config import MqttConfig
 from .causes import TEXTS, Cause, cause_of
+from .client import Client
 from .credentials import Credentials, CredentialsUnknown, read_credentials
 from .diagnostics import ConnectionDiagnostics, ConnectionEvent, EventKind
 from .tls import CertificateUnusable, check_handshake, tls_context
@@ -34,7 +35,10 @@ DRAIN_LIMIT: Final = 5.0
 MOST_INCOMING: Final = 1000
 """Messages of others that may wait to be handled."""
 
-type Session = Callable[[aiomqtt.Client], Awaitable[None]]
+MOST_IN_FLIGHT: Final = 10
+"""Messages that are not acknowledged yet: no broker that is known takes fewer at a time."""
+
+type Session = Callable[[Client], Awaitable[None]]
 type Wait = Callable[[asyncio.Event, float], Awaitable[bool]]
 
 
@@ -114,9 +118,8 @@ class BrokerConnection:
 
     async def run(self) -> None:
         """Connect, and connect again, until this is cancelled."""
-        attempt = self.reconnection.next(1.0)
+        attempt = await self._due(self.reconnection.next(1.0))
         while True:
-            attempt = await self._due(attempt)
             try:
                 await self._connect(attempt)
                 cause, message = Cause.CLOSED, "the session has ended"
@@ -133,9 +136,11 @@ class BrokerConnection:
                 attempt = Attempt(pause=0.0)
                 continue
             self._note_end(cause, message)
-            attempt = self.reconnection.next(
-                random.uniform(*RECOVERY_JITTER),
-                credentials_refused=cause is Cause.CREDENTIALS_REFUSED,
+            attempt = await self._due(
+                self.reconnection.next(
+                    random.uniform(*RECOVERY_JITTER),
+                    credentials_refused=cause is Cause.CREDENTIALS_REFUSED,
+                )
             )
 
     async def _due(self, attempt: Attempt) -> Attempt:
@@ -160,7 +165,7 @@ class BrokerConnection:
         if setup.tls is not None:
             await check_handshake(host, port, setup.tls)
         is_5 = setup.protocol is aiomqtt.ProtocolVersion.V5
-        client = aiomqtt.Client(
+        client = Client(
             host,
             port,
             username=setup.credentials.username,
@@ -173,14 +178,11 @@ class BrokerConnection:
             timeout=CONNECT_LIMIT,
             keepalive=self.config.keepalive,
             max_queued_incoming_messages=MOST_INCOMING,
+            max_inflight_messages=MOST_IN_FLIGHT,
             tls_context=setup.tls,
             logger=_CLIENT_LOGGER,
         )
-        try:
-            await client.__aenter__()
-        except BaseException:
-            await _leave(client, 0.0)
-            raise
+        await _enter(client)
         self._connected_at = monotonic()
         try:
             client.timeout = ACKNOWLEDGE_LIMIT
@@ -235,6 +237,7 @@ class BrokerConnection:
 
     def _note_connected(self) -> None:
         self.connected, self.cause, self.message = True, None, ""
+        self._reset.clear()  # that is done
         self._note(
             EventKind.CONNECTED,
             attempt=self.reconnection.attempt,
@@ -265,6 +268,26 @@ class BrokerConnection:
                 self.name,
                 TEXTS[cause],
             )
+
+
+async def _enter(client: Client) -> None:
+    """Connect a client; nothing of it is left if that fails. Raises MqttError.
+
+    aiomqtt connects in a thread, which cannot be cancelled: it is waited for.
+    """
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        client.timeout = LEAVE_LIMIT
+        await asyncio.wait((entering,))
+        if not entering.cancelled():
+            entering.exception()
+        await _leave(client, LEAVE_LIMIT)
+        raise
+    except BaseException:
+        await _leave(client, 0.0)
+        raise
 
 
 async def _leave(client: aiomqtt.Client, seconds: float) -> None:

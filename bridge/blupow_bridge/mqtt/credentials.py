@@ -1,8 +1,11 @@
 """The user and password for a broker: as configured, from a file, or from a command."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
+import os
 from pathlib import Path
+import signal
 from typing import Final
 
 from ..config import MqttConfig
@@ -52,7 +55,10 @@ async def _run(command: tuple[str, ...]) -> str:
     name = command[0]
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
     except OSError as err:
         raise CredentialsUnknown(f"password_command {name}: {err.strerror}") from err
@@ -65,11 +71,12 @@ async def _run(command: tuple[str, ...]) -> str:
         ) from err
     finally:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
             await process.wait()
     if process.returncode:
         raise CredentialsUnknown(f"password_command {name}: ended with {process.returncode}")
-    lines = output.decode(errors="replace").split()
+    lines = output.decode(errors="replace").strip().splitlines()
     if not lines:
         raise CredentialsUnknown(f"password_command {name}: printed nothing")
-    return lines[0]
+    return lines[0].strip()

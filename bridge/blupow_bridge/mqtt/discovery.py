@@ -3,7 +3,7 @@
 Ids hold the address of the device, not the bridge: a device that is moved to another bridge keeps its entities.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 import json
 from typing import Any, Final
 
@@ -108,11 +108,17 @@ def bridge_discovery(topics: Topics, name: str, version: str) -> Message:
 
 
 def unit_discovery(
-    topics: Topics, device: BridgeDevice, unit: UnitState, version: str, known: Container[str]
+    topics: Topics,
+    device: BridgeDevice,
+    unit: UnitState,
+    version: str,
+    known: Mapping[str, str],
 ) -> Message:
     """Return the description of a unit and its entities.
 
-    What only some devices send is described once it was sent, or where it is `known` from before.
+    What only some devices send is described once it was sent, or where it is `known` from before: the
+    platforms of entities by their keys. Those that are not there any more stay named by their platform
+    alone, which has Home Assistant remove them.
     """
     several = len(device.supervisor.units) > 1
     found = object_id(topics, device, unit)
@@ -121,6 +127,9 @@ def unit_discovery(
         components |= _link_components(topics, device) | _bank_components(topics, device)
     for key, component in components.items():
         component["unique_id"] = f"{found}_{key}"
+    if _identified(unit):
+        for key, platform in known.items():
+            components.setdefault(key, {"platform": platform})
     about: Message = {
         "identifiers": [found],
         "name": _unit_name(device, unit) if several else device.config.name,
@@ -142,6 +151,12 @@ def unit_discovery(
         "qos": 1,
         "components": components,
     }
+
+
+def _identified(unit: UnitState) -> bool:
+    """Whether a unit has said what it is: until then nobody knows which entities it has not."""
+    names_itself = any(field.info is Info.MODEL for field in unit.register_map.fields)
+    return unit.snapshot is not None and (not names_itself or unit.info(Info.MODEL) is not None)
 
 
 def _origin(version: str) -> Message:

@@ -18,9 +18,8 @@ class Outgoing:
     payload: str
     retain: bool = False
     """A state: a newer message of its topic takes its place."""
-    response_topic: str | None = None
-    """Where the sender of a command wants the answer too (MQTT 5)."""
     correlation: bytes | None = None
+    """What ties an answer to its command (MQTT 5)."""
     at: float
     """When it was made, in seconds of the monotonic clock."""
 

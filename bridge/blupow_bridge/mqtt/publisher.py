@@ -16,10 +16,12 @@ import aiomqtt
 from blupow_ble.reader.messages import Message
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ..config import MqttConfig
 from ..device import BridgeDevice
 from ..version import release
+from .client import Client
 from .commands import (
     UNKNOWN,
     Received,
@@ -27,21 +29,22 @@ from .commands import (
     Refused,
     SetCommand,
     carry_out,
+    check_age,
     failure,
     parse,
 )
-from .connection import BrokerConnection, Wait, wait_for
+from .connection import MOST_IN_FLIGHT, BrokerConnection, Wait, wait_for
 from .discovery import bridge_discovery, object_id, unit_discovery
 from .outbox import Outbox, Outgoing
 from .retained import Retained
 from .state import state_of
-from .topics import Topics
+from .topics import SET, Topics
 
 _LOGGER = logging.getLogger(__name__)
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
-AT_ONCE: Final = 20
+AT_ONCE: Final = MOST_IN_FLIGHT
 """Messages that are published together, before the first of them is acknowledged."""
 BIRTH_SPREAD: Final = 2.0
 """Seconds within which bridges describe their devices again once Home Assistant has started."""
@@ -49,7 +52,9 @@ MOST_COMMANDS: Final = 20
 """Commands for one device that may wait for their turn."""
 GOODBYE_LIMIT: Final = 2.0
 """Seconds to tell the broker that the bridge is gone."""
-STOP_PAUSE: Final = 5.0
+LAST_COMMANDS: Final = 30.0
+"""Seconds in which commands that are under way may come to their end when the publisher stops."""
+STOP_PAUSE: Final = 30.0
 REFUSED_SUBSCRIPTION: Final = 0x80
 
 type Devices = Callable[[], Mapping[str, BridgeDevice]]
@@ -87,6 +92,9 @@ class Publisher:
         )
         self.outbox: Final = Outbox()
         self.published = 0
+        self.refused = 0
+        """Messages that the broker has refused (MQTT 5)."""
+        self._refusal = ""
         self.commands: Final[Counter[str]] = Counter()
         """Commands by what came of them."""
         self.connection: Final = BrokerConnection(
@@ -99,11 +107,16 @@ class Publisher:
         self._name = name
         self._devices = devices
         self._retained = Retained(folder)
+        self._claimed: set[str] = set()
+        """Discovery that this bridge has published before, and takes back if it is still its own."""
         self._described: dict[str, str] = {}
         """The discovery as it was published last, by topic."""
         self._serving = False
         self._due = Due.NOTHING
+        self._stopping = False
         self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        """Nothing waits to be published."""
         self._running: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._locks: dict[str, asyncio.Lock] = {}
@@ -117,10 +130,17 @@ class Publisher:
 
     async def stop(self) -> None:
         """Tell the broker that the bridge is gone, and disconnect."""
-        for task in self._tasks:
-            task.cancel()
+        self._stopping = True
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _, late = await asyncio.wait(self._tasks, timeout=LAST_COMMANDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        if self._serving:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_LIMIT):
+                    await self._empty.wait()
         while self._running is not None and not self._running.done():
             self._running.cancel()  # the end of a connection may come between, and is taken for one
             await asyncio.wait((self._running,), timeout=STOP_PAUSE)
@@ -129,13 +149,13 @@ class Publisher:
 
     def device_changed(self, device: BridgeDevice) -> None:
         """Publish how a device is now. Without a connection it is published after the next one is made."""
-        if not self._serving:
+        if not self._serving or self._devices().get(device.id) is not device:
             return
         try:
             for topic, payload in self._discovery(device):
                 if self._described.get(topic) != payload:
                     self._described[topic] = payload
-                    self._retained.add(topic, components_of(payload))
+                    self._retained.add(topic, entities_of(payload))
                     self._put(topic, payload, retain=True)
             topic = self.topics.state(device.id)
             self._retained.add(topic)
@@ -159,12 +179,16 @@ class Publisher:
         self._put(self.topics.event(device_id), encoded({"event_type": event, **facts}))
 
     def _put(self, topic: str, payload: str, **options: Any) -> None:
+        full = self.outbox.full
         self.outbox.put(Outgoing(topic=topic, payload=payload, at=time.monotonic(), **options))
+        if self.outbox.full > full and self._serving:
+            self._due = Due.EVERYTHING  # it may be a state that was dropped
+        self._empty.clear()
         self._wake.set()
 
     # A session
 
-    async def _serve(self, client: aiomqtt.Client) -> None:
+    async def _serve(self, client: Client) -> None:
         """Serve a connection as long as it lasts. Raises MqttError when it ends."""
         lost: BaseException | None = None
         self._due = Due.EVERYTHING
@@ -180,10 +204,10 @@ class Publisher:
         if lost is not None:
             raise lost
 
-    async def _publish(self, client: aiomqtt.Client) -> None:
+    async def _publish(self, client: Client) -> None:
         """Publish everything once, then what comes. Raises MqttError."""
-        await self._subscribe(client)
         try:
+            await self._subscribe(client)
             while True:
                 self._wake.clear()
                 if self._due:
@@ -194,25 +218,39 @@ class Publisher:
                 elif self._retained.changed:
                     await asyncio.to_thread(self._retained.save)
                 elif not self._due:
+                    self._empty.set()
                     await self._wake.wait()
-        except asyncio.CancelledError:
+        except BaseException:
+            # the last will is not published after a goodbye, which a client that ends always says
             with suppress(aiomqtt.MqttError):  # the connection may be lost already
                 topic = self.topics.availability
-                await client.publish(topic, OFFLINE, qos=1, retain=True, timeout=GOODBYE_LIMIT)
+                await client.publish(topic, OFFLINE, retain=True, timeout=GOODBYE_LIMIT)
             raise
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         """Subscribe to what the bridge listens to. Raises MqttError."""
-        wanted = [*self.topics.commands]
+        self._claimed.clear()
+        for topic in self.topics.commands:
+            # a command that is retained is to be known as such, also when it comes just now
+            await self._subscribe_to(client, topic, as_published=True)
         if self.config.discovery:
-            wanted.append(self.topics.birth)
-        for topic in wanted:
-            for granted in await client.subscribe(topic, qos=1):
-                code = granted if isinstance(granted, int) else granted.value
-                if code >= REFUSED_SUBSCRIPTION:
-                    _LOGGER.warning("[mqtt] the broker does not allow to subscribe to %s", topic)
+            await self._subscribe_to(client, self.topics.birth)
 
-    async def _publish_devices(self, client: aiomqtt.Client) -> None:
+    async def _subscribe_to(
+        self, client: aiomqtt.Client, topic: str, *, as_published: bool = False
+    ) -> None:
+        """Subscribe to a topic; where the broker does not allow it, that is logged. Raises MqttError."""
+        if self.connection.protocol == "5":
+            options = SubscribeOptions(qos=1, retainAsPublished=as_published)
+            found = await client.subscribe(topic, options=options)
+        else:
+            found = await client.subscribe(topic, qos=1)
+        for granted in found:
+            code = granted if isinstance(granted, int) else granted.value
+            if code >= REFUSED_SUBSCRIPTION:
+                _LOGGER.warning("[mqtt] the broker does not allow to subscribe to %s", topic)
+
+    async def _publish_devices(self, client: Client) -> None:
         """Publish discovery, states, and availability, or what of it is new. Raises MqttError.
 
         What is not there any more is taken back.
@@ -226,11 +264,17 @@ class Publisher:
             for topic in self._retained.topics
             if topic not in described and topic not in states and topic != self.topics.availability
         ]
+        for topic in [item for item in gone if self.topics.is_discovery(item)]:
+            # another bridge may have described the same device meanwhile
+            gone.remove(topic)
+            if topic not in self._claimed:
+                self._claimed.add(topic)
+                await self._subscribe_to(client, topic)
         messages = dict.fromkeys(gone, "")
         for topic, payload in described.items():
             if everything or self._described.get(topic) != payload:
                 messages[topic] = payload
-                self._retained.add(topic, components_of(payload))
+                self._retained.add(topic, entities_of(payload))
         for topic, device in states.items():
             if everything or topic not in self._retained.topics:
                 messages[topic] = encoded(state_of(device))
@@ -253,7 +297,7 @@ class Publisher:
         for topic in gone:
             self._retained.remove(topic)
 
-    async def _send(self, client: aiomqtt.Client, batch: list[Outgoing]) -> None:
+    async def _send(self, client: Client, batch: list[Outgoing]) -> None:
         """Publish messages, in their order, and wait until all are acknowledged. Raises MqttError.
 
         What is not acknowledged waits for the next connection.
@@ -275,11 +319,34 @@ class Publisher:
         except asyncio.CancelledError:
             self.outbox.put_back(batch)
             raise
-        failures = [result for result in results if isinstance(result, BaseException)]
-        self.published += len(results) - len(failures)
-        if failures:
-            self.outbox.put_back(batch)
-            raise failures[0]
+        failed = [
+            (message, result)
+            for message, result in zip(batch, results, strict=True)
+            if isinstance(result, BaseException)
+        ]
+        self.published += len(batch) - len(failed)
+        self._note_refusals(client)
+        lost = [message for message, err in failed if isinstance(err, aiomqtt.MqttError)]
+        self.outbox.put_back(lost)
+        for message, err in failed:
+            if not isinstance(err, aiomqtt.MqttError):
+                _LOGGER.error("[mqtt] nothing can be published to %r: %r", message.topic, err)
+        for _, err in failed:
+            if isinstance(err, aiomqtt.MqttError):
+                raise err
+
+    def _note_refusals(self, client: Client) -> None:
+        """Log what the broker has acknowledged, but does not take: once for each reason."""
+        if client.refused:
+            self.refused += client.refused
+            client.refused = 0
+            if client.refusal != self._refusal:
+                self._refusal = client.refusal
+                _LOGGER.warning(
+                    "[mqtt] the broker does not take what is published: %s; check what it allows %s",
+                    client.refusal,
+                    self.config.username or "this bridge",
+                )
 
     # Discovery
 
@@ -309,18 +376,31 @@ class Publisher:
                 if message.payload == ONLINE.encode() and not message.retain:
                     delay = random.uniform(0, BIRTH_SPREAD)
                     asyncio.get_running_loop().call_later(delay, self._publish_soon, Due.EVERYTHING)
+            elif message.topic.value in self._claimed:
+                self._take_back(message)
             elif (found := self.topics.device_and_command(message.topic.value)) is not None:
                 self._take_command(*found, message)
 
+    def _take_back(self, message: aiomqtt.Message) -> None:
+        """Take the discovery of a device back that is not there any more, unless it is of another bridge."""
+        topic, payload = message.topic.value, message.payload
+        self._claimed.discard(topic)
+        if topic in self._described:
+            return  # it is there again
+        self._retained.remove(topic)
+        if self.topics.bridge_id.encode() in bytes_of(payload):
+            self._put(topic, "", retain=True)
+
     def _take_command(self, device_id: str, command: str, message: aiomqtt.Message) -> None:
         """Check a command; carry it out after those that wait for the same device."""
-        payload = message.payload
         received = Received(
             command=command,
-            payload=payload if isinstance(payload, bytes) else str(payload).encode(),
+            payload=bytes_of(message.payload),
             retained=message.retain,
             now=time.time(),
         )
+        if not received.payload and (received.retained or command == SET):
+            return  # a retained command is taken back
         try:
             found = self._checked(device_id, received)
         except Refused as err:
@@ -333,11 +413,14 @@ class Publisher:
             try:
                 async with self._locks.setdefault(device_id, asyncio.Lock()):
                     device = self._devices().get(device_id)
+                    check_age(found, received.now, time.time())
                     if device is None:
                         said = failure(found.id, "no_such_device", "the device was removed")
                     else:
                         said = await carry_out(device, found)
                         self.device_changed(device)
+            except Refused as err:
+                said = failure(found.id, err.code, err.message)
             except Exception as err:
                 # a fault of the bridge: whoever gave the command must hear of it
                 _LOGGER.exception("[mqtt] a fault of the bridge itself")
@@ -353,6 +436,8 @@ class Publisher:
 
     def _checked(self, device_id: str, received: Received) -> SetCommand | ReconnectCommand:
         """Return what is asked for. Raises Refused."""
+        if self._stopping:
+            raise Refused("busy", "the bridge is stopping, or takes over a configuration")
         if device_id not in self._devices():
             raise Refused("no_such_device", "the bridge has no such device")
         if self._waiting[device_id] >= MOST_COMMANDS:
@@ -365,7 +450,7 @@ class Publisher:
         payload, properties = encoded(said), message.properties
         self._put(self.topics.answer(device_id), payload)
         wanted = getattr(properties, "ResponseTopic", None)
-        if wanted and self.topics.device_and_command(wanted) is None:
+        if wanted and self.topics.takes_answers(wanted):
             correlation = getattr(properties, "CorrelationData", None)
             self._put(wanted, payload, correlation=correlation)
 
@@ -386,6 +471,7 @@ class Publisher:
             "reconnection_failed": connection.reconnection.failed and not connection.connected,
             "next_attempt_in": None if due is None else max(round(due - time.monotonic(), 1), 0.0),
             "published": self.published,
+            "refused": self.refused,
             "waiting": len(outbox),
             "dropped": {"full": outbox.full, "expired": outbox.expired},
             "commands": dict(self.commands),
@@ -402,11 +488,17 @@ def _properties(message: Outgoing) -> Properties | None:
     return properties
 
 
+def bytes_of(payload: Any) -> bytes:
+    """Return what a message holds."""
+    return payload if isinstance(payload, bytes) else str(payload).encode()
+
+
 def encoded(message: Message) -> str:
     """Return a message as it is published."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
 
 
-def components_of(payload: str) -> list[str]:
-    """Return the entities that a discovery message describes."""
-    return list(json.loads(payload)["components"])
+def entities_of(payload: str) -> dict[str, str]:
+    """Return the entities that a discovery message describes, or has removed: their platforms by key."""
+    components = json.loads(payload)["components"]
+    return {key: component["platform"] for key, component in components.items()}

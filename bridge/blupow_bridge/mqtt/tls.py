@@ -28,7 +28,7 @@ def tls_context(config: MqttConfig) -> ssl.SSLContext:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if config.certificate is not None:
         try:
-            context.load_cert_chain(config.certificate, config.key)
+            context.load_cert_chain(config.certificate, config.key, password=_no_password)
         except (OSError, ssl.SSLError) as err:
             text = f"certificate {config.certificate}, key {config.key}: {_reason(err)}"
             raise CertificateUnusable(text) from err
@@ -54,6 +54,11 @@ async def check_handshake(
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
+
+
+def _no_password() -> str:
+    """Have a key that is encrypted be told, instead of a question at a terminal."""
+    return ""
 
 
 def _reason(err: OSError) -> str:

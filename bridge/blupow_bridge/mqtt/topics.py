@@ -9,6 +9,8 @@ SET: Final = "set"
 ANSWER: Final = "answer"
 RECONNECT: Final = "reconnect"
 EVENT: Final = "event"
+LONGEST_TOPIC: Final = 65_535
+"""Bytes, by MQTT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,21 @@ class Topics:
         """Where Home Assistant tells that it has started."""
         return f"{self.discovery_prefix}/status"
 
+    def is_discovery(self, topic: str) -> bool:
+        """Whether a topic describes a device to Home Assistant."""
+        return topic.startswith(f"{self.discovery_prefix}/device/")
+
     def discovery(self, object_id: str) -> str:
         """Return where a device is described to Home Assistant; retained."""
         return f"{self.discovery_prefix}/device/{object_id}/config"
+
+    def takes_answers(self, topic: str) -> bool:
+        """Whether an answer may be published to a topic that a client has named."""
+        return (
+            0 < len(topic.encode()) <= LONGEST_TOPIC
+            and not set(topic) & set("+#\0")
+            and not topic.startswith(f"{self.bridge}/")
+        )
 
     def device_and_command(self, topic: str) -> tuple[str, str] | None:
         """Return the device and the command that a topic is of; None if it is of none."""

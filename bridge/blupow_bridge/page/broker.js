@@ -18,17 +18,27 @@ export async function showBroker(isThere) {
     return;
   }
   timer = setTimeout(() => showBroker(true), PAUSE);
+  const asked = timer;
   try {
-    show(await mqtt());
+    const report = await mqtt();
+    if (asked === timer) {
+      show(report);
+    }
   } catch (error) {
-    part("").hidden = error.status === 404;
-    part("-why").hidden = false;
-    part("-why").textContent = sentence(error.message);
+    if (asked === timer && error.status === 404) {
+      hideBroker();
+    } else if (asked === timer) {
+      part("-status").textContent = "Unknown";
+      part("-status").dataset.tone = "neutral";
+      part("-why").hidden = false;
+      part("-why").textContent = sentence(error.message);
+    }
   }
 }
 
 export function hideBroker() {
   clearTimeout(timer);
+  timer = undefined;
   part("").hidden = true;
 }
 
@@ -71,5 +81,8 @@ document.getElementById("mqtt-reset").addEventListener("click", async (event) =>
   } finally {
     event.target.disabled = false;
   }
-  timer = setTimeout(() => showBroker(true), 1000);
+  if (timer !== undefined) {
+    clearTimeout(timer);
+    timer = setTimeout(() => showBroker(true), 1000);
+  }
 });

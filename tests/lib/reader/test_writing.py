@@ -188,6 +188,8 @@ async def test_exceptions_are_told_in_words(code: int, text: str) -> None:
         ("riv4835", "ac_charge_current", 12, Reason.OFF_STEP, {"step": "5", "low": "0"}),
         ("riv4835", "ac_charge_current", True, Reason.WRONG_TYPE, {"wanted": "number"}),
         ("riv4835", "ac_charge_current", "20", Reason.WRONG_TYPE, {"wanted": "number"}),
+        ("riv4835", "ac_charge_current", float("inf"), Reason.WRONG_TYPE, {"wanted": "number"}),
+        ("riv4835", "ac_charge_current", 10**400, Reason.OUT_OF_RANGE, {"low": "0", "high": "40"}),
         (
             "riv4835",
             "output_priority",

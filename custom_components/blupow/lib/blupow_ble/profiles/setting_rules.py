@@ -140,7 +140,8 @@ def word_of(setting: Setting, value: SettingValue, factor: int | None = 1) -> in
 
 
 def _number_word(setting: Setting, value: SettingValue, factor: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if isinstance(value, bool | str) or endless:
         raise SettingRefused(Reason.WRONG_TYPE, setting.key, wanted="number")
     if factor is None and setting.normalized:
         raise SettingRefused(Reason.SYSTEM_VOLTAGE, setting.key)
