@@ -408,7 +408,7 @@ async def test_command_under_way_when_the_configuration_changes(
 async def test_what_the_broker_does_not_take(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted and told once: aiomqtt takes a refusal for an acknowledgement."""
+    """It is counted and told once: aiomqtt takes a refusal for an acknowledgment."""
     rules = tmp_path / "rules"
     rules.write_text("topic read #\n")
     broker = Mosquitto(tmp_path / "mosquitto", options=[f"acl_file {rules}"])

@@ -9,7 +9,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 class Client(aiomqtt.Client):
     """A client that counts what the broker has acknowledged, and refused.
 
-    aiomqtt takes every acknowledgement for a good one. Its callback is not public: a test with a real
+    aiomqtt takes every acknowledgment for a good one. Its callback is not public: a test with a real
     broker notices its end.
     """
 
