@@ -68,7 +68,7 @@ async def test_broker_that_was_away(tmp_path: Path, name: str) -> None:
     async with example(name, broker.port) as output:
         await output.until("connected")
         broker.stop(signal.SIGKILL)
-        await output.until("disconnected closed")
+        await output.until("disconnected")
         await output.until("reconnection_failed unreachable")
         await output.until("recovery_started")
         broker.start()

@@ -559,7 +559,7 @@ async def test_phone(browser: Browser, served: Served) -> None:
         assert await found.fits(360)
         await found.log_in(served.secret)
         await expect(found.device().locator(".u-over")).to_be_visible()
-        for summary in await found.page.locator("summary").all():
+        for summary in await found.page.locator("summary:visible").all():
             await summary.click()
         assert await found.fits(360)
         canvas = found.device().locator("canvas")
