@@ -591,8 +591,11 @@ async def test_certificates(tmp_path: Path, certificates: Path, version: str) ->
     broker.stop()
 
 
-async def test_nothing_is_left_of_failed_attempts(tmp_path: Path, certificates: Path) -> None:
+async def test_nothing_is_left_of_failed_attempts(
+    tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No descriptor, whatever the broker does."""
+    monkeypatch.setattr(connection_module, "CONNECT_LIMIT", 1.0)
     broker = tls_broker(tmp_path / "mosquitto", certificates, "require_certificate true")
     broker.start()
     async with client(broker.port, tls=True, ca_file=certificates / "ca.crt") as found:
