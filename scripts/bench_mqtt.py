@@ -41,6 +41,7 @@ from blupow_bridge.hub import Hub
 from blupow_bridge.mqtt import publisher
 from blupow_bridge.radio import Radio
 from blupow_bridge.reader import DeviceReader
+from blupow_bridge.service import handle_exception
 
 from simulator.mosquitto import Mosquitto
 
@@ -112,7 +113,9 @@ async def work(folder: Path, port: int, options: argparse.Namespace) -> None:
         Config(data=folder, devices=devices, mqtt={"host": "127.0.0.1", "port": port})  # type: ignore[arg-type]
     )
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(handle_exception)
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
     await hub.start()
     await hub.store.start()
     await stop.wait()

@@ -101,7 +101,7 @@ class Reconnection:
                 return Attempt(pause=RECOVERY_PAUSE * factor, new_client=True)
             case Strategy.NEW_CREDENTIALS:
                 return Attempt(pause=RECOVERY_PAUSE * factor, new_client=True, new_credentials=True)
-            case Strategy.BACK_OFF:
+            case _:
                 again = credentials_refused or self.recovery % CREDENTIALS_EVERY == 0
                 if self.recovery > RECOVERIES:
                     pause = SLOW_RECOVERY_PAUSE
