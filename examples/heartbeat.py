@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiomqtt
 from blupow_ble.supervisor.reconnection import Strategy
+from blupow_ble.waiting import wait_at_most
 from blupow_bridge.config import MqttConfig
-from blupow_bridge.mqtt.connection import BrokerConnection, wait_for
+from blupow_bridge.mqtt.connection import BrokerConnection
 from blupow_bridge.mqtt.diagnostics import ConnectionEvent
 
 TOPIC = "blupow-example/heartbeat"
@@ -52,8 +53,8 @@ async def publish(options: argparse.Namespace, strategy: Strategy) -> None:
     def report(event: ConnectionEvent) -> None:
         print(event.kind, event.cause or "", event.message, flush=True)
 
-    async def wait(event: asyncio.Event, seconds: float) -> bool:
-        return await wait_for(event, seconds * options.pace)
+    async def wait(event: asyncio.Event, seconds: float) -> None:
+        await wait_at_most(event, seconds * options.pace)
 
     connection = BrokerConnection(
         config,

@@ -59,10 +59,10 @@ class Pauses:
     _next: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def wait(self, event: asyncio.Event, seconds: float) -> bool:
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait until the test goes on, or the event is set."""
         if seconds == 0:
-            return False
+            return
         self.noted.append(seconds)
         self._waiting.set()
         go_on, given = asyncio.create_task(self._next.wait()), asyncio.create_task(event.wait())
@@ -74,7 +74,6 @@ class Pauses:
             for task in (go_on, given):
                 task.cancel()
             await asyncio.wait((go_on, given))
-        return event.is_set()
 
     async def reached(self) -> float:
         """Wait until there is a pause; return how long it is to be."""

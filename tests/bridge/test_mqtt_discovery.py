@@ -14,11 +14,12 @@ from blupow_ble.supervisor.unit_state import UnitState
 from blupow_bridge.config import Config
 from blupow_bridge.device import BridgeDevice
 from blupow_bridge.hub import Hub
-from blupow_bridge.mqtt.discovery import PLATFORMS, bridge_discovery, unit_discovery
+from blupow_bridge.mqtt.discovery import LINK_SENSORS, PLATFORMS, bridge_discovery, unit_discovery
 from blupow_bridge.mqtt.state import state_of
 from blupow_bridge.mqtt.topics import Topics
 import pytest
 
+from custom_components.blupow.link_sensors import LINK_SENSORS as COMPONENT_LINK_SENSORS
 from homeassistant.components.mqtt.schemas import DEVICE_DISCOVERY_SCHEMA
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.template import Template
@@ -226,6 +227,20 @@ async def test_several_batteries(hass: HomeAssistant, tmp_path: Path) -> None:
     }
     other_device = unit_discovery(TOPICS, device, other, "4.0.0", {})
     assert not any(key.startswith("bank_") for key in other_device["components"])
+
+
+def test_sensors_of_the_link() -> None:
+    """They are shown as those of the integration are, disabled ones too."""
+    theirs = {item.key: item for item in COMPONENT_LINK_SENSORS}
+    assert theirs.keys() - LINK_SENSORS.keys() == {"data_age", "route"}
+    for key, mine in LINK_SENSORS.items():
+        wanted = theirs[key]
+        assert mine.get("device_class") == wanted.device_class
+        assert mine.get("state_class") == wanted.state_class
+        assert mine.get("unit_of_measurement") == wanted.native_unit_of_measurement
+        assert mine.get("suggested_display_precision") == wanted.suggested_display_precision
+        assert mine.get("options") == wanted.options
+        assert mine.get("enabled_by_default", True) == wanted.entity_registry_enabled_default
 
 
 async def test_entities_that_are_gone(hass: HomeAssistant, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import aiomqtt
 from blupow_ble.supervisor.policies import RECOVERY_JITTER
 from blupow_ble.supervisor.reconnection import Attempt, Reconnection
+from blupow_ble.waiting import wait_at_most
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 
 from ..config import MqttConfig
@@ -39,16 +40,7 @@ MOST_IN_FLIGHT: Final = 10
 """Messages that are not acknowledged yet: no broker that is known takes fewer at a time."""
 
 type Session = Callable[[Client], Awaitable[None]]
-type Wait = Callable[[asyncio.Event, float], Awaitable[bool]]
-
-
-async def wait_for(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until an event is set, for so many seconds at most; return whether it was."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-            return True
-    return False
+type Wait = Callable[[asyncio.Event, float], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -75,7 +67,7 @@ class BrokerConnection:
         session: Session,
         will: aiomqtt.Will | None = None,
         on_event: Callable[[ConnectionEvent], None] = lambda _: None,
-        wait: Wait = wait_for,
+        wait: Wait = wait_at_most,
     ) -> None:
         """Prepare to connect; `on_event` is called with each event of the connection."""
         self.config: Final = config
@@ -146,7 +138,8 @@ class BrokerConnection:
     async def _due(self, attempt: Attempt) -> Attempt:
         """Wait until an attempt is due; return what is to be done, which a reset changes."""
         self.next_attempt_at = monotonic() + attempt.pause
-        if await self._wait(self._reset, attempt.pause):
+        await self._wait(self._reset, attempt.pause)
+        if self._reset.is_set():
             self._reset.clear()
             self.reconnection = self.reconnection.reset()
             self._note(EventKind.RESET)

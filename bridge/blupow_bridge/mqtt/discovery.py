@@ -43,6 +43,11 @@ VALUES: Final = {
 ANSWERS: Final = (*(outcome.value for outcome in Outcome), "failed", "unknown")
 """What may come of a command; `unknown`: nobody knows whether something was sent."""
 NUMBER_OF_SECONDS: Final = {"device_class": "duration", "unit_of_measurement": "s"}
+DURATION: Final = NUMBER_OF_SECONDS | {
+    "state_class": "measurement",
+    "suggested_display_precision": 1,
+    "enabled_by_default": False,
+}
 PERCENT: Final = {"unit_of_measurement": "%", "state_class": "measurement"}
 LINK_SENSORS: Final[dict[str, dict[str, Any]]] = {
     "connection_status": {
@@ -57,16 +62,15 @@ LINK_SENSORS: Final[dict[str, dict[str, Any]]] = {
     "success_rate": PERCENT | {"suggested_display_precision": 0, "enabled_by_default": False},
     "availability": PERCENT | {"suggested_display_precision": 1, "enabled_by_default": False},
     "consecutive_failures": {"state_class": "measurement", "enabled_by_default": False},
-    "last_duration": NUMBER_OF_SECONDS
-    | {"suggested_display_precision": 1, "enabled_by_default": False},
-    "average_duration": NUMBER_OF_SECONDS
-    | {"suggested_display_precision": 1, "enabled_by_default": False},
+    "last_duration": DURATION,
+    "average_duration": DURATION,
     "connect_timeout": NUMBER_OF_SECONDS
     | {"suggested_display_precision": 0, "enabled_by_default": False},
     "signal_strength": {
         "device_class": "signal_strength",
         "unit_of_measurement": "dBm",
         "state_class": "measurement",
+        "suggested_display_precision": 0,
         "enabled_by_default": False,
     },
     "recoveries": {"state_class": "total_increasing", "enabled_by_default": False},

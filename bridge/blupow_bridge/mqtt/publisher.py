@@ -33,7 +33,7 @@ from .commands import (
     failure,
     parse,
 )
-from .connection import MOST_IN_FLIGHT, BrokerConnection, Wait, wait_for
+from .connection import MOST_IN_FLIGHT, BrokerConnection
 from .discovery import bridge_discovery, object_id, unit_discovery
 from .outbox import Outbox, Outgoing
 from .retained import Retained
@@ -81,7 +81,6 @@ class Publisher:
         name: str,
         devices: Devices,
         folder: Path,
-        wait: Wait = wait_for,
     ) -> None:
         """Prepare; what is kept of the topics on the broker is kept in the folder."""
         self.config: Final = config
@@ -102,7 +101,6 @@ class Publisher:
             identifier=f"blupow-{bridge_id}",
             session=self._serve,
             will=aiomqtt.Will(self.topics.availability, OFFLINE, qos=1, retain=True),
-            wait=wait,
         )
         self._name = name
         self._devices = devices
