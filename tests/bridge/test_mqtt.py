@@ -16,9 +16,16 @@ import aiomqtt
 from blupow_ble.supervisor.protocols import LinkEvent
 from blupow_bridge import service
 from blupow_bridge.config import Config, DeviceConfig
-from blupow_bridge.mqtt import asyncapi, commands, connection, publisher as publisher_module
+from blupow_bridge.mqtt import (
+    asyncapi,
+    command_queue,
+    commands,
+    connection,
+    publisher as publisher_module,
+)
+from blupow_bridge.mqtt.command_queue import MOST_COMMANDS
 from blupow_bridge.mqtt.outbox import Outbox, Outgoing
-from blupow_bridge.mqtt.publisher import MOST_COMMANDS, Publisher
+from blupow_bridge.mqtt.publisher import Publisher
 from blupow_bridge.mqtt.topics import Topics
 import jsonschema_rs
 from paho.mqtt.packettypes import PacketTypes
@@ -331,14 +338,14 @@ async def test_command_that_waits_too_long(
 ) -> None:
     """For another one of the same device: it is not carried out any more."""
     begun, go_on = asyncio.Event(), asyncio.Event()
-    carry_out = publisher_module.carry_out
+    carry_out = command_queue.carry_out
 
     async def slow(*arguments: Any) -> dict[str, Any]:
         begun.set()
         await go_on.wait()
         return await carry_out(*arguments)
 
-    monkeypatch.setattr(publisher_module, "carry_out", slow)
+    monkeypatch.setattr(command_queue, "carry_out", slow)
     async with publishing(tmp_path, broker.port) as (_, publisher):
         await until_described(listener, publisher)
         _, command, _ = topics_of(publisher)
@@ -346,10 +353,10 @@ async def test_command_that_waits_too_long(
         await begun.wait()
         await listener.publish(command, {"id": 2, "changes": {"beeper": True}})
         async with asyncio.timeout(20):
-            while publisher._waiting["virtual_inverter"] < 2:
+            while publisher._queue.waiting["virtual_inverter"] < 2:
                 await asyncio.sleep(0.01)
         later = time.time() + commands.LATEST + 1
-        monkeypatch.setattr(publisher_module.time, "time", lambda: later)
+        monkeypatch.setattr(command_queue.time, "time", lambda: later)
         go_on.set()
         await listener.until(lambda: len(listener.of("/answer")) == 2)
         first, second = listener.of("/answer")
@@ -380,14 +387,14 @@ async def test_command_under_way_when_the_configuration_changes(
 ) -> None:
     """It is carried out to its end, and answered."""
     begun, go_on = asyncio.Event(), asyncio.Event()
-    carry_out = publisher_module.carry_out
+    carry_out = command_queue.carry_out
 
     async def slow(*arguments: Any) -> dict[str, Any]:
         begun.set()
         await go_on.wait()
         return await carry_out(*arguments)
 
-    monkeypatch.setattr(publisher_module, "carry_out", slow)
+    monkeypatch.setattr(command_queue, "carry_out", slow)
     async with publishing(tmp_path, broker.port) as (served, publisher):
         await until_described(listener, publisher)
         _, command, answer = topics_of(publisher)
@@ -396,7 +403,7 @@ async def test_command_under_way_when_the_configuration_changes(
         config = served.hub.config
         reload = asyncio.create_task(served.hub.reload(config.model_copy(update={"name": "Boat"})))
         async with asyncio.timeout(20):
-            while not publisher._stopping:
+            while not publisher._queue.closing:
                 await asyncio.sleep(0.01)
         go_on.set()
         await reload
@@ -504,7 +511,7 @@ async def test_too_many_commands(
         await go_on.wait()
         return {"id": None, "result": "written", "event_type": "written", "error": None}
 
-    monkeypatch.setattr(publisher_module, "carry_out", slow)
+    monkeypatch.setattr(command_queue, "carry_out", slow)
     async with publishing(tmp_path, broker.port) as (_, publisher):
         await until_described(listener, publisher)
         _, command, _ = topics_of(publisher)
@@ -524,12 +531,12 @@ async def test_command_that_fails_by_a_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Of the bridge itself: nobody knows what was sent, and the next one is carried out."""
-    carry_out = publisher_module.carry_out
+    carry_out = command_queue.carry_out
 
     async def broken(*_: Any) -> dict[str, Any]:
         raise ZeroDivisionError("here")
 
-    monkeypatch.setattr(publisher_module, "carry_out", broken)
+    monkeypatch.setattr(command_queue, "carry_out", broken)
     async with publishing(tmp_path, broker.port) as (_, publisher):
         await until_described(listener, publisher)
         _, command, answer = topics_of(publisher)
@@ -539,7 +546,7 @@ async def test_command_that_fails_by_a_fault(
         assert (found["id"], found["result"]) == (1, "unknown")
         assert "ZeroDivisionError" in found["error"]["message"]
         assert len([record for record in caplog.records if record.exc_info]) == 1
-        monkeypatch.setattr(publisher_module, "carry_out", carry_out)
+        monkeypatch.setattr(command_queue, "carry_out", carry_out)
         await listener.publish(command, {"id": 2, "changes": {"beeper": False}})
         await listener.until(lambda: listener.json(answer)["id"] == 2)
         assert listener.json(answer)["result"] == "written"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import IntEnum
 import json
@@ -22,23 +22,13 @@ from ..config import MqttConfig
 from ..device import BridgeDevice
 from ..version import release
 from .client import Client
-from .commands import (
-    UNKNOWN,
-    Received,
-    ReconnectCommand,
-    Refused,
-    SetCommand,
-    carry_out,
-    check_age,
-    failure,
-    parse,
-)
+from .command_queue import CommandQueue, Devices, bytes_of
 from .connection import MOST_IN_FLIGHT, BrokerConnection
 from .discovery import bridge_discovery, object_id, unit_discovery
 from .outbox import Outbox, Outgoing
 from .retained import Retained
 from .state import state_of
-from .topics import SET, Topics
+from .topics import Topics
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,16 +38,10 @@ AT_ONCE: Final = MOST_IN_FLIGHT
 """Messages that are published together, before the first of them is acknowledged."""
 BIRTH_SPREAD: Final = 2.0
 """Seconds within which bridges describe their devices again once Home Assistant has started."""
-MOST_COMMANDS: Final = 20
-"""Commands for one device that may wait for their turn."""
 GOODBYE_LIMIT: Final = 2.0
 """Seconds to tell the broker that the bridge is gone."""
-LAST_COMMANDS: Final = 30.0
-"""Seconds in which commands that are under way may come to their end when the publisher stops."""
 STOP_PAUSE: Final = 30.0
 REFUSED_SUBSCRIPTION: Final = 0x80
-
-type Devices = Callable[[], Mapping[str, BridgeDevice]]
 
 
 class Due(IntEnum):
@@ -111,15 +95,11 @@ class Publisher:
         """The discovery as it was published last, by topic."""
         self._serving = False
         self._due = Due.NOTHING
-        self._stopping = False
+        self._queue: Final = CommandQueue(devices, answer=self._answer, changed=self.device_changed)
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         """Nothing waits to be published."""
         self._running: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._waiting: Counter[str] = Counter()
-        """Commands that are carried out, or wait for it, by device."""
         self._fault: str | None = None
 
     def start(self) -> None:
@@ -128,13 +108,7 @@ class Publisher:
 
     async def stop(self) -> None:
         """Tell the broker that the bridge is gone, and disconnect."""
-        self._stopping = True
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=LAST_COMMANDS)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await self._queue.close()
         if self._serving:
             with suppress(TimeoutError):
                 async with asyncio.timeout(GOODBYE_LIMIT):
@@ -377,7 +351,7 @@ class Publisher:
             elif message.topic.value in self._claimed:
                 self._take_back(message)
             elif (found := self.topics.device_and_command(message.topic.value)) is not None:
-                self._take_command(*found, message)
+                self._queue.take(*found, message)
 
     def _take_back(self, message: aiomqtt.Message) -> None:
         """Take the discovery of a device back that is not there any more, unless it is of another bridge."""
@@ -388,59 +362,6 @@ class Publisher:
         self._retained.remove(topic)
         if self.topics.bridge_id.encode() in bytes_of(payload):
             self._put(topic, "", retain=True)
-
-    def _take_command(self, device_id: str, command: str, message: aiomqtt.Message) -> None:
-        """Check a command; carry it out after those that wait for the same device."""
-        received = Received(
-            command=command,
-            payload=bytes_of(message.payload),
-            retained=message.retain,
-            now=time.time(),
-        )
-        if not received.payload and (received.retained or command == SET):
-            return  # a retained command is taken back
-        try:
-            found = self._checked(device_id, received)
-        except Refused as err:
-            _LOGGER.info("[mqtt] a command for %s is not carried out: %s", device_id, err.message)
-            self._answer(device_id, message, failure(None, err.code, err.message))
-            return
-        self._waiting[device_id] += 1
-
-        async def do() -> None:
-            try:
-                async with self._locks.setdefault(device_id, asyncio.Lock()):
-                    device = self._devices().get(device_id)
-                    check_age(found, received.now, time.time())
-                    if device is None:
-                        said = failure(found.id, "no_such_device", "the device was removed")
-                    else:
-                        said = await carry_out(device, found)
-                        self.device_changed(device)
-            except Refused as err:
-                said = failure(found.id, err.code, err.message)
-            except Exception as err:
-                # a fault of the bridge: whoever gave the command must hear of it
-                _LOGGER.exception("[mqtt] a fault of the bridge itself")
-                text = f"a fault of the bridge itself: {err!r}"
-                said = failure(found.id, "fault", text, result=UNKNOWN)
-            finally:
-                self._waiting[device_id] -= 1
-            self._answer(device_id, message, said)
-
-        task = asyncio.create_task(do(), name=f"mqtt command for {device_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _checked(self, device_id: str, received: Received) -> SetCommand | ReconnectCommand:
-        """Return what is asked for. Raises Refused."""
-        if self._stopping:
-            raise Refused("busy", "the bridge is stopping, or takes over a configuration")
-        if device_id not in self._devices():
-            raise Refused("no_such_device", "the bridge has no such device")
-        if self._waiting[device_id] >= MOST_COMMANDS:
-            raise Refused("busy", f"{MOST_COMMANDS} commands wait for the device already")
-        return parse(received)
 
     def _answer(self, device_id: str, message: aiomqtt.Message, said: Message) -> None:
         """Tell what came of a command: on the topic of the device, and where the sender wants it (MQTT 5)."""
@@ -484,11 +405,6 @@ def _properties(message: Outgoing) -> Properties | None:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     properties.CorrelationData = message.correlation
     return properties
-
-
-def bytes_of(payload: Any) -> bytes:
-    """Return what a message holds."""
-    return payload if isinstance(payload, bytes) else str(payload).encode()
 
 
 def encoded(message: Message) -> str:
